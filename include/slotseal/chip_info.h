@@ -38,7 +38,7 @@ enum ss_flash_scheme {
 /// Use of an eFuse key block.
 struct ss_key_purpose {
     const char *name; ///< as espefuse takes it with burn-key, e.g. "XTS_AES_128_KEY", "flash_encryption"
-    int value;        ///< value of KEY_PURPOSE_n; -1 where the chip has no such field and the block decides
+    int value;        ///< value of KEY_PURPOSE_n; -1 where the chip has no such field: the block decides
 };
 
 /// Half-open range of virtual addresses.
@@ -59,7 +59,7 @@ struct ss_chip {
 
     uint32_t secure_boot;            ///< SS_SECURE_BOOT_* bits; 0 = none
     unsigned secure_boot_keys;       ///< V2 key digests the eFuses can hold: 0, 1 or 3
-    uint16_t secure_boot_v2_min_rev; ///< lowest chip revision with V2, major * 100 + minor; 0 = all
+    uint16_t secure_boot_v2_min_rev; ///< lowest revision with all V2 algorithms listed, major * 100 + minor; 0 = any
 
     uint32_t bootloader_address; ///< flash address of the second-stage bootloader
     uint32_t table_address;      ///< default flash address of the partition table
