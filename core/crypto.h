@@ -28,24 +28,29 @@ struct ss_hash {
     uint64_t state[28]; ///< for providers that keep their state in place
 };
 
-/// Starts a hash. SS_ERROR_INSUFFICIENT_MEMORY or SS_ERROR_GENERIC from the provider.
+/// Starts a hash. SS_ERROR_INSUFFICIENT_MEMORY or SS_ERROR_GENERIC from the provider, as for all functions here.
+/// @p h is overwritten: end a running hash first.
 SS_MUST_USE ss_status_t ss_hash_init(struct ss_hash *h, enum ss_hash_alg alg);
+/// Hashes @p len more bytes. SS_ERROR_BAD_STATE if @p h is not running.
 SS_MUST_USE ss_status_t ss_hash_update(struct ss_hash *h, const void *in, size_t len);
-/// Writes ss_hash_size(h->alg) bytes to @p out and ends the hash, also on failure.
+/// Writes ss_hash_size(h->alg) bytes to @p out and ends the hash, also on failure. SS_ERROR_BAD_STATE if it is not
+/// running.
 SS_MUST_USE ss_status_t ss_hash_finish(struct ss_hash *h, uint8_t *out);
 /// Ends a hash without a result; allowed on an ended or all-zero one.
 void ss_hash_abort(struct ss_hash *h);
 /// One call: digest of @p len bytes to @p out.
 SS_MUST_USE ss_status_t ss_hash_once(enum ss_hash_alg alg, const void *in, size_t len, uint8_t *out);
 
-/// HMAC-SHA-256 of @p in under @p key to @p out (32 bytes).
+/// HMAC-SHA-256 of @p in under @p key to @p out (32 bytes). NULL with length 0 is allowed for both.
+/// Made of the hash above (hmac.c), so that providers need not bring it.
 SS_MUST_USE ss_status_t ss_hmac_sha256(const uint8_t *key, size_t key_len, const void *in, size_t len, uint8_t *out);
 
 /// AES-256-ECB encryption of @p blocks blocks of 16 bytes; in == out is allowed. For the secure boot V1 digest.
 SS_MUST_USE ss_status_t ss_aes256_ecb_encrypt(const uint8_t key[32], const uint8_t *in, uint8_t *out, size_t blocks);
 
-/// AES-XTS with a key of 32 or 64 bytes (both halves), one data unit of @p len ≥ 16 bytes; in == out is allowed.
-/// Equal halves are refused by FIPS-minded providers: SS_ERROR_INVALID_ARGUMENT.
+/// AES-XTS with a key of 32 or 64 bytes (both halves), one data unit of 16 bytes to 16 MiB; in == out is allowed.
+/// SS_ERROR_INVALID_ARGUMENT for other lengths, and for a key whose halves are equal (FIPS 140 forbids it, and so
+/// do cryptographic libraries).
 SS_MUST_USE ss_status_t ss_aes_xts(bool encrypt, const uint8_t *key, size_t key_len, const uint8_t tweak[16],
                                    const uint8_t *in, uint8_t *out, size_t len);
 
@@ -54,7 +59,7 @@ SS_MUST_USE ss_status_t ss_aes_xts(bool encrypt, const uint8_t *key, size_t key_
 SS_MUST_USE ss_status_t ss_p256_verify(const uint8_t public_key[64], const uint8_t digest[32],
                                        const uint8_t signature[64]);
 
-/// @p len bytes from the provider's cryptographic random generator.
+/// @p len bytes from the provider's cryptographic random generator, fit for keys.
 SS_MUST_USE ss_status_t ss_random(uint8_t *out, size_t len);
 
 /// Overwrites secrets in a way the compiler keeps. NULL with len 0 is allowed.
