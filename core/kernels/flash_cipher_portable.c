@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ESP32 flash cipher in plain C, constant-time on every CPU: bitsliced over 128 lines of flash.
+//
+// A plane is a 128-bit vector with one bit per line. A block is 128 planes (bit 8·i+j = bit j of byte i), so that
+// moving bytes about (ShiftRows, RotWord, the chip's reversal of bytes) costs nothing: it is a choice of planes. The
+// two blocks of a line share its key; a key is 256 planes. Its tweak is one XOR per plane: each key bit meets at most
+// one address bit, and bits 5..11 of the addresses of 128 neighbouring lines are constants.
+//
+// The chip seals with the inverse cipher (FIPS 197, 5.3), whose first round key is the last of the schedule. Instead of
+// keeping 15 round keys (30 KiB) the schedule is run to its end and then stepped back beside the rounds: each step is
+// its own inverse but for the order of its XORs.
+#include "core/kernels/bitslice_sbox.h"
+#include "core/kernels/flash_cipher_kernels.h"
+
+#define LINES       128
+#define BATCH       (LINES * SS_FLASH_CIPHER_LINE)
+#define BLOCK_BITS  128
+#define LAST_ROUND  14
+#define LAST_STEP   13
+#define FIRST_INDEX 12 // address bits 5..11 differ within a batch, those from here on do not
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "blocks are loaded as little-endian 64-bit words");
+
+typedef ss_plane byte_planes[8];
+
+struct key {
+    byte_planes word[8][4]; // round key r is words 0..3 (even r) or 4..7 (odd r)
+};
+
+union block {
+    byte_planes byte[16];
+    ss_plane plane[BLOCK_BITS]; // before and after transpose(): the block of one line each
+};
+
+static ss_plane everywhere(uint64_t bit)
+{
+    uint64_t all = -(bit & 1);
+    return (ss_plane){all, all};
+}
+
+// Bit `bit` of the address of each line of the batch that starts at `address`.
+static ss_plane address_plane(uint32_t address, unsigned bit)
+{
+    static const uint64_t within[6] = {0xAAAAAAAAAAAAAAAA, 0xCCCCCCCCCCCCCCCC, 0xF0F0F0F0F0F0F0F0,
+                                       0xFF00FF00FF00FF00, 0xFFFF0000FFFF0000, 0xFFFFFFFF00000000};
+    if (bit >= FIRST_INDEX)
+        return everywhere(address >> bit);
+    if (bit == FIRST_INDEX - 1)
+        return (ss_plane){0, UINT64_MAX};
+    return (ss_plane){within[bit - 5], within[bit - 5]};
+}
+
+static void load_key(struct key *k, const struct ss_flash_cipher *c, uint32_t address)
+{
+    ss_plane tweak[24] = {0}; // [0]: no address bit
+    for (unsigned bit = 5; bit < 24; bit++)
+        tweak[bit] = address_plane(address, bit);
+    for (unsigned i = 0; i < 32; i++)
+        for (unsigned j = 0; j < 8; j++)
+            k->word[i / 4][i % 4][j] =
+                everywhere(c->key.words[i / 4] >> (8 * (i % 4) + j)) ^ tweak[c->key_bit_tweak[8 * i + 7 - j]];
+}
+
+static void xor_byte(byte_planes a, const byte_planes b)
+{
+    for (unsigned j = 0; j < 8; j++)
+        a[j] ^= b[j];
+}
+
+// The first word of the family `half` (0 even, 1 odd round keys) takes SubWord of the last word of the other one.
+static void schedule_first_word(struct key *k, unsigned half, unsigned step)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        byte_planes s;
+        ss_sbox(k->word[half ? 3 : 7][half ? i : (i + 1) % 4], s);
+        xor_byte(k->word[4 * half][i], s);
+    }
+    if (half == 0)
+        k->word[0][0][step / 2] ^= everywhere(1); // Rcon is 1 << step / 2: AES-256 never reaches the reduced ones
+}
+
+// Step s (0..12) makes round key s + 2 from round keys s and s + 1, in place of the former.
+static void schedule_forward(struct key *k, unsigned step)
+{
+    unsigned half = step % 2;
+    schedule_first_word(k, half, step);
+    for (unsigned w = 4 * half + 1; w < 4 * half + 4; w++)
+        for (unsigned i = 0; i < 4; i++)
+            xor_byte(k->word[w][i], k->word[w - 1][i]);
+}
+
+static void schedule_back(struct key *k, unsigned step)
+{
+    unsigned half = step % 2;
+    for (unsigned w = 4 * half + 3; w > 4 * half; w--)
+        for (unsigned i = 0; i < 4; i++)
+            xor_byte(k->word[w][i], k->word[w - 1][i]);
+    schedule_first_word(k, half, step);
+}
+
+static void add_round_key(union block *b, const struct key *k, unsigned round)
+{
+    for (unsigned i = 0; i < 16; i++)
+        xor_byte(b->byte[i], k->word[4 * (round % 2) + i / 4][i % 4]);
+}
+
+// SubBytes and ShiftRows: byte 4·column + row comes from `row` columns further on.
+static void sub_and_shift(union block *b)
+{
+    union block old = *b;
+    for (unsigned i = 0; i < 16; i++)
+        ss_sbox(old.byte[(i + 4 * (i % 4)) % 16], b->byte[i]);
+}
+
+static void inv_sub_and_shift(union block *b)
+{
+    union block old = *b;
+    for (unsigned i = 0; i < 16; i++)
+        ss_inv_sbox(old.byte[(i + 16 - 4 * (i % 4)) % 16], b->byte[i]);
+}
+
+static void double_byte(const byte_planes a, byte_planes out)
+{
+    ss_plane top = a[7];
+    out[7] = a[6], out[6] = a[5], out[5] = a[4], out[4] = a[3] ^ top;
+    out[3] = a[2] ^ top, out[2] = a[1], out[1] = a[0] ^ top, out[0] = top;
+}
+
+// b[i] = 2·(a[i] ^ a[i+1]) ^ a[i+1] ^ a[i+2] ^ a[i+3] in each column.
+static void mix_columns(union block *b)
+{
+    for (unsigned column = 0; column < 16; column += 4) {
+        byte_planes *a = b->byte + column, pair[4], twice;
+        for (unsigned i = 0; i < 4; i++)
+            for (unsigned j = 0; j < 8; j++)
+                pair[i][j] = a[i][j] ^ a[(i + 1) % 4][j];
+        for (unsigned i = 0; i < 4; i++) {
+            double_byte(pair[i], twice);
+            for (unsigned j = 0; j < 8; j++)
+                a[i][j] ^= twice[j] ^ pair[i][j] ^ pair[(i + 2) % 4][j];
+        }
+    }
+}
+
+// InvMixColumns = MixColumns after adding 4·(a[i] ^ a[i+2]) to both of them: (14, 11, 13, 9) = (2, 3, 1, 1)·(5, 0, 4,
+// 0).
+static void inv_mix_columns(union block *b)
+{
+    for (unsigned i = 0; i < 16; i++) {
+        if (i % 4 > 1)
+            continue;
+        byte_planes sum, twice, four;
+        for (unsigned j = 0; j < 8; j++)
+            sum[j] = b->byte[i][j] ^ b->byte[i + 2][j];
+        double_byte(sum, twice);
+        double_byte(twice, four);
+        xor_byte(b->byte[i], four);
+        xor_byte(b->byte[i + 2], four);
+    }
+    mix_columns(b);
+}
+
+static void encrypt(union block b[2], struct key *k)
+{
+    for (unsigned round = 0; round <= LAST_ROUND; round++) {
+        if (round > 1)
+            schedule_forward(k, round - 2);
+        for (unsigned half = 0; half < 2; half++) {
+            if (round > 0)
+                sub_and_shift(&b[half]);
+            if (round > 0 && round < LAST_ROUND)
+                mix_columns(&b[half]);
+            add_round_key(&b[half], k, round);
+        }
+    }
+}
+
+static void decrypt(union block b[2], struct key *k)
+{
+    for (unsigned step = 0; step < LAST_STEP; step++)
+        schedule_forward(k, step);
+    for (unsigned round = LAST_ROUND + 1; round-- > 0;) {
+        for (unsigned half = 0; half < 2; half++) {
+            if (round < LAST_ROUND)
+                inv_sub_and_shift(&b[half]);
+            add_round_key(&b[half], k, round);
+            if (round > 0 && round < LAST_ROUND)
+                inv_mix_columns(&b[half]);
+        }
+        if (round > 1)
+            schedule_back(k, round - 2);
+    }
+}
+
+// Exchanges bit n of row i with bit i of row n: for each distance d, the d×d squares across the diagonal.
+static void transpose(ss_plane rows[BLOCK_BITS])
+{
+    static const uint64_t low[6] = {0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F,
+                                    0x00FF00FF00FF00FF, 0x0000FFFF0000FFFF, 0x00000000FFFFFFFF};
+    for (unsigned level = 0; level < 6; level++) {
+        unsigned d = 1u << level;
+        ss_plane mask = {low[level], low[level]};
+        for (unsigned i = 0; i < BLOCK_BITS; i = (i + d + 1) & ~d) {
+            ss_plane swap = ((rows[i] >> d) ^ rows[i + d]) & mask;
+            rows[i + d] ^= swap;
+            rows[i] ^= swap << d;
+        }
+    }
+    for (unsigned i = 0; i < 64; i++) {
+        ss_plane a = rows[i], b = rows[i + 64];
+        rows[i] = (ss_plane){a[0], b[0]};
+        rows[i + 64] = (ss_plane){a[1], b[1]};
+    }
+}
+
+static void reverse_bytes(union block *b)
+{
+    for (unsigned i = 0; i < 8; i++)
+        for (unsigned j = 0; j < 8; j++) {
+            ss_plane swap = b->byte[i][j];
+            b->byte[i][j] = b->byte[15 - i][j];
+            b->byte[15 - i][j] = swap;
+        }
+}
+
+static void load_half(union block *b, const uint8_t *in)
+{
+    for (unsigned i = 0; i < LINES; i++)
+        memcpy(&b->plane[i], in + (size_t)SS_FLASH_CIPHER_LINE * i, sizeof b->plane[i]);
+    transpose(b->plane);
+    reverse_bytes(b);
+}
+
+static void store_half(union block *b, uint8_t *out)
+{
+    reverse_bytes(b);
+    transpose(b->plane);
+    for (unsigned i = 0; i < LINES; i++)
+        memcpy(out + (size_t)SS_FLASH_CIPHER_LINE * i, &b->plane[i], sizeof b->plane[i]);
+}
+
+static void run(const struct ss_flash_cipher *c, uint32_t address, const uint8_t *in, uint8_t *out, size_t batches,
+                void (*cipher)(union block b[2], struct key *k))
+{
+    struct key k;
+    union block b[2];
+    for (; batches > 0; batches--, address += BATCH, in += BATCH, out += BATCH) {
+        load_key(&k, c, address);
+        load_half(&b[0], in);
+        load_half(&b[1], in + SS_FLASH_CIPHER_BLOCK);
+        cipher(b, &k);
+        store_half(&b[0], out);
+        store_half(&b[1], out + SS_FLASH_CIPHER_BLOCK);
+    }
+    ss_kernel_wipe(&k, sizeof k);
+    ss_kernel_wipe(b, sizeof b);
+}
+
+static void seal(const struct ss_flash_cipher *c, uint32_t address, const uint8_t *in, uint8_t *out, size_t batches)
+{
+    run(c, address, in, out, batches, decrypt);
+}
+
+static void unseal(const struct ss_flash_cipher *c, uint32_t address, const uint8_t *in, uint8_t *out, size_t batches)
+{
+    run(c, address, in, out, batches, encrypt);
+}
+
+static bool supported(void)
+{
+    return true;
+}
+
+const struct ss_flash_cipher_kernel ss_flash_cipher_portable = {"portable", BATCH, supported, seal, unseal};
