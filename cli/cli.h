@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// The frame of the command line: one table entry a command gives parser, help, man page and shell completion.
+#ifndef SS_CLI_CLI_H
+#define SS_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "slotseal/error.h"
+
+/// What scripts rely on.
+enum cli_exit {
+    CLI_OK = 0,
+    CLI_FAILED = 1,  ///< the work could not be done: input refused, file not readable, …
+    CLI_USAGE = 2,   ///< the command line itself is wrong
+    CLI_REFUSED = 3, ///< the work was done, and what was verified is not good
+};
+
+/// Every option of every command; a command lists those that it takes.
+enum cli_option_id {
+    OPT_OUTPUT,
+    OPT_JSON,
+    OPT_TYPE,
+    OPT_KEY,
+    OPT_SCHEME,
+    OPT_LENGTH,
+    OPT_ELF,
+    OPT_CHIP,
+    OPT_FLASH_SIZE,
+    OPT_FLASH_MODE,
+    OPT_FLASH_FREQ,
+    OPT_SECURE_PAD,
+    OPT_BOOTLOADER,
+    OPT_TABLE,
+    OPT_TABLE_OFFSET,
+    OPT_RULES,
+    OPT_NO_MD5,
+    OPT_SECURE,
+    OPT_SELECT,
+    OPT_STATE,
+    OPT_SLOT,
+    OPT_ADDRESS,
+    OPT_REGION,
+    OPT_FLASH_KEY,
+    OPT_CRYPT_CONFIG,
+    OPT_SIGN_KEY,
+    OPT_DATA,
+    OPT_PAD_TO,
+    OPT_DRY_RUN,
+    OPT_APPEND,
+    OPT_REPLACE_KEY,
+    OPT_COUNT
+};
+
+/// How a shell completes the value of an option or operand.
+enum cli_completion { COMPLETE_NOTHING, COMPLETE_FILE, COMPLETE_CHOICE };
+
+struct cli_option {
+    enum cli_option_id id;
+    const char *name;    ///< long name without dashes
+    char letter;         ///< short form, 0 = none
+    bool required;       ///< the command is a usage error without it
+    const char *value;   ///< name of its value in the help, NULL for a switch
+    const char *help;    ///< one lower-case phrase
+    const char *choices; ///< the values allowed, separated by one space; NULL = any
+    enum cli_completion completion;
+};
+
+// Options that mean the same in every command.
+#define OPTION_OUTPUT                                                                                                  \
+    {                                                                                                                  \
+        OPT_OUTPUT, "output", 'o', true, "FILE", "write the result to FILE (- is standard output)", NULL,              \
+            COMPLETE_FILE                                                                                              \
+    }
+#define OPTION_JSON                                                                                                    \
+    {                                                                                                                  \
+        OPT_JSON, "json", 0, false, NULL, "print the result as one JSON object", NULL, COMPLETE_NOTHING                \
+    }
+#define OPTION_END                                                                                                     \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
+
+#define CLI_MAX_OPERANDS 2
+
+/// A parsed command line.
+struct cli_args {
+    const char *options[OPT_COUNT]; ///< value of each option; "" for a switch that is on, NULL when not given
+    const char *operands[CLI_MAX_OPERANDS];
+    unsigned operand_count;
+    char **raw; ///< all arguments after the command, NULL-terminated; for commands that parse their own
+};
+
+struct cli_command {
+    const char *path;                 ///< as typed: "key generate"
+    const char *summary;              ///< one lower-case phrase, for lists
+    const char *description;          ///< what else a user must know; paragraphs separated by "\n\n"
+    const char *operands;             ///< names of the operands, "A B"; all are files and required; NULL for none
+    const char *example;              ///< whole command lines, each at most 76 columns, each ending in a newline
+    const struct cli_option *options; ///< ends with OPTION_END
+    int (*run)(const struct cli_args *args);
+    bool own_parser; ///< everything after the path is handed over in args->raw
+};
+
+/// The one table, ends with NULL. commands.c.
+extern const struct cli_command *const cli_commands[];
+#define for_each_command(c) for (const struct cli_command *const *c##_at = cli_commands, *c; (c = *c##_at); c##_at++)
+
+/// Runs the program; @p argv as given to main(). Returns the exit code.
+int cli_main(int argc, char **argv);
+
+// parse.c
+
+/// Parses what follows the command. CLI_OK, or CLI_USAGE after having reported why. @p help is set for --help.
+int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_args *args, bool *help);
+/// The option of @p command called @p name, NULL if it has none.
+const struct cli_option *cli_find_option(const struct cli_command *command, const char *name);
+
+// help.c
+
+void cli_help_command(const struct cli_command *command);
+/// The list of commands, all or those whose first word is @p group.
+void cli_help_list(const char *group);
+/// The command whose path is nearest to what was typed, NULL when nothing is near.
+const char *cli_suggest(const char *typed);
+/// Nearest option name of a command, NULL when nothing is near.
+const char *cli_suggest_option(const struct cli_command *command, const char *typed);
+
+// message.c
+
+/// `slotseal: error: …` on stderr.
+void cli_error(const char *format, ...) SS_PRINTF(1, 2);
+/// `slotseal: hint: …` on stderr: the next thing to type.
+void cli_hint(const char *format, ...) SS_PRINTF(1, 2);
+/// `slotseal: warning: …` on stderr.
+void cli_warning(const char *format, ...) SS_PRINTF(1, 2);
+/// Error and hint (may be NULL) for a wrong command line; returns CLI_USAGE.
+int cli_usage(const char *hint, const char *format, ...) SS_PRINTF(2, 3);
+/// Reports what the library said and returns CLI_FAILED.
+int cli_fail(const struct ss_error *err);
+/// Closes stdout; false (reported) if what was printed did not arrive, for instance on a full disk.
+bool cli_flush(void);
+
+// value.c: values of options
+
+/// Decimal or 0x number with optional K, KB, M or MB (powers of 1024), up to @p max. False without a report.
+bool cli_number(const char *text, uint64_t max, uint64_t *out);
+/// The number in option @p id, @p fallback when it is not given. Reports and returns false for anything else.
+bool cli_option_number(const struct cli_args *args, const struct cli_option *options, enum cli_option_id id,
+                       uint64_t max, uint64_t fallback, uint64_t *out);
+/// Position of the option's value among its choices, @p fallback when it is not given.
+int cli_option_choice(const struct cli_args *args, const struct cli_option *options, enum cli_option_id id,
+                      int fallback);
+/// Lower-case hex of @p len bytes to @p out (2·len + 1).
+void cli_hex(const uint8_t *in, size_t len, char *out);
+
+#endif

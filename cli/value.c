@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cli.h"
+
+static bool unit_shift(const char *unit, unsigned *shift)
+{
+    if (*unit == '\0')
+        *shift = 0;
+    else if (!strcasecmp(unit, "K") || !strcasecmp(unit, "KB"))
+        *shift = 10;
+    else if (!strcasecmp(unit, "M") || !strcasecmp(unit, "MB"))
+        *shift = 20;
+    else
+        return false;
+    return true;
+}
+
+bool cli_number(const char *text, uint64_t max, uint64_t *out)
+{
+    bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    char *end;
+    unsigned shift;
+
+    // strtoull takes blanks and signs, and octal when the base is 0.
+    if (!isdigit((unsigned char)text[0]) || (hex && !isxdigit((unsigned char)text[2])))
+        return false;
+    errno = 0;
+    unsigned long long v = strtoull(text, &end, hex ? 16 : 10);
+    if (errno || !unit_shift(end, &shift) || v > max >> shift)
+        return false;
+    *out = (uint64_t)v << shift;
+    return true;
+}
+
+static const struct cli_option *option_by_id(const struct cli_option *options, enum cli_option_id id)
+{
+    while (options->name && options->id != id)
+        options++;
+    return options;
+}
+
+bool cli_option_number(const struct cli_args *args, const struct cli_option *options, enum cli_option_id id,
+                       uint64_t max, uint64_t fallback, uint64_t *out)
+{
+    *out = fallback;
+    if (!args->options[id] || cli_number(args->options[id], max, out))
+        return true;
+    cli_error("--%s %s is not a number from 0 to 0x%llx", option_by_id(options, id)->name, args->options[id],
+              (unsigned long long)max);
+    return false;
+}
+
+int cli_option_choice(const struct cli_args *args, const struct cli_option *options, enum cli_option_id id,
+                      int fallback)
+{
+    const char *value = args->options[id];
+    if (!value)
+        return fallback;
+
+    int index = 0;
+    size_t len = strlen(value);
+    for (const char *p = option_by_id(options, id)->choices; *p; index++) {
+        size_t n = strcspn(p, " ");
+        if (n == len && !memcmp(p, value, len))
+            return index;
+        p += n + (p[n] == ' ');
+    }
+    return fallback; // the parser has let nothing else through
+}
+
+void cli_hex(const uint8_t *in, size_t len, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = digits[in[i] >> 4];
+        out[2 * i + 1] = digits[in[i] & 15];
+    }
+    out[2 * len] = '\0';
+}
