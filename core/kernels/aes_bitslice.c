@@ -4,15 +4,15 @@
 #include "core/bytes.h"
 
 /// Swaps the bits of @p a under mask << shift with those of @p b under mask.
-static inline void swap_bits(ss_slice_t *a, ss_slice_t *b, int shift, uint64_t mask)
+static inline void swap_bits(ss_plane *a, ss_plane *b, int shift, uint64_t mask)
 {
-    ss_slice_t t = ((*a >> shift) ^ *b) & mask;
+    ss_plane t = ((*a >> shift) ^ *b) & mask;
     *b ^= t;
     *a ^= t << shift;
 }
 
 /// Transposes the 8×8 bit matrix that each byte position of the eight words forms. Its own inverse.
-static void transpose_bits(ss_slice_t w[8])
+static void transpose_bits(ss_plane w[8])
 {
     for (int i = 0; i < 8; i += 2)
         swap_bits(&w[i], &w[i + 1], 1, 0x5555555555555555);
@@ -41,7 +41,7 @@ static inline uint32_t even_bytes(uint64_t v)
     return (uint32_t)(v | v >> 16);
 }
 
-void ss_slice_load(ss_slice_t planes[8], const uint8_t blocks[SS_SLICE_BLOCKS * 16])
+void ss_slice_load(ss_plane planes[8], const uint8_t blocks[SS_SLICE_BLOCKS * 16])
 {
     for (int i = 0; i < SS_SLICE_BLOCKS; i++) {
         const uint8_t *block = blocks + 16 * i;
@@ -51,9 +51,9 @@ void ss_slice_load(ss_slice_t planes[8], const uint8_t blocks[SS_SLICE_BLOCKS * 
     transpose_bits(planes);
 }
 
-void ss_slice_store(const ss_slice_t planes[8], uint8_t blocks[SS_SLICE_BLOCKS * 16])
+void ss_slice_store(const ss_plane planes[8], uint8_t blocks[SS_SLICE_BLOCKS * 16])
 {
-    ss_slice_t w[8];
+    ss_plane w[8];
     for (int i = 0; i < 8; i++)
         w[i] = planes[i];
     transpose_bits(w);

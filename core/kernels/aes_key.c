@@ -9,13 +9,13 @@
 /// SubBytes on each byte of @p word.
 static uint32_t sub_word(uint32_t word)
 {
-    ss_slice_t planes[8] = {0};
+    ss_plane in[8] = {0}, out[8];
     for (int bit = 0; bit < 8; bit++)
-        planes[bit][0] = (word >> bit) & 0x01010101;
-    ss_slice_sub_bytes(planes);
-    uint32_t result = 0x63636363;
+        in[bit][0] = (word >> bit) & 0x01010101;
+    ss_sbox(in, out);
+    uint32_t result = 0;
     for (int bit = 0; bit < 8; bit++)
-        result ^= (uint32_t)(planes[bit][0] & 0x01010101) << bit;
+        result |= (uint32_t)(out[bit][0] & 0x01010101) << bit;
     return result;
 }
 

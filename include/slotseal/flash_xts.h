@@ -27,15 +27,14 @@
 extern "C" {
 #endif
 
-#define SS_FLASH_XTS_BLOCK_SIZE 16  ///< granularity of addresses and lengths, bytes
-#define SS_FLASH_XTS_UNIT_SIZE  128 ///< XTS data unit, bytes
-
-struct ss_xts_kernel;
+/// Granularity of addresses and lengths, bytes.
+#define SS_FLASH_XTS_BLOCK 16
+/// XTS data unit, bytes.
+#define SS_FLASH_XTS_UNIT 128
 
 /// An expanded key. Caller-allocated, holds secrets: end with ss_flash_xts_wipe(). May be copied, and used from
 /// several threads at once. The fields are private.
 struct ss_flash_xts {
-    const struct ss_xts_kernel *kernel;
     unsigned rounds;              ///< of AES: 10 for XTS-128, 14 for XTS-256; 0 before init and after wipe
     bool equal_halves;            ///< data key = tweak key
     uint8_t encrypt_keys[15][16]; ///< data key: round keys of the cipher
@@ -44,12 +43,13 @@ struct ss_flash_xts {
 };
 
 /// Prepares @p c for a key as it stands in a key file (the byte order of espsecure; eFuses hold it reversed).
-/// Chooses the fastest kernel this CPU can run. On error @p c is wiped.
+/// On error @p c holds no key.
 ///
 /// @param key      64 bytes: XTS-256, data key then tweak key. 32 bytes: XTS-128. 16 bytes: XTS-128 with the SHA-256
 ///                 of those bytes, as chips do that burn half a key block (ESP-IDF, "Flash Encryption", ESP32-C2).
 /// @param key_len  16, 32 or 64
-/// @return SS_OK; SS_ERROR_INVALID_ARGUMENT: another length; or what the crypto provider reports for the SHA-256.
+/// @return SS_OK; SS_ERROR_INVALID_ARGUMENT: another length; SS_ERROR_NOT_SUPPORTED: no kernel passed its self-check on
+///         this CPU; or what the crypto provider reports for the SHA-256.
 SS_MUST_USE ss_status_t ss_flash_xts_init(struct ss_flash_xts *c, const uint8_t *key, size_t key_len,
                                           struct ss_error *err);
 
@@ -58,8 +58,10 @@ SS_MUST_USE ss_status_t ss_flash_xts_init(struct ss_flash_xts *c, const uint8_t 
 /// @param address  absolute flash address, a multiple of 16
 /// @param len      a multiple of 16; 0 is allowed
 /// @param out      @p len bytes; may be @p in itself, must not overlap it otherwise
-/// @return SS_OK; SS_ERROR_INVALID_ARGUMENT: address or length not a multiple of 16, the range passes 4 GiB, or the two
-///         halves of the key are equal (XTS loses its security then; espsecure refuses it too); SS_ERROR_BAD_STATE:
+/// @return SS_OK; SS_ERROR_INVALID_ARGUMENT: address or length not a multiple of 16, the range passes 4 GiB, buffers
+/// overlap in
+///         part, or the two halves of the key are equal (XTS loses its security then; espsecure refuses it too);
+///         SS_ERROR_BAD_STATE:
 ///         @p c is not initialised. On error nothing is written.
 SS_MUST_USE ss_status_t ss_flash_xts_seal(const struct ss_flash_xts *c, uint32_t address, const uint8_t *in,
                                           uint8_t *out, size_t len, struct ss_error *err);
@@ -72,8 +74,9 @@ SS_MUST_USE ss_status_t ss_flash_xts_unseal(const struct ss_flash_xts *c, uint32
 /// Overwrites the keys. Allowed on an all-zero or already wiped @p c.
 void ss_flash_xts_wipe(struct ss_flash_xts *c);
 
-/// Name of the kernel that @p c uses ("portable", "aesni", …), for benchmarks and reports. Never NULL after init.
-const char *ss_flash_xts_kernel_name(const struct ss_flash_xts *c);
+/// Name of the kernel that this CPU runs: "portable", "aesni", "vaes256", "vaes512", "armv8"; "none" if none passed its
+/// self-check. Never NULL.
+const char *ss_flash_xts_kernel(void);
 
 #ifdef __cplusplus
 }

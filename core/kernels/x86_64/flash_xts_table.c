@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/kernels/flash_xts_kernels.h"
+
+const struct ss_flash_xts_kernel *const ss_flash_xts_kernels[] = {
+    &ss_flash_xts_vaes512, &ss_flash_xts_vaes256, &ss_flash_xts_aesni, &ss_flash_xts_portable, NULL,
+};
