@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
+#include "core/kernels/wipe.h"
 #include "slotseal/flash_cipher.h"
 
 /// Seals or unseals @p batches whole batches. @p address is a multiple of the kernel's batch; @p in == @p out is
@@ -37,12 +37,5 @@ void ss_flash_cipher_run(const struct ss_flash_cipher_kernel *k, bool seal, cons
 
 /// Known answers, both directions, over all lanes of @p k, which must be supported.
 bool ss_flash_cipher_kernel_passes(const struct ss_flash_cipher_kernel *k);
-
-/// memset that stays. The kernels' own: they are also built where no cryptographic library is.
-static inline void ss_kernel_wipe(void *p, size_t len)
-{
-    memset(p, 0, len);
-    __asm__ volatile("" : : "r"(p) : "memory");
-}
 
 #endif
