@@ -39,6 +39,7 @@ struct ss_canonical {
     uint64_t inner_hash[40]; ///< struct ss_hash
     uint32_t image_len;
     uint32_t vk_offset;
+    uint32_t checksum_offset; ///< 0 until the header has passed
     uint32_t position;
     uint8_t key_xor;
     bool running;
@@ -49,7 +50,8 @@ struct ss_canonical {
 /// key does not lie between the first segment's header and the checksum; what the hash provider returns.
 SS_MUST_USE ss_status_t ss_canonical_init(struct ss_canonical *c, uint32_t image_len, uint32_t vk_offset);
 /// The next @p len bytes of the image. Bytes beyond image_len are ignored (signature, padding).
-/// On an error the digest has ended. SS_ERROR_BAD_STATE if none is under way; what the hash provider returns.
+/// On an error the digest has ended. SS_ERROR_BAD_STATE if none is under way; SS_ERROR_DATA_INVALID if the header says
+/// that the key lies on checksum or hash; what the hash provider returns.
 SS_MUST_USE ss_status_t ss_canonical_update(struct ss_canonical *c, const void *data, size_t len);
 /// Writes the digest and ends it. SS_ERROR_BAD_STATE if fewer than image_len bytes came, or none is under way: ended,
 /// no digest written.

@@ -31,9 +31,10 @@ enum ss_content {
 };
 
 /// Looks at @p len bytes. Never fails, never reads outside; time is linear in @p len (one pass for noise).
-/// Noise is told by the spread of its byte values (chi-square over at least 256 bytes, equal neighbouring 32-byte
-/// blocks counted once): shorter input is never noise, and random data is taken for something else at most once in a
-/// billion.
+/// Noise is told by the spread of its byte values: chi-square over at least 512 bytes and at most 16 MiB, a 16-byte
+/// block equal to its predecessor not counted. Shorter input is never noise, and random bytes are taken for something
+/// else at most once in a billion. Ciphertext made with FLASH_CRYPT_CONFIG below 0xF repeats itself more and may pass
+/// as OTHER.
 enum ss_content ss_content_classify(const uint8_t *data, size_t len);
 
 /// Name for people: "ciphertext or compressed data", "V1-signed image", … Never NULL.

@@ -64,6 +64,9 @@ struct ss_image_header {
     uint8_t hash_appended;      ///< not 0: a SHA-256 follows the checksum
 };
 
+/// Reads the fields of a header; checks nothing.
+void ss_image_header_parse(const uint8_t in[SS_IMAGE_HEADER_SIZE], struct ss_image_header *out);
+
 /// Where a segment goes. Decided by its load address and the chip id; an unknown chip has only PADDING and OTHER.
 enum ss_segment_kind {
     SS_SEGMENT_PADDING,  ///< address 0: fills the file, not loaded
@@ -97,7 +100,7 @@ enum ss_image_kind {
 struct ss_image_context {
     enum ss_image_kind kind;
     uint32_t flash_address; ///< of the first byte of the image; default 0x10000
-    uint32_t space;         ///< bytes from there to the end of the partition or region; default 0 = not checked
+    uint32_t space;         ///< bytes from there to the end of the partition; default 0 = the 16 MiB of any partition
     int32_t chip_id;        ///< as in the header; default −1 = not checked
     int32_t chip_rev;       ///< revision of the chip, major × 100 + minor (300 = v3.0); default −1 = not checked
 };
@@ -121,7 +124,7 @@ enum ss_image_finding_code {
     SS_IMAGE_SEGMENT_MAPPING,   ///< fatal; found = load address, limit = flash address of the data
     SS_IMAGE_SEGMENT_TOO_HIGH,  ///< fatal; found = end address, limit = where the bootloader's stack room begins
     SS_IMAGE_SEGMENT_ON_LOADER, ///< fatal; found = load address, limit = end address; on the bootloader's own code
-    SS_IMAGE_SEGMENT_ADDRESS,   ///< fatal; found = load address, limit = end address; nothing can be loaded there
+    SS_IMAGE_SEGMENT_ADDRESS,   ///< fatal; found = load address, limit = end address; no memory there (ESP32 only)
     SS_IMAGE_CHECKSUM,          ///< fatal; found = computed, limit = stored
     SS_IMAGE_TOO_BIG,           ///< fatal; found = length with signature, limit = space
     SS_IMAGE_HASH,              ///< fatal for an app; a warning for a bootloader, whose hash ESP32's ROM does not check
@@ -193,7 +196,7 @@ struct ss_image {
 
     unsigned finding_count;
     struct ss_image_finding findings[SS_IMAGE_MAX_FINDINGS];
-    unsigned boot_findings; ///< the first so many are what the bootloader (v4.0.1) gets to print before it gives up
+    unsigned boot_findings; ///< so many of them the boot stage reaches before it gives up; it prints those with a tag
 };
 
 /// Describes @p data (@p len bytes) as an image that is to run as @p context says (NULL: SS_IMAGE_CONTEXT_DEFAULT).

@@ -50,7 +50,7 @@ struct ss_image_build_options {
 /// may be NULL: SS_IMAGE_BUILD_DEFAULT. Nothing is allocated; elf and out must not overlap.
 ///
 /// *out_len: length of the image, also with SS_ERROR_BUFFER_TOO_SMALL (then the length needed; out == NULL with size 0
-/// asks for it), 0 on other errors. out is only written on success.
+/// asks for it), 0 on other errors. What out holds after an error is unspecified.
 /// Statuses: SS_ERROR_DATA_INVALID: not an ELF file of that sort, tables or sections outside the file, no loadable
 /// section, two mapped segments in one 64 KiB page, mapped address not a multiple of 4, more than 16 segments, segment
 /// of 16 MiB or more, or the place for the ELF's SHA-256 not zero; SS_ERROR_NOT_SUPPORTED: machine or chip other than
