@@ -47,25 +47,6 @@ static void end_stage(struct describer *d)
     d->stopped = ss_image_first_fatal(d->image) != NULL;
 }
 
-void ss_image_header_parse(const uint8_t in[SS_IMAGE_HEADER_SIZE], struct ss_image_header *out)
-{
-    *out = (struct ss_image_header){
-        .magic = in[0],
-        .segment_count = in[1],
-        .spi_mode = in[2],
-        .spi_speed = in[3] & 15,
-        .spi_size = in[3] >> 4,
-        .entry = ss_get_le32(in + 4),
-        .wp_pin = in[8],
-        .spi_pin_drv = {in[9], in[10], in[11]},
-        .chip_id = ss_get_le16(in + 12),
-        .min_chip_rev = in[14],
-        .min_chip_rev_full = ss_get_le16(in + 15),
-        .max_chip_rev_full = ss_get_le16(in + 17),
-        .hash_appended = in[23],
-    };
-}
-
 static void check_chip(struct describer *d)
 {
     const struct ss_image_header *h = &d->image->header;
@@ -99,34 +80,6 @@ static bool check_header(struct describer *d)
         add(d, SS_IMAGE_TOO_MANY_SEGMENTS, true, h->segment_count, SS_IMAGE_MAX_SEGMENTS);
     end_stage(d);
     return h->magic == SS_IMAGE_MAGIC && h->segment_count <= SS_IMAGE_MAX_SEGMENTS;
-}
-
-enum segment_end { ALL_READ, BAD_LENGTH, END_OF_FILE };
-
-// Reads segment headers up to the first that leads nowhere; *next is the offset behind the last segment read, or of the
-// header (plus, for END_OF_FILE, the length) that could not be followed.
-static enum segment_end read_segments(const uint8_t *data, size_t len, struct ss_image *image, size_t *next)
-{
-    *next = SS_IMAGE_HEADER_SIZE;
-    for (unsigned i = 0; i < image->header.segment_count; i++) {
-        if (!ss_range_ok(*next, SS_IMAGE_SEGMENT_HEADER_SIZE, len)) {
-            *next += SS_IMAGE_SEGMENT_HEADER_SIZE;
-            return END_OF_FILE;
-        }
-        struct ss_image_segment *s = &image->segments[i];
-        s->load_addr = ss_get_le32(data + *next);
-        s->length = ss_get_le32(data + *next + 4);
-        s->offset = (uint32_t)*next + SS_IMAGE_SEGMENT_HEADER_SIZE;
-        s->kind = ss_memory_kind(image->header.chip_id, s->load_addr);
-        s->mapped = ss_memory_mapped(s->kind);
-        if (s->length % 4 != 0 || s->length >= SS_IMAGE_MAX_SIZE)
-            return BAD_LENGTH;
-        *next = (size_t)s->offset + s->length;
-        if (*next > len)
-            return END_OF_FILE;
-        image->segment_count++;
-    }
-    return ALL_READ;
 }
 
 static void read_descriptors(struct describer *d)
@@ -174,7 +127,7 @@ static void check_loaded_segment(struct describer *d, unsigned i)
         add_for(d, SS_IMAGE_SEGMENT_ON_LOADER, true, i, s->load_addr, end);
 }
 
-static void check_segments(struct describer *d, enum segment_end how, size_t next)
+static void check_segments(struct describer *d, enum ss_segment_end how, size_t next)
 {
     struct ss_image *image = d->image;
     uint32_t page = mmu_page(image);
@@ -186,45 +139,12 @@ static void check_segments(struct describer *d, enum segment_end how, size_t nex
         check_loaded_segment(d, i);
         end_stage(d);
     }
-    if (how == BAD_LENGTH)
+    if (how == SS_SEGMENTS_BAD_LENGTH)
         add_for(d, SS_IMAGE_SEGMENT_LENGTH, true, image->segment_count, image->segments[image->segment_count].length,
                 0);
     end_stage(d);
-    if (how == END_OF_FILE)
+    if (how == SS_SEGMENTS_END_OF_FILE)
         add(d, SS_IMAGE_TRUNCATED, true, image->file_len, (uint32_t)next);
-}
-
-uint8_t ss_image_checksum(const uint8_t *data, const struct ss_image *image)
-{
-    uint8_t sum = 0xEF;
-    for (unsigned i = 0; i < image->segment_count; i++) {
-        const uint8_t *p = data + image->segments[i].offset;
-        for (uint32_t n = 0; n < image->segments[i].length; n++)
-            sum ^= p[n];
-    }
-    return sum;
-}
-
-// Checksum and hash. False if they lie beyond the end of the file.
-static bool place_tail(size_t len, size_t next, struct ss_image *image)
-{
-    // At most 16 × 16 MiB of segments: no overflow.
-    image->checksum_offset = ((uint32_t)next + 16) / 16 * 16 - 1;
-    image->has_hash = image->header.hash_appended != 0;
-    image->image_len = image->checksum_offset + 1 + (image->has_hash ? SS_IMAGE_HASH_SIZE : 0);
-    image->complete = image->image_len <= len;
-    return image->complete;
-}
-
-bool ss_image_walk(const uint8_t *data, size_t len, struct ss_image *image)
-{
-    size_t next;
-    memset(image, 0, sizeof *image);
-    if (len < SS_IMAGE_HEADER_SIZE)
-        return false;
-    ss_image_header_parse(data, &image->header);
-    return image->header.magic == SS_IMAGE_MAGIC && image->header.segment_count <= SS_IMAGE_MAX_SEGMENTS &&
-           read_segments(data, len, image, &next) == ALL_READ && place_tail(len, next, image);
 }
 
 static ss_status_t read_tail(struct describer *d)
@@ -273,7 +193,10 @@ static void check_surroundings(struct describer *d)
             if (b->present && !(b->crc_ok && b->digest_ok))
                 add_for(d, SS_IMAGE_V2_BLOCK, false, i, b->crc_ok ? 2 : 1, 0);
         }
-    if (!image->trailing_erased)
+    // The last 12 bytes of a secure-padded image are filler of any value; old versions of espsecure took random bytes.
+    bool filler =
+        image->signature == SS_IMAGE_SIGNED_V1 && image->secure_padded_v1 && image->trailing_len <= SS_IMAGE_V1_FILLER;
+    if (!image->trailing_erased && !filler)
         add(d, SS_IMAGE_TRAILING, false, image->trailing_len, image->end);
 }
 
@@ -289,12 +212,12 @@ static ss_status_t describe(struct describer *d)
     if (!check_header(d))
         return SS_OK;
     size_t next;
-    enum segment_end how = read_segments(d->data, d->len, image, &next);
+    enum ss_segment_end how = ss_image_read_segments(d->data, d->len, image, &next);
     read_descriptors(d);
     check_segments(d, how, next);
-    if (how != ALL_READ)
+    if (how != SS_SEGMENTS_READ)
         return SS_OK;
-    if (!place_tail(d->len, next, image)) {
+    if (!ss_image_place_tail(d->len, next, image)) {
         add(d, SS_IMAGE_TRUNCATED, true, image->file_len, image->image_len);
         return SS_OK;
     }

@@ -14,7 +14,7 @@
 // Old bootloaders do not map the last page of a segment that reaches less than this into it; elf2image fills it up.
 #define MIN_IN_LAST_PAGE 0x24
 // Behind the checksum of a V1-padded image: hash, signature and 12 bytes that stay free.
-#define V1_SPACE (SS_IMAGE_HASH_SIZE + SS_IMAGE_V1_SIGNATURE_SIZE + 12)
+#define V1_SPACE (SS_IMAGE_HASH_SIZE + SS_IMAGE_V1_SIGNATURE_SIZE + SS_IMAGE_V1_FILLER)
 
 /// A run of sections that touch: sections first … first + count − 1, of which `taken` bytes are already written.
 struct segment {

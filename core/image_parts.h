@@ -5,6 +5,20 @@
 
 #include "slotseal/image.h"
 
+enum ss_segment_end {
+    SS_SEGMENTS_READ,
+    SS_SEGMENTS_BAD_LENGTH,  ///< segments[segment_count] has a length that the bootloader refuses
+    SS_SEGMENTS_END_OF_FILE, ///< segments[segment_count], or its header, reaches beyond the file
+};
+
+/// Reads the headers of as many segments as image->header says, or up to the first that leads nowhere. *next is the
+/// offset behind the last one read; for SS_SEGMENTS_END_OF_FILE where the file would have to end at least.
+enum ss_segment_end ss_image_read_segments(const uint8_t *data, size_t len, struct ss_image *image, size_t *next);
+
+/// Places checksum, hash and the end of the image behind the segments, which end at @p next. Returns image->complete:
+/// false if that lies beyond the file.
+bool ss_image_place_tail(size_t len, size_t next, struct ss_image *image);
+
 /// XOR of the data of image->segments, as it is stored behind them.
 uint8_t ss_image_checksum(const uint8_t *data, const struct ss_image *image);
 

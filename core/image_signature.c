@@ -11,8 +11,6 @@
 #define V2_VERSION_ECDSA 3
 #define V2_DIGEST_OFFSET 4
 #define V2_CRC_OFFSET    1196
-// Bytes that a V1 signature leaves free at the end of its last MMU page, esptool's elf2image --secure-pad.
-#define V1_PAGE_REST 12
 
 bool ss_image_v1_block_present(const uint8_t *data, size_t len, size_t offset)
 {
@@ -61,7 +59,7 @@ enum ss_image_signature ss_image_signature_at(const uint8_t *data, size_t len, u
 
 static void describe_surroundings(const uint8_t *data, size_t len, struct ss_image *image)
 {
-    uint32_t with_v1 = image->image_len + SS_IMAGE_V1_SIGNATURE_SIZE + V1_PAGE_REST;
+    uint32_t with_v1 = image->image_len + SS_IMAGE_V1_SIGNATURE_SIZE + SS_IMAGE_V1_FILLER;
     image->secure_padded_v1 = image->has_hash && with_v1 % SS_IMAGE_MMU_PAGE == 0;
     image->secure_padded_v2 = image->has_hash && image->image_len % SS_IMAGE_MMU_PAGE == 0;
     image->end = image->signature_offset + image->signature_len;

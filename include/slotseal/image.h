@@ -36,6 +36,8 @@ extern "C" {
 #define SS_IMAGE_MMU_PAGE 0x10000u
 /// Secure boot V1: u32 version 0, then r‖s of ECDSA P-256. ESP-IDF docs, "Secure Boot".
 #define SS_IMAGE_V1_SIGNATURE_SIZE 68
+/// What a V1 signature leaves free at the end of the last MMU page of a secure-padded image (elf2image --secure-pad).
+#define SS_IMAGE_V1_FILLER 12
 /// Secure boot V2: a sector of up to three blocks. ESP-IDF docs, "Secure Boot V2".
 #define SS_IMAGE_V2_SECTOR_SIZE 4096
 #define SS_IMAGE_V2_BLOCK_SIZE  1216
@@ -134,7 +136,7 @@ enum ss_image_finding_code {
     SS_IMAGE_NOT_SECURE_PADDED, ///< warning; V1-signed app that does not fill its last MMU page (elf2image
                                 ///< --secure-pad)
     SS_IMAGE_V2_BLOCK,          ///< warning; segment = block, found: 1 CRC wrong, 2 digest is not of this image
-    SS_IMAGE_TRAILING,          ///< warning; found = bytes after image and signature, limit = their offset
+    SS_IMAGE_TRAILING,          ///< warning; found = bytes after image, signature and filler, limit = their offset
     SS_IMAGE_FINDING_CODES,
 };
 
