@@ -161,7 +161,7 @@ SS_MUST_USE ss_status_t ss_table_to_binary(const struct ss_partition_table *tabl
 /// Writes the table as CSV text in the generator's format, with the keywords known to @p rules; terminated, @p len
 /// excludes the terminator. 8 KiB hold any table.
 /// SS_ERROR_BUFFER_TOO_SMALL: @p len is the length needed, without the terminator.
-/// SS_ERROR_DATA_INVALID: a label cannot stand in CSV (comma, quote at a line's start, control character, blank ends).
+/// SS_ERROR_DATA_INVALID: a label cannot stand in CSV (comma, `$`, control character, `#` first, blank at an end).
 SS_MUST_USE ss_status_t ss_table_to_csv(const struct ss_partition_table *table, enum ss_table_rules rules, char *out,
                                         size_t size, size_t *len, struct ss_error *err);
 
