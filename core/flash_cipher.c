@@ -45,22 +45,21 @@ static uint32_t inv_mix_column(uint32_t w)
 
 static void fill_row(struct ss_flash_cipher_row *row, const uint8_t bytes[32])
 {
-    for (unsigned i = 0; i < 8; i++) {
-        row->words[i] = ss_get_le32(bytes + 4 * i);
-        row->mixed[i] = inv_mix_column(row->words[i]);
+    for (unsigned i = 0; i < 8; i++)
+        row->word[i] = ss_get_le32(bytes + 4 * i);
+    for (unsigned family = 0; family < 2; family++) {
+        const uint32_t *w = row->word + 4 * family;
+        uint32_t *last = row->word + 16 + 4 * family, *prior = row->word + 24 + 2 * family;
+        uint32_t steps_before[4] = {w[3], w[3] ^ w[2], w[3] ^ w[1], w[3] ^ w[2] ^ w[1] ^ w[0]};
+        for (unsigned i = 0; i < 4; i++)
+            last[i] = family == 0 ? rotate_bytes(steps_before[i], 3) : steps_before[i];
+        prior[0] = w[2] ^ w[1];
+        prior[1] = w[3] ^ w[2];
     }
-    for (unsigned f = 0; f < 2; f++) {
-        const uint32_t *w = row->words + 4 * f;
-        uint32_t *chain = row->chain + 4 * f;
-        chain[0] = w[3];
-        chain[1] = w[3] ^ w[2];
-        chain[2] = w[3] ^ w[1];
-        chain[3] = w[3] ^ w[2] ^ w[1] ^ w[0];
-        row->prior[2 * f] = w[2] ^ w[1];
-        row->prior[2 * f + 1] = w[3] ^ w[2];
-    }
+    for (unsigned i = 0; i < 8; i++)
+        row->word[8 + i] = inv_mix_column(row->word[i]);
     for (unsigned i = 0; i < 4; i++)
-        row->prior_mixed[i] = inv_mix_column(row->prior[i]);
+        row->word[28 + i] = inv_mix_column(row->word[24 + i]);
 }
 
 static void fill_tweaks(struct ss_flash_cipher *c, unsigned crypt_config)

@@ -58,7 +58,7 @@ static void load_key(struct key *k, const struct ss_flash_cipher *c, uint32_t ad
     for (unsigned i = 0; i < 32; i++)
         for (unsigned j = 0; j < 8; j++)
             k->word[i / 4][i % 4][j] =
-                everywhere(c->key.words[i / 4] >> (8 * (i % 4) + j)) ^ tweak[c->key_bit_tweak[8 * i + 7 - j]];
+                everywhere(c->key.word[i / 4] >> (8 * (i % 4) + j)) ^ tweak[c->key_bit_tweak[8 * i + 7 - j]];
 }
 
 static void xor_byte(byte_planes a, const byte_planes b)

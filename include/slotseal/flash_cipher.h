@@ -25,13 +25,17 @@ extern "C" {
 #define SS_FLASH_CIPHER_TWEAK_BITS 19
 
 /// Every form of a 256-bit value that the kernels start from; all are linear in it. Words are little-endian loads of
-/// its bytes in file order. With AES-256's round keys 0 and 1 as two families (f = 0: words 0..3, f = 1: words 4..7):
+/// its bytes in file order. Round keys 0 and 1 of AES-256 begin two families: 0 with words 0..3, 1 with words 4..7.
+///
+///      0..7   the words
+///      8..15  InvMixColumns of the words
+///     16..19  the last word of family 0, taken 0, 1, 2, 3 steps before the schedule begins; rotated by one byte, so
+///             that RotWord gives the word itself
+///     20..23  the same of family 1, not rotated
+///     24..27  the last two words of each family one step before the schedule begins
+///     28..31  InvMixColumns of 24..27
 struct ss_flash_cipher_row {
-    uint32_t words[8];       ///< round keys 0 and 1
-    uint32_t mixed[8];       ///< InvMixColumns of them
-    uint32_t chain[8];       ///< [4f + i]: last word of the family, i steps before the schedule begins (i = 0..3)
-    uint32_t prior[4];       ///< [2f..]: words 2 and 3 of the family one step before
-    uint32_t prior_mixed[4]; ///< InvMixColumns of them
+    uint32_t word[32];
 };
 
 /// A flash key ready for use. Caller-allocated, no resources behind it, read-only after ss_flash_cipher_init() (several

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ESP32 flash cipher on AES instructions, for vectors of any width. A kernel's file defines the type vec, VEC_LANES
+// (its 32-bit lanes: 4, 8 or 16) and the operations v_…, then includes this file, which makes seal() and unseal().
+//
+// Every 32-byte line has its own AES-256 key, so the key schedule is most of the work. It runs here for VEC_LANES lines
+// at once, one line to a 32-bit lane.
+//
+// The schedule. The even round keys (family 0) and the odd ones (family 1) each come from the one before by
+//     w0' = w0 ^ t,  w1' = w1 ^ w0',  w2' = w2 ^ w1',  w3' = w3 ^ w2',
+// t being SubWord of the other family's last word (with RotWord and Rcon for family 0). As a matrix on (w0, w1, w2, w3)
+// that is a prefix sum; over XOR its fourth power is the identity. So the last words x(k) = w3 of one family obey
+//     x(k) = x(k - 4) ^ t(k)
+// and hold everything else: w2 = x(k) ^ x(k-1), w1 = x(k) ^ x(k-2), w0 = x(k) ^ x(k-1) ^ x(k-2) ^ x(k-3).
+//
+// SubWord. AESENCLAST(x, z) is ShiftRows(SubBytes(x)) ^ z. The chain is kept as z(k), which is x(k) before ShiftRows
+// (and RotWord) are undone, so that one instruction does SubWord and the XOR, and one byte shuffle makes x(k) of z(k).
+//
+// InvMixColumns. The chip seals with the inverse cipher; AESDEC wants its middle round keys through InvMixColumns. That
+// map is linear, so only the x(k) need it; AESDEC(ShiftRows(SubBytes(x)), 0) is InvMixColumns(x), and the argument is
+// z(k) ^ z(k - 4) of the step that took SubWord of x.
+//
+// Transposition. Round keys have the four words of a line side by side. Interleaved pairs p(k) = (w2, w3) give (w0, w1)
+// as p(k) ^ p(k - 2); interleaving these two by 64 bits ends it. In 128-bit part q of round key vector j then lies
+// the key of lane 4q + j. Lanes are given to lines so that this is the key of line 4j + q of sixteen (2j + q of eight,
+// j of four), which are the lines that data vectors 2j and 2j + 1 hold: sorted into even and odd blocks, both use it.
+//
+// The tweak is linear in the address, and so is all that the chains start from: they are a constant vector for the
+// lines of a batch, XORed with what the batch's address adds to all lanes alike. The latter is advanced from batch to
+// batch by one row of the table that ss_flash_cipher_init() made (slotseal/flash_cipher.h).
+//
+// The schedule of the next batch is woven into the rounds of this one: it is a chain of 13 steps, and alone would leave
+// the CPU waiting.
+#ifndef SS_CORE_KERNELS_X86_64_FLASH_CIPHER_LANES_H
+#define SS_CORE_KERNELS_X86_64_FLASH_CIPHER_LANES_H
+
+#include "core/kernels/flash_cipher_kernels.h"
+
+#define BATCH      (VEC_LANES * SS_FLASH_CIPHER_LINE)
+#define BATCH_BITS (VEC_LANES == 16 ? 4 : VEC_LANES == 8 ? 3 : 2) // of the line number
+#define LAST_ROUND 14
+
+#define INLINE static inline __attribute__((always_inline))
+
+// Offsets into struct ss_flash_cipher_row, words.
+enum { WORDS = 0, MIXED = 8, CHAIN = 16, PRIOR = 24, PRIOR_MIXED = 28 };
+
+// What does not change from batch to batch: the starting values of batch 0.
+struct constants {
+    vec z[2][4];         // each family's x(0), x(-1), x(-2), x(-3) as AESENCLAST takes them
+    vec last[2];         // x(0); through InvMixColumns for sealing
+    vec odd_plain;       // x(0) of family 1
+    vec pair[2][2][2];   // [family]: p(0), p(-1), low and high lanes; through InvMixColumns for sealing
+    vec first_key[2][4]; // round keys 0 and 1, the latter through InvMixColumns for sealing
+    vec unshift[2];      // byte shuffles from z to x
+};
+
+// The schedule on its way. Entries of step k are at k modulo their number.
+struct chain {
+    vec x;             // the newest last word
+    vec z[2][4];       // [family]
+    vec last[2];       // newest x of each family; through InvMixColumns for sealing
+    vec pair[2][2][2]; // [family][k]
+    vec even_plain;    // for sealing, x(k - 1) of family 0 and its p(5): round key 14 has no InvMixColumns
+    vec pair_plain[2];
+};
+
+// Round keys of a batch; 0 and 1 stay unused: they are computed when needed.
+struct round_keys {
+    vec key[LAST_ROUND + 1][4];
+};
+
+// Word `field` of the row of each line in batch 0, one line to a lane.
+INLINE vec starting_word(const struct ss_flash_cipher *c, unsigned field)
+{
+#define LINE(lane)      (VEC_LANES / 4 * ((lane) % 4) + (lane) / 4)
+#define MASK(lane, bit) (uint32_t) - (LINE(lane) >> (bit)&1)
+#define MASK4(n, bit)   MASK(n, bit), MASK(n + 1, bit), MASK(n + 2, bit), MASK(n + 3, bit)
+#define MASKS(bit)                                                                                                     \
+    {                                                                                                                  \
+        MASK4(0, bit), MASK4(4, bit), MASK4(8, bit), MASK4(12, bit)                                                    \
+    }
+    static const _Alignas(64) uint32_t line_has_bit[4][16] = {MASKS(0), MASKS(1), MASKS(2), MASKS(3)};
+    vec v = v_set32(c->key.word[field]);
+    for (unsigned bit = 0; bit < BATCH_BITS; bit++) {
+        uint32_t tweak = c->carry[bit].word[field] ^ (bit ? c->carry[bit - 1].word[field] : 0);
+        v = v_xor(v, v_and(v_set32(tweak), v_load(line_has_bit[bit])));
+    }
+    return v;
+}
+
+// Words of four vectors of lanes, side by side: see "Transposition" above.
+INLINE void transpose(vec key[4], vec w0, vec w1, vec w2, vec w3)
+{
+    vec low01 = v_unpack_low32(w0, w1), high01 = v_unpack_high32(w0, w1);
+    vec low23 = v_unpack_low32(w2, w3), high23 = v_unpack_high32(w2, w3);
+    key[0] = v_unpack_low64(low01, low23);
+    key[1] = v_unpack_high64(low01, low23);
+    key[2] = v_unpack_low64(high01, high23);
+    key[3] = v_unpack_high64(high01, high23);
+}
+
+// ShiftRows moves row r of column c to column c - r.
+static const uint8_t shift_rows[16] = {0, 5, 10, 15, 4, 9, 14, 3, 8, 13, 2, 7, 12, 1, 6, 11};
+// Its inverse, for family 0 with RotWord.
+static const uint8_t unshift_rows[2][16] = {{13, 10, 7, 0, 1, 14, 11, 4, 5, 2, 15, 8, 9, 6, 3, 12},
+                                            {0, 13, 10, 7, 4, 1, 14, 11, 8, 5, 2, 15, 12, 9, 6, 3}};
+
+static void prepare(struct constants *k, const struct ss_flash_cipher *c, bool seal)
+{
+    const unsigned form = seal ? MIXED : WORDS, prior = seal ? PRIOR_MIXED : PRIOR;
+    vec rows = v_set128(shift_rows);
+    for (unsigned f = 0; f < 2; f++) {
+        for (unsigned i = 0; i < 4; i++)
+            k->z[f][i] = v_shuffle(starting_word(c, CHAIN + 4 * f + i), rows);
+        vec w[4], p[2];
+        for (unsigned i = 0; i < 4; i++)
+            w[i] = starting_word(c, form + 4 * f + i);
+        for (unsigned i = 0; i < 2; i++)
+            p[i] = starting_word(c, prior + 2 * f + i);
+        k->last[f] = w[3];
+        k->pair[f][0][0] = v_unpack_low32(w[2], w[3]);
+        k->pair[f][0][1] = v_unpack_high32(w[2], w[3]);
+        k->pair[f][1][0] = v_unpack_low32(p[0], p[1]);
+        k->pair[f][1][1] = v_unpack_high32(p[0], p[1]);
+        k->unshift[f] = v_set128(unshift_rows[f]);
+        if (f == 0 && seal)
+            for (unsigned i = 0; i < 4; i++)
+                w[i] = starting_word(c, WORDS + i);
+        transpose(k->first_key[f], w[0], w[1], w[2], w[3]);
+    }
+    for (unsigned i = 0; i < 4; i++) // of x(4) … x(1)
+        k->z[0][i] = v_xor(k->z[0][i], v_set32(0x800u >> i));
+    k->odd_plain = starting_word(c, WORDS + 7);
+}
+
+INLINE void emit(vec key[4], struct chain *s, unsigned f, unsigned k, vec w2, vec w3, const vec *before)
+{
+    vec low = v_unpack_low32(w2, w3), high = v_unpack_high32(w2, w3);
+    vec low01 = v_xor(low, before[0]), high01 = v_xor(high, before[1]);
+    s->pair[f][k % 2][0] = low;
+    s->pair[f][k % 2][1] = high;
+    key[0] = v_unpack_low64(low01, low);
+    key[1] = v_unpack_high64(low01, low);
+    key[2] = v_unpack_low64(high01, high);
+    key[3] = v_unpack_high64(high01, high);
+}
+
+// Round key `round` (2 …) from w2 and w3 of its lines.
+INLINE void make_round_key(struct round_keys *out, struct chain *s, const struct constants *c,
+                           const struct ss_flash_cipher_row *offset, unsigned round, vec w2, vec w3, bool seal)
+{
+    const unsigned f = round % 2, k = round / 2;
+    if (k > 2) {
+        emit(out->key[round], s, f, k, w2, w3, s->pair[f][k % 2]);
+    } else {
+        unsigned field = k == 2 ? (seal ? MIXED : WORDS) + 4 * f + 2 : (seal ? PRIOR_MIXED : PRIOR) + 2 * f;
+        vec add = v_set64(offset->word + field);
+        vec before[2] = {v_xor(c->pair[f][k % 2][0], add), v_xor(c->pair[f][k % 2][1], add)};
+        emit(out->key[round], s, f, k, w2, w3, before);
+    }
+}
+
+// For sealing: round key 14 from x(7) of family 0.
+INLINE void make_last_key(struct round_keys *out, struct chain *s)
+{
+    vec key[4];
+    emit(key, s, 0, 7, v_xor(s->x, s->even_plain), s->x, s->pair_plain);
+    for (unsigned i = 0; i < 4; i++)
+        out->key[LAST_ROUND][i] = key[i];
+}
+
+INLINE void keep_plain(struct chain *s, unsigned k)
+{
+    if (k == 5) {
+        vec w2 = v_xor(s->x, s->even_plain);
+        s->pair_plain[0] = v_unpack_low32(w2, s->x);
+        s->pair_plain[1] = v_unpack_high32(w2, s->x);
+    } else {
+        s->even_plain = s->x;
+    }
+}
+
+INLINE void start(struct chain *s, const struct constants *c, const struct ss_flash_cipher_row *offset, bool seal)
+{
+    s->x = v_xor(c->odd_plain, v_set32(offset->word[WORDS + 7]));
+    for (unsigned f = 0; f < 2; f++)
+        s->last[f] = v_xor(c->last[f], v_set32(offset->word[(seal ? MIXED : WORDS) + 4 * f + 3]));
+}
+
+// Step n = 1 … 13 makes the last word of round key n + 1 from that of round key n, and then a whole round key: n + 1
+// for unsealing, n for sealing, whose InvMixColumns comes out of the same SubWord.
+INLINE void step(struct round_keys *out, struct chain *s, const struct constants *c,
+                 const struct ss_flash_cipher_row *offset, unsigned n, bool seal)
+{
+    const unsigned f = (n + 1) % 2, k = (n + 1) / 2, other = n % 2;
+    vec before = k > 4 ? s->z[f][k % 4] : v_xor(c->z[f][4 - k], v_set32(offset->word[CHAIN + 4 * f + 4 - k]));
+    vec z = v_aesenclast(s->x, before);
+    s->x = v_shuffle(z, c->unshift[f]);
+    s->z[f][k % 4] = f == 0 && k < 4 ? v_xor(z, v_set32(0x800u << k)) : z;
+    if (!seal) {
+        vec w2 = v_xor(s->x, s->last[f]);
+        s->last[f] = s->x;
+        make_round_key(out, s, c, offset, n + 1, w2, s->x, seal);
+        return;
+    }
+    if (f == 0 && k >= 4 && k < 7)
+        keep_plain(s, k);
+    if (n > 1) {
+        vec w2 = v_aesdec(v_xor(z, before), s->last[other]);
+        s->last[other] = v_xor(s->last[other], w2);
+        make_round_key(out, s, c, offset, n, w2, s->last[other], seal);
+    }
+    if (n == 13)
+        make_last_key(out, s);
+}
+
+// Blocks of a batch, even ones of each line in a, odd ones in b.
+struct blocks {
+    vec a[4], b[4];
+};
+
+INLINE void first_key(vec key[4], const struct constants *c, const struct ss_flash_cipher_row *offset, unsigned f,
+                      bool seal)
+{
+    vec add = v_set128(offset->word + (f == 0 ? WORDS : (seal ? MIXED : WORDS) + 4));
+    for (unsigned i = 0; i < 4; i++)
+        key[i] = v_xor(c->first_key[f][i], add);
+}
+
+INLINE void load_blocks(struct blocks *s, const uint8_t *in, const vec key[4])
+{
+    for (unsigned i = 0; i < 4; i++) {
+        v_split(in + i * (BATCH / 4), &s->a[i], &s->b[i]);
+        s->a[i] = v_xor(s->a[i], key[i]);
+        s->b[i] = v_xor(s->b[i], key[i]);
+    }
+}
+
+INLINE void middle_round(struct blocks *s, const vec key[4], bool seal)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        s->a[i] = seal ? v_aesdec(s->a[i], key[i]) : v_aesenc(s->a[i], key[i]);
+        s->b[i] = seal ? v_aesdec(s->b[i], key[i]) : v_aesenc(s->b[i], key[i]);
+    }
+}
+
+INLINE void store_blocks(struct blocks *s, uint8_t *out, const vec key[4], bool seal)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        s->a[i] = seal ? v_aesdeclast(s->a[i], key[i]) : v_aesenclast(s->a[i], key[i]);
+        s->b[i] = seal ? v_aesdeclast(s->b[i], key[i]) : v_aesenclast(s->b[i], key[i]);
+        v_join(out + i * (BATCH / 4), s->a[i], s->b[i]);
+    }
+}
+
+// One batch: its round keys, and what its address adds to the starting values.
+struct batch {
+    struct round_keys keys;
+    struct ss_flash_cipher_row offset;
+};
+
+#define NOW  1u
+#define NEXT 2u
+
+// Runs the rounds of batch `now`, makes the round keys of batch `next`, or both in step.
+INLINE void weave(unsigned what, const struct constants *c, const struct batch *now, struct batch *next,
+                  const uint8_t *in, uint8_t *out, bool seal)
+{
+    struct chain s;
+    struct blocks blocks;
+    vec key[4];
+    if (what & NOW) {
+        if (!seal)
+            first_key(key, c, &now->offset, 0, seal);
+        load_blocks(&blocks, in, seal ? now->keys.key[LAST_ROUND] : key);
+    }
+    if (what & NEXT)
+        start(&s, c, &next->offset, seal);
+#define STEP(n)                                                                                                        \
+    do {                                                                                                               \
+        const unsigned round = seal ? LAST_ROUND - (n) : (n);                                                          \
+        if ((what & NOW) && round == 1)                                                                                \
+            first_key(key, c, &now->offset, 1, seal);                                                                  \
+        if (what & NOW)                                                                                                \
+            middle_round(&blocks, round == 1 ? key : now->keys.key[round], seal);                                      \
+        if (what & NEXT)                                                                                               \
+            step(&next->keys, &s, c, &next->offset, n, seal);                                                          \
+    } while (0)
+    STEP(1);
+    STEP(2);
+    STEP(3);
+    STEP(4);
+    STEP(5);
+    STEP(6);
+    STEP(7);
+    STEP(8);
+    STEP(9);
+    STEP(10);
+    STEP(11);
+    STEP(12);
+    STEP(13);
+#undef STEP
+    if (what & NOW) {
+        if (seal)
+            first_key(key, c, &now->offset, 0, seal);
+        store_blocks(&blocks, out, seal ? key : now->keys.key[LAST_ROUND], seal);
+    }
+}
+
+// The address tweaks that line numbers first … first + 2^bits - 1 have in common with `number` << first.
+static void start_offset(struct ss_flash_cipher_row *offset, const struct ss_flash_cipher *c, uint32_t number)
+{
+    memset(offset, 0, sizeof *offset);
+    for (unsigned bit = 0; number >> bit; bit++)
+        if (number >> bit & 1)
+            for (unsigned i = 0; i < 32; i++)
+                offset->word[i] ^= c->carry[BATCH_BITS + bit].word[i] ^ c->carry[BATCH_BITS + bit - 1].word[i];
+}
+
+// From batch `number` - 1 to batch `number`.
+INLINE void advance(struct ss_flash_cipher_row *next, const struct ss_flash_cipher_row *now,
+                    const struct ss_flash_cipher *c, uint32_t number)
+{
+    const uint32_t *carry = c->carry[BATCH_BITS + (unsigned)__builtin_ctz(number)].word;
+    const uint32_t *below = c->carry[BATCH_BITS - 1].word;
+    for (unsigned i = 0; i < 32; i += VEC_LANES)
+        v_store(next->word + i, v_xor(v_load(now->word + i), v_xor(v_load(carry + i), v_load(below + i))));
+}
+
+INLINE void run(const struct ss_flash_cipher *c, uint32_t address, const uint8_t *in, uint8_t *out, size_t batches,
+                bool seal)
+{
+    struct {
+        struct constants constants;
+        struct batch batch[2];
+    } w;
+    uint32_t number = address / BATCH;
+    struct batch *now = &w.batch[0], *next = &w.batch[1];
+    prepare(&w.constants, c, seal);
+    start_offset(&now->offset, c, number);
+    weave(NEXT, &w.constants, NULL, now, NULL, NULL, seal);
+    while (--batches > 0) {
+        advance(&next->offset, &now->offset, c, ++number);
+        weave(NOW | NEXT, &w.constants, now, next, in, out, seal);
+        struct batch *done = now;
+        now = next;
+        next = done;
+        in += BATCH;
+        out += BATCH;
+    }
+    weave(NOW, &w.constants, now, NULL, in, out, seal);
+    ss_kernel_wipe(&w, sizeof w);
+    v_wipe_registers();
+}
+
+static void seal(const struct ss_flash_cipher *c, uint32_t address, const uint8_t *in, uint8_t *out, size_t batches)
+{
+    run(c, address, in, out, batches, true);
+}
+
+static void unseal(const struct ss_flash_cipher *c, uint32_t address, const uint8_t *in, uint8_t *out, size_t batches)
+{
+    run(c, address, in, out, batches, false);
+}
+
+#endif
