@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands.h"
 
+// clang-format off
 const struct cli_command *const cli_commands[] = {
     &command_key_generate,
+    &command_image_info,
+    &command_image_build,
+    &command_table_build,
+    &command_table_show,
+    &command_compare,
     &command_espsecure,
     NULL,
 };
+// clang-format on

@@ -10,11 +10,11 @@ static void print(const char *label, const char *format, va_list args) __attribu
 
 static void print(const char *label, const char *format, va_list args)
 {
+    char text[1024];
+    vsnprintf(text, sizeof text, format, args);
     // What belongs before the message on a terminal must not come after it.
     fflush(stdout);
-    fprintf(stderr, "slotseal: %s: ", label);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    fprintf(stderr, "slotseal: %s: %s\n", label, cli_printable(text));
 }
 
 void cli_error(const char *format, ...)

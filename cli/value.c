@@ -73,6 +73,14 @@ int cli_option_choice(const struct cli_args *args, const struct cli_option *opti
     return fallback; // the parser has let nothing else through
 }
 
+char *cli_printable(char *text)
+{
+    for (char *p = text; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+    return text;
+}
+
 void cli_hex(const uint8_t *in, size_t len, char *out)
 {
     static const char digits[] = "0123456789abcdef";

@@ -92,8 +92,8 @@ SS_MUST_USE ss_status_t ss_seal(const struct ss_seal_params *params, const uint8
 /// or crypt_config gives noise, which is refused. Padding stays: *out_len = @p len. What follows an image is not looked
 /// at, so a whole slot read from flash is welcome. pad_unit is ignored.
 ///
-/// @p out has @p size bytes; out == in is allowed, other overlap is not. On error *out_len is 0 and @p out either
-/// untouched or, when the result was refused, wiped.
+/// @p out has @p size bytes; out == in is allowed, other overlap is not. On error *out_len is 0, or the length
+/// needed, and @p out either untouched or, when the result was refused, wiped.
 /// Statuses: SS_ERROR_INVALID_ARGUMENT and SS_ERROR_INSUFFICIENT_SPACE as above for the parameters;
 /// SS_ERROR_BUFFER_TOO_SMALL; those of the chip's cipher; and for a refused result SS_ERROR_DATA_INVALID,
 /// SS_ERROR_DATA_CORRUPT or SS_ERROR_NOT_SUPPORTED.

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// What people and scripts get to see of an image.
+#ifndef SS_CLI_IMAGE_REPORT_H
+#define SS_CLI_IMAGE_REPORT_H
+
+#include "json.h"
+#include "slotseal/image.h"
+
+void image_print(const struct ss_image *image);
+json_t *image_json(const struct ss_image *image);
+
+/// "none", "v1" or "v2".
+const char *signature_name(enum ss_image_signature signature);
+
+#endif
