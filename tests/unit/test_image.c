@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "support/alloc_fault.h"
 #include "support/sample_image.h"
 #include "support/unit.h"
 #include "support/vectors.h"
@@ -391,6 +392,41 @@ static void flash_params_are_refused(void **state)
     refused_params(image, len, good, SS_ERROR_DATA_CORRUPT, "checksum is 0xcd, should be 0xcc: the image is damaged");
 }
 
+static uint8_t fault_image[0x3000];
+
+static ss_status_t parse_or_nothing(void *context)
+{
+    struct ss_image p;
+    struct ss_error err = {0};
+    ss_status_t status = ss_image_parse(fault_image, *(size_t *)context, NULL, &p, &err);
+    if (status != SS_OK) {
+        assert_int_equal(err.area, SS_AREA_CRYPTO);
+        assert_int_equal(p.file_len, 0);
+    }
+    return status;
+}
+
+static ss_status_t set_or_leave(void *context)
+{
+    (void)context;
+    uint8_t before[SAMPLE_APP_LEN];
+    static const struct ss_image_flash_params params = {3, 15, 4};
+    memcpy(before, fault_image, sizeof before);
+    ss_status_t status = ss_image_set_flash_params(fault_image, SAMPLE_APP_LEN, &params, NULL);
+    if (status != SS_OK)
+        assert_memory_equal(fault_image, before, sizeof before);
+    return status;
+}
+
+static void allocation_failures(void **state)
+{
+    (void)state;
+    size_t len = sample_app(fault_image, sizeof fault_image);
+    assert_true(alloc_fault_each(set_or_leave, NULL) > 0);
+    len = sample_sign_v2(fault_image, len, sizeof fault_image);
+    assert_true(alloc_fault_each(parse_or_nothing, &len) > 0);
+}
+
 static void real_app(void **state)
 {
     (void)state;
@@ -471,6 +507,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(names_and_codes),
         cmocka_unit_test(flash_params_are_changed),
         cmocka_unit_test(flash_params_are_refused),
+        cmocka_unit_test(allocation_failures),
         cmocka_unit_test(real_app),
         cmocka_unit_test(real_bootloader_v3),
         cmocka_unit_test(real_bootloader_v5),
