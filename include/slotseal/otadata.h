@@ -122,7 +122,9 @@ struct ss_boot_choice {
 };
 
 /// Plays the bootloader's choice: which copy, which slot, in which order slots are tried when one does not verify, and
-/// what is written back. @p otadata is what it reads (decrypted, if encryption is on).
+/// what is written back. @p otadata is what it reads (decrypted, if encryption is on). Anti-rollback also passes over
+/// apps whose secure version is below that of the eFuses, which is for the caller to judge. Slots are taken to be
+/// contiguous: ss_table_check() reports tables where they are not.
 /// SS_ERROR_INVALID_ARGUMENT: more than 16 slots, or (as the real one would divide by zero) anti-rollback without OTA
 /// slots although a copy is active.
 SS_MUST_USE ss_status_t ss_otadata_boot_choice(const struct ss_otadata *otadata, const struct ss_boot_context *context,
