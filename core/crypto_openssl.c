@@ -10,6 +10,7 @@
 #include <openssl/bnerr.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/cryptoerr.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -21,13 +22,19 @@
 // EVP_EncryptUpdate counts in int.
 #define CHUNK_BLOCKS ((size_t)1 << 24)
 
+// The other two are how BN_CTX_get and the parameter builder report that they could not allocate.
+static bool is_memory_error(unsigned long code)
+{
+    return ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE ||
+           code == ERR_PACK(ERR_LIB_BN, 0, BN_R_TOO_MANY_TEMPORARY_VARIABLES) ||
+           code == ERR_PACK(ERR_LIB_CRYPTO, 0, CRYPTO_R_SECURE_MALLOC_FAILURE);
+}
+
 ss_status_t ss_openssl_status(ss_status_t verdict)
 {
     bool memory = false, reason = false, internal = false;
     for (unsigned long code; (code = ERR_get_error()) != 0;) {
-        // The second is how BN_CTX_get reports that it could not grow.
-        memory |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE ||
-                  code == ERR_PACK(ERR_LIB_BN, 0, BN_R_TOO_MANY_TEMPORARY_VARIABLES);
+        memory |= is_memory_error(code);
         internal |= ERR_FATAL_ERROR(code);
         reason = true;
     }

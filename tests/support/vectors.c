@@ -144,6 +144,16 @@ uint8_t *material_read(const char *relative_path, size_t *len)
     return read_file(path, len);
 }
 
+uint8_t *test_data_read(const char *relative_path, size_t *len)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/tests/data/%s", SS_SOURCE_DIR, relative_path);
+    uint8_t *data = read_file(path, len);
+    if (!data)
+        fail_msg("%s: cannot be read", path);
+    return data;
+}
+
 uint64_t test_random(uint64_t *state)
 {
     uint64_t x = *state ? *state : 0x9E3779B97F4A7C15u;

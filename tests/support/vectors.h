@@ -39,6 +39,9 @@ size_t vector_bytes(const struct vector *v, const char *name, uint8_t *out, size
 /// Whole file of the test material into a malloc'ed buffer; NULL if it is not there (the caller then calls skip()).
 uint8_t *material_read(const char *relative_path, size_t *len);
 
+/// Whole file of tests/data into a malloc'ed buffer; fails the test if it is not there.
+uint8_t *test_data_read(const char *relative_path, size_t *len);
+
 /// Reproducible bytes for property tests: xorshift, seeded.
 uint64_t test_random(uint64_t *state);
 void test_random_bytes(uint64_t *state, uint8_t *out, size_t len);
