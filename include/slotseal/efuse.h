@@ -73,7 +73,8 @@ const struct ss_efuse_field *ss_efuse_field_find(const char *name);
 /// The fields in the order of their position: index 0, 1, … until NULL.
 const struct ss_efuse_field *ss_efuse_field_at(size_t index);
 
-/// Value of a field of at most 32 bits.
+/// Value of a field of at most 32 bits, the low 32 of a longer one. Under 3/4 coding the fields of BLOCK3 have their place in the read window, not
+/// in the silicon.
 uint32_t ss_efuse_get(const struct ss_efuse *efuse, const struct ss_efuse_field *field);
 /// The same by name. The name must exist: a wrong one is a programming error.
 uint32_t ss_efuse_get_name(const struct ss_efuse *efuse, const char *name);
@@ -94,7 +95,8 @@ bool ss_efuse_block_read_protected(const struct ss_efuse *efuse, unsigned block)
 SS_MUST_USE ss_status_t ss_efuse_burn(struct ss_efuse *silicon, const struct ss_efuse_field *field, uint32_t value,
                                       struct ss_error *err);
 
-/// Burns a whole block of 1 … 3: ORs @p words (already coded) in. Statuses as ss_efuse_burn(); under 3/4 coding a chunk
+/// Burns a whole block of 1 … 3: ORs @p words (already coded) in. Statuses as ss_efuse_burn(), and
+/// SS_ERROR_INVALID_ARGUMENT for another block; under 3/4 coding a chunk
 /// of 8 bytes that is not blank can only be burned with the same content (SS_ERROR_NOT_PERMITTED).
 SS_MUST_USE ss_status_t ss_efuse_burn_block(struct ss_efuse *silicon, unsigned block, const uint32_t words[8],
                                             struct ss_error *err);
@@ -109,7 +111,8 @@ void ss_efuse_encode_34(const uint8_t data[24], uint32_t words[8]);
 unsigned ss_efuse_decode_34(const uint32_t words[8], uint8_t data[24]);
 
 /// Words to burn for a flash encryption or secure boot V1 key in file order: reversed, and 3/4 coded if @p len is 24.
-/// SS_ERROR_INVALID_ARGUMENT: @p len is neither 24 nor 32, or does not fit @p coding.
+/// SS_ERROR_INVALID_ARGUMENT: @p len is not 32, or 24 with 3/4 coding.
+/// SS_ERROR_NOT_SUPPORTED: repeat coding. On error @p words are zero.
 SS_MUST_USE ss_status_t ss_efuse_key_to_words(const uint8_t *key, size_t len, enum ss_efuse_coding coding,
                                               uint32_t words[8], struct ss_error *err);
 /// The key in file order from a block of the silicon: 32 bytes, or 24 with 3/4 coding.
