@@ -84,7 +84,7 @@ static void random_jobs_equal_single_calls(void **state)
     (void)state;
     uint64_t seed = 0x10B5;
     struct ss_error err = {0};
-    for (unsigned round = 0; round < 60; round++) {
+    for (unsigned round = 0; round < 30; round++) {
         size_t count = test_random(&seed) % (MAX_JOBS + 1);
         for (unsigned i = 0; i < count; i++)
             t.jobs[i] = random_job(&seed, i);

@@ -57,7 +57,7 @@ static inline void v_wipe_registers(void)
     __asm__ volatile("pxor %%xmm0, %%xmm0" ::: "xmm0");
 }
 
-#include "core/kernels/x86_64/flash_cipher_lanes.h"
+#include "core/kernels/flash_cipher_lanes.h"
 
 static bool supported(void)
 {

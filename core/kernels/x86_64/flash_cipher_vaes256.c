@@ -59,7 +59,7 @@ static inline void v_wipe_registers(void)
     __asm__ volatile("vzeroall");
 }
 
-#include "core/kernels/x86_64/flash_cipher_lanes.h"
+#include "core/kernels/flash_cipher_lanes.h"
 
 static bool supported(void)
 {

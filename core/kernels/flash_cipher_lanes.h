@@ -30,8 +30,8 @@
 //
 // The schedule of the next batch is woven into the rounds of this one: it is a chain of 13 steps, and alone would leave
 // the CPU waiting.
-#ifndef SS_CORE_KERNELS_X86_64_FLASH_CIPHER_LANES_H
-#define SS_CORE_KERNELS_X86_64_FLASH_CIPHER_LANES_H
+#ifndef SS_CORE_KERNELS_FLASH_CIPHER_LANES_H
+#define SS_CORE_KERNELS_FLASH_CIPHER_LANES_H
 
 #include "core/kernels/flash_cipher_kernels.h"
 
