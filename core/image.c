@@ -178,6 +178,8 @@ static void check_tail(struct describer *d)
     d->stopped = true;
     if (hash_wrong && !app)
         add(d, SS_IMAGE_HASH, false, 0, 0);
+    if (image->segment_count == 0)
+        add(d, SS_IMAGE_NO_SEGMENTS, true, 0, 0);
     if (image->header.hash_appended > 1)
         add(d, SS_IMAGE_HASH_FLAG, false, image->header.hash_appended, 1);
 }

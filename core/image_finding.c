@@ -99,6 +99,8 @@ static int tail_text(const struct ss_image *image, const struct ss_image_finding
         return snprintf(out, size, "Image hash failed - image is corrupt");
     case SS_IMAGE_TRUNCATED:
         return snprintf(out, size, "file ends after %u bytes, the image needs at least %u", found, limit);
+    case SS_IMAGE_NO_SEGMENTS:
+        return snprintf(out, size, "no segments: nothing to load and nothing to run");
     case SS_IMAGE_HASH_FLAG:
         return snprintf(out, size, "hash_appended is 0x%02x, should be 0 or 1", found);
     case SS_IMAGE_NOT_SECURE_PADDED:
@@ -156,6 +158,7 @@ const char *ss_image_finding_advice(enum ss_image_finding_code code)
         [SS_IMAGE_TOO_BIG] = "Image and signature have to fit their partition: enlarge it, or shrink the image.",
         [SS_IMAGE_HASH] = "The image is damaged, or was changed without recomputing its hash.",
         [SS_IMAGE_TRUNCATED] = "The file is incomplete: copy or build it again.",
+        [SS_IMAGE_NO_SEGMENTS] = "The header is damaged, or nothing was linked into the image.",
         [SS_IMAGE_HASH_FLAG] = "The bootloader takes any value but 0 for yes; esptool refuses the image.",
         [SS_IMAGE_NOT_SECURE_PADDED] =
             "Bytes behind the signature are mapped but not verified: build with secure padding "

@@ -132,6 +132,7 @@ enum ss_image_finding_code {
     SS_IMAGE_HASH,              ///< fatal for an app; a warning for a bootloader, whose hash ESP32's ROM does not check
     // The bootloader has no words for these: it never sees the end of the file.
     SS_IMAGE_TRUNCATED,         ///< fatal; found = length of the file, limit = length needed at least
+    SS_IMAGE_NO_SEGMENTS,       ///< fatal; the bootloader would jump to what it has not loaded
     SS_IMAGE_HASH_FLAG,         ///< warning; found = hash_appended, neither 0 nor 1
     SS_IMAGE_NOT_SECURE_PADDED, ///< warning; V1-signed app that does not fill its last MMU page (elf2image
                                 ///< --secure-pad)
