@@ -17,7 +17,7 @@ static int run(const struct cli_args *args)
 
 const struct cli_command command_espsecure = {
     .path = "espsecure",
-    .summary = "esptool's espsecure command line, same files and exit codes",
+    .summary = "esptool's espsecure: same commands, files, exit codes",
     .description = "Takes the command lines of espsecure from esptool 4.x (with underscores) and 5.x (with dashes). "
                    "The same happens when slotseal is started by the name espsecure or espsecure.py.\n\n"
                    "Two differences, where the original is unsafe: a partial last block is padded with 0xFF instead of "

@@ -60,7 +60,7 @@ static int run_info(const struct cli_args *args)
 
 const struct cli_command command_image_info = {
     .path = "image info",
-    .summary = "describe an app or bootloader image, and say why it would not boot",
+    .summary = "describe an image, and say why it would not boot",
     .description = "Prints header, segments, checksum, hash, descriptors and signature (verify checks it), and every "
                    "finding in the words that the bootloader would use. Exit status 3 means that the image would not "
                    "boot.",
@@ -144,6 +144,6 @@ const struct cli_command command_image_build = {
         "The bytes are those of esptool's elf2image with the same parameters. The result is plaintext and not "
         "signed.",
     .options = build_options,
-    .example = "slotseal image build --elf app.elf --flash-size 4MB --flash-mode dio -o app.bin\n",
+    .example = "slotseal image build --elf app.elf --flash-size 4MB \\\n    --flash-mode dio -o app.bin\n",
     .run = run_build,
 };

@@ -4,10 +4,15 @@
 // clang-format off
 const struct cli_command *const cli_commands[] = {
     &command_key_generate,
+    &command_key_public,
     &command_image_info,
     &command_image_build,
     &command_table_build,
     &command_table_show,
+    &command_otadata_build,
+    &command_otadata_show,
+    &command_seal,
+    &command_unseal,
     &command_compare,
     &command_espsecure,
     NULL,

@@ -12,9 +12,6 @@
 #include "core/bytes.h"
 #include "core/crypto.h"
 
-/// Key files are PEM or raw; nobody has one of this size.
-#define KEY_FILE_LIMIT ((size_t)64 << 10)
-
 static ss_status_t io_error(struct ss_error *err, const char *name)
 {
     return ss_error_set(err, SS_ERROR_IO, SS_AREA_FILE, "%s: %s", name, strerror(errno));
@@ -59,8 +56,9 @@ static ss_status_t read_all(int fd, size_t expected, size_t limit, struct input 
     return SS_OK;
 }
 
-static ss_status_t read_file(const char *path, size_t limit, struct input *in, struct stat *st, struct ss_error *err)
+ss_status_t file_read(const char *path, size_t limit, struct input *in, struct ss_error *err)
 {
+    struct stat st;
     bool standard = !strcmp(path, "-");
     *in = (struct input){.name = standard ? "standard input" : path};
 
@@ -69,15 +67,16 @@ static ss_status_t read_file(const char *path, size_t limit, struct input *in, s
         return io_error(err, in->name);
 
     ss_status_t status;
-    if (fstat(fd, st)) {
+    if (fstat(fd, &st)) {
         status = io_error(err, in->name);
-    } else if (S_ISDIR(st->st_mode)) {
+    } else if (S_ISDIR(st.st_mode)) {
         errno = EISDIR;
         status = io_error(err, in->name);
     } else {
-        in->device = st->st_dev;
-        in->inode = st->st_ino;
-        status = read_all(fd, S_ISREG(st->st_mode) ? (size_t)st->st_size : 0, limit, in, err);
+        in->device = st.st_dev;
+        in->inode = st.st_ino;
+        in->mode = S_ISREG(st.st_mode) ? st.st_mode & 07777 : 0;
+        status = read_all(fd, S_ISREG(st.st_mode) ? (size_t)st.st_size : 0, limit, in, err);
     }
     if (!standard)
         close(fd);
@@ -86,19 +85,10 @@ static ss_status_t read_file(const char *path, size_t limit, struct input *in, s
     return status;
 }
 
-ss_status_t file_read(const char *path, size_t limit, struct input *in, struct ss_error *err)
+void file_warn_readable(const struct input *in)
 {
-    struct stat st;
-    return read_file(path, limit, in, &st, err);
-}
-
-ss_status_t file_read_key(const char *path, struct input *in, struct ss_error *err)
-{
-    struct stat st;
-    ss_status_t status = read_file(path, KEY_FILE_LIMIT, in, &st, err);
-    if (status == SS_OK && S_ISREG(st.st_mode) && (st.st_mode & (S_IRWXG | S_IRWXO)))
-        cli_warning("%s can be read by others (mode %03o); chmod 600 it", in->name, (unsigned)st.st_mode & 0777);
-    return status;
+    if (in->mode & (S_IRWXG | S_IRWXO))
+        cli_warning("%s can be read by others (mode %03o); chmod 600 it", in->name, (unsigned)in->mode & 0777);
 }
 
 ss_status_t file_pad(struct input *in, size_t len, struct ss_error *err)

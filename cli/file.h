@@ -21,13 +21,14 @@ struct input {
     const char *name; ///< as given, "standard input" for -
     dev_t device;     ///< which file it really is, to keep outputs from replacing it
     ino_t inode;
+    mode_t mode; ///< permissions; 0 for what is not a regular file
 };
 
 /// Reads all of @p path (- is standard input), at most @p limit bytes. SS_ERROR_IO from the system;
 /// SS_ERROR_INSUFFICIENT_SPACE above the limit; SS_ERROR_INSUFFICIENT_MEMORY.
 SS_MUST_USE ss_status_t file_read(const char *path, size_t limit, struct input *in, struct ss_error *err);
-/// Same for a file that holds a key; also warns when others than its owner may read it.
-SS_MUST_USE ss_status_t file_read_key(const char *path, struct input *in, struct ss_error *err);
+/// Warns when others than its owner may read a file that holds a secret.
+void file_warn_readable(const struct input *in);
 /// Grows @p in to @p len bytes, the new ones 0xFF: how flash is padded. SS_ERROR_INSUFFICIENT_MEMORY.
 SS_MUST_USE ss_status_t file_pad(struct input *in, size_t len, struct ss_error *err);
 void file_free(struct input *in);

@@ -34,8 +34,8 @@ void complete_bash(FILE *f)
 {
     fputs("# bash completion for slotseal, generated from its command table\n"
           "_slotseal() {\n"
-          "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}\n"
-          "    local one=${COMP_WORDS[1]} two=${COMP_WORDS[2]} words=\n"
+          "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]-}\n"
+          "    local one=${COMP_WORDS[1]-} two=${COMP_WORDS[2]-} words=\n"
           "    COMPREPLY=()\n"
           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
           "        words=\"",
@@ -65,10 +65,10 @@ void complete_bash(FILE *f)
             else if (o->value)
                 fprintf(f, "            --%s) return ;;\n", o->name);
         }
-        fputs("            *) [[ $cur == -* ]] && words=\"", f);
+        fputs("            *) if [[ $cur == -* ]]; then words=\"", f);
         for (const struct cli_option *o = c->options; o && o->name; o++)
             fprintf(f, "--%s ", o->name);
-        fputs("--help\" ;;\n            esac ;;\n", f);
+        fputs("--help\"; fi ;;\n            esac ;;\n", f);
     }
     fputs("        esac\n    fi\n"
           "    if [ -n \"$words\" ]; then\n"

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sign the plaintext, pad with 0xFF, seal: in this order.
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "file.h"
+#include "seal_report.h"
+#include "signing.h"
+#include "slotseal/content.h"
+#include "target.h"
+
+static const struct cli_option options[] = {
+    OPTIONS_TARGET,
+    {OPT_SIGN_KEY, "sign-key", 0, false, "PEM", "sign the plaintext with this key first", NULL, COMPLETE_FILE},
+    OPTION_SCHEME,
+    {OPT_PAD_TO, "pad-to", 0, false, "N", "pad with 0xFF to a multiple of N: 16 (default) to 4096", NULL,
+     COMPLETE_NOTHING},
+    {OPT_OUTPUT, "output", 'o', false, "FILE", "write the sealed image to FILE (- is standard output)", NULL,
+     COMPLETE_FILE},
+    {OPT_DRY_RUN, "dry-run", 'n', false, NULL, "check and report, write nothing", NULL, COMPLETE_NOTHING},
+    OPTION_JSON,
+    OPTION_END,
+};
+
+struct job {
+    struct target target;
+    struct input in, sign_file, out;
+    struct seal_summary summary;
+};
+
+static int check_options(const struct cli_args *args, struct job *job)
+{
+    uint64_t unit;
+    const char *output = args->options[OPT_OUTPUT];
+
+    if (!output == !args->options[OPT_DRY_RUN])
+        return cli_usage("slotseal help seal", "exactly one of --output and --dry-run is needed");
+    if (output && !strcmp(output, "-") && args->options[OPT_JSON])
+        return cli_usage(NULL, "--json and the sealed image cannot both go to standard output");
+    if (args->options[OPT_SCHEME] && !args->options[OPT_SIGN_KEY])
+        return cli_usage(NULL, "--scheme needs --sign-key");
+    if (!cli_option_number(args, options, OPT_PAD_TO, SS_SEAL_MAX_PAD, SS_SEAL_BLOCK, &unit))
+        return CLI_USAGE;
+    if (unit < SS_SEAL_BLOCK || (unit & (unit - 1)))
+        return cli_usage(NULL, "--pad-to %llu is not 16, 32, 64, ... 4096", (unsigned long long)unit);
+    job->target.params.pad_unit = (uint32_t)unit;
+    return CLI_OK;
+}
+
+static ss_status_t sign(const struct cli_args *args, struct job *job, struct ss_error *err)
+{
+    ss_signing_key_t *key = NULL;
+    enum ss_seal_kind kind = job->target.params.kind;
+
+    if (kind == SS_SEAL_DATA || kind == SS_SEAL_OTADATA)
+        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SEAL, "%s is not signed: drop --sign-key",
+                            ss_seal_kind_name(kind));
+    ss_status_t status = signing_key_read(args->options[OPT_SIGN_KEY], &job->sign_file, &key, err);
+    if (status == SS_OK)
+        status = signing_sign(&job->in, key, signing_scheme(args, key), false, err);
+    ss_signing_key_free(key);
+    job->summary.signed_here = status == SS_OK;
+    return status;
+}
+
+/// Only for --address without --data: what the content does not tell, the user has to.
+static ss_status_t refuse_unknown(const struct input *in, struct ss_error *err)
+{
+    const char *advice = ss_content_seal_advice(ss_content_classify(in->data, in->len));
+    cli_hint("--data if this is to be sealed as it is");
+    return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_SEAL, "%s: %s", in->name,
+                        advice ? advice : "not an image, table or otadata");
+}
+
+static ss_status_t seal(const struct cli_args *args, struct job *job, struct ss_error *err)
+{
+    struct ss_seal_params *params = &job->target.params;
+    size_t sealed_len = 0;
+
+    ss_status_t status = file_read(args->operands[0], FILE_LIMIT, &job->in, err);
+    if (status != SS_OK)
+        return status;
+    if (job->target.guess_kind) {
+        params->kind = ss_seal_guess_kind(params->chip, params->address, job->in.data, job->in.len);
+        if (params->kind == SS_SEAL_DATA)
+            return refuse_unknown(&job->in, err);
+    }
+    job->summary.input_len = job->in.len;
+    if (args->options[OPT_SIGN_KEY])
+        status = sign(args, job, err);
+    if (status == SS_OK)
+        status = file_pad(&job->out, job->in.len + params->pad_unit, err);
+    if (status == SS_OK)
+        status = ss_seal(params, job->in.data, job->in.len, job->out.data, job->out.len, &sealed_len,
+                         &job->summary.report, err);
+    if (status != SS_OK)
+        return ss_error_prefix(err, status, "%s", job->in.name);
+    return seal_digests(&job->summary, &job->in, job->out.data, sealed_len, err);
+}
+
+static ss_status_t write_sealed(const struct cli_args *args, const struct job *job, struct ss_error *err)
+{
+    const struct input *inputs[] = {&job->in, &job->target.key_file, &job->target.table_file, &job->sign_file, NULL};
+    if (args->options[OPT_DRY_RUN])
+        return SS_OK;
+    return file_write(args->options[OPT_OUTPUT], OUTPUT_PUBLIC, job->out.data, job->summary.sealed_len, inputs, err);
+}
+
+static int run_job(const struct cli_args *args, struct job *job)
+{
+    struct ss_error err = {0};
+
+    int status = check_options(args, job);
+    if (status == CLI_OK)
+        status = target_resolve(args, options, &job->target);
+    if (status != CLI_OK)
+        return status;
+    if (seal(args, job, &err) != SS_OK) {
+        status = cli_fail(&err);
+        if (err.status == SS_ERROR_NOT_PERMITTED)
+            cli_hint("slotseal seal --sign-key PEM takes the plaintext and does all in the right order");
+        return status;
+    }
+    seal_warnings(&job->target, &job->summary);
+    if (write_sealed(args, job, &err) != SS_OK)
+        return cli_fail(&err);
+    if (args->options[OPT_JSON])
+        return json_print(seal_json(&job->target, &job->summary), CLI_OK);
+    if (args->options[OPT_DRY_RUN] || strcmp(args->options[OPT_OUTPUT], "-"))
+        seal_print(&job->target, &job->summary);
+    return CLI_OK;
+}
+
+static int run(const struct cli_args *args)
+{
+    struct job job = {0};
+    int status = run_job(args, &job);
+    file_free(&job.in);
+    file_free(&job.out);
+    file_free(&job.sign_file);
+    target_free(&job.target);
+    return status;
+}
+
+const struct cli_command command_seal = {
+    .path = "seal",
+    .summary = "encrypt an image for one device and one slot",
+    .description =
+        "Makes the ciphertext that the device with this flash key expects at this flash address: signs the plaintext "
+        "if "
+        "asked to, pads it with 0xFF, encrypts it. The result is written to flash as it is.\n\n"
+        "Refuses what would not boot: an image that is too big with its signature, for another chip, damaged, sealed "
+        "already or signed after sealing; an app address that is not a multiple of 64 KiB; a bootloader that reaches "
+        "into the partition table, or whose header knows less flash than the table needs.\n\n"
+        "With --address the content says whether it is a bootloader, an app, a table or otadata.",
+    .operands = "IN",
+    .options = options,
+    .example = "slotseal seal app.bin --table partitions.csv --slot ota_1 \\\n"
+               "    --flash-key flash.key --sign-key signing.pem -o app.ota_1.sealed\n"
+               "slotseal seal bootloader.bin --table partitions.csv \\\n"
+               "    --region bootloader --flash-key flash.key -o bootloader.sealed\n",
+    .run = run,
+};

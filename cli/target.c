@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "target.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/// A flash key is 64 bytes at most; a little more is read so that its true length can be named.
+#define FLASH_KEY_FILE_LIMIT 4096u
+
+static int missing_table(const char *option)
+{
+    return cli_usage("for example --table partitions.csv", "--%s needs --table", option);
+}
+
+static void set_place(struct target *t, const struct ss_partition *row)
+{
+    bool app = row->type == SS_PARTITION_APP;
+    snprintf(t->slot, sizeof t->slot, "%s", row->label);
+    snprintf(t->place, sizeof t->place, "%s %s", app ? "slot" : "partition", row->label);
+    t->params.place = t->place;
+}
+
+/// What a partition of this type holds; false if only the user can say.
+static bool row_kind(const struct ss_partition *row, enum ss_seal_kind *kind)
+{
+    if (row->type == SS_PARTITION_APP)
+        *kind = SS_SEAL_APP;
+    else if (row->type == SS_PARTITION_DATA && row->subtype == SS_PARTITION_DATA_OTA)
+        *kind = SS_SEAL_OTADATA;
+    else if (row->type == SS_PARTITION_BOOTLOADER)
+        *kind = SS_SEAL_BOOTLOADER;
+    else if (row->type == SS_PARTITION_TABLE)
+        *kind = SS_SEAL_TABLE;
+    else
+        return false;
+    return true;
+}
+
+static int use_row(struct target *t, const struct ss_partition *row, uint32_t address, bool data)
+{
+    set_place(t, row);
+    t->params.address = address;
+    t->params.capacity = row->offset + row->size - address;
+    if (!data && !row_kind(row, &t->params.kind)) {
+        cli_error("partition %s can hold anything, so nothing can be checked", row->label);
+        cli_hint("--data if its content is right");
+        return CLI_FAILED;
+    }
+    if (!ss_partition_is_encrypted(row))
+        cli_warning("partition %s is not encrypted on the device, which will read it as it is", row->label);
+    return CLI_OK;
+}
+
+static void print_names(const struct ss_partition_table *table)
+{
+    char names[512] = "";
+    for (size_t i = 0; i < table->count; i++) {
+        strncat(names, i ? " " : "", sizeof names - strlen(names) - 1);
+        strncat(names, table->rows[i].label, sizeof names - strlen(names) - 1);
+    }
+    cli_hint("the table has: %s", names);
+}
+
+static int use_slot(struct target *t, const char *name, bool data)
+{
+    if (!t->has_table)
+        return missing_table("slot");
+    const struct ss_partition *row = ss_table_find(&t->table, name);
+    if (!row) {
+        cli_error("%s: no partition %s", t->table_file.name, name);
+        print_names(&t->table);
+        return CLI_FAILED;
+    }
+    return use_row(t, row, row->offset, data);
+}
+
+static void use_bootloader(struct target *t, const struct ss_table_options *options)
+{
+    const struct ss_chip *chip = t->params.chip;
+    t->params.kind = SS_SEAL_BOOTLOADER;
+    t->params.address = chip->bootloader_address;
+    t->params.capacity =
+        options->table_address > chip->bootloader_address ? options->table_address - chip->bootloader_address : 0;
+    t->params.place = "the space before the partition table";
+    t->params.flash_needed = t->has_table ? table_end(&t->table) : 0;
+}
+
+static void use_table(struct target *t, const struct ss_table_options *options)
+{
+    t->params.kind = SS_SEAL_TABLE;
+    t->params.address = options->table_address;
+    t->params.capacity = SS_TABLE_SECTOR_SIZE;
+    t->params.place = "the sector of the partition table";
+}
+
+static int use_region(struct target *t, const char *region, const struct ss_table_options *options)
+{
+    if (!strcmp(region, "bootloader")) {
+        use_bootloader(t, options);
+        return CLI_OK;
+    }
+    if (!strcmp(region, "table")) {
+        use_table(t, options);
+        return CLI_OK;
+    }
+    if (!t->has_table)
+        return cli_usage("--table says where it is; or give --address", "--region otadata needs --table");
+    const struct ss_partition *row = ss_table_find_type(&t->table, SS_PARTITION_DATA, SS_PARTITION_DATA_OTA, 0);
+    if (!row) {
+        cli_error("%s: no otadata partition", t->table_file.name);
+        return CLI_FAILED;
+    }
+    return use_row(t, row, row->offset, false);
+}
+
+static const struct ss_partition *row_at(const struct ss_partition_table *table, uint32_t address)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (address >= table->rows[i].offset && address - table->rows[i].offset < table->rows[i].size)
+            return &table->rows[i];
+    return NULL;
+}
+
+static int use_address(struct target *t, uint32_t address, const struct ss_table_options *options, bool data)
+{
+    const struct ss_partition *row = t->has_table ? row_at(&t->table, address) : NULL;
+
+    if (row) {
+        // The user has named an address, not a partition: its content says what it is.
+        t->guess_kind = !data;
+        return use_row(t, row, address, true);
+    }
+    if (address == options->table_address)
+        use_table(t, options);
+    else if (address == t->params.chip->bootloader_address)
+        use_bootloader(t, options);
+    else if (address < options->table_address)
+        t->params.capacity = options->table_address - address;
+    else if (t->has_table) {
+        cli_error("%s: no partition at 0x%x", t->table_file.name, address);
+        print_names(&t->table);
+        return CLI_FAILED;
+    }
+    t->params.address = address;
+    t->guess_kind = !data;
+    return CLI_OK;
+}
+
+static int use_target(const struct cli_args *args, const struct cli_option *options, struct target *t,
+                      const struct ss_table_options *table_options)
+{
+    const char *slot = args->options[OPT_SLOT], *region = args->options[OPT_REGION];
+    bool data = args->options[OPT_DATA] != NULL;
+    uint64_t address;
+    int status;
+
+    if ((slot != NULL) + (region != NULL) + (args->options[OPT_ADDRESS] != NULL) != 1)
+        return cli_usage("for example --table partitions.csv --slot ota_0",
+                         "exactly one of --slot, --address and --region is needed");
+    if (!cli_option_number(args, options, OPT_ADDRESS, UINT32_MAX, 0, &address))
+        return CLI_USAGE;
+    if (slot)
+        status = use_slot(t, slot, data);
+    else if (region)
+        status = use_region(t, region, table_options);
+    else
+        status = use_address(t, (uint32_t)address, table_options, data);
+    if (data)
+        t->params.kind = SS_SEAL_DATA;
+    return status;
+}
+
+static int load_key(const struct cli_args *args, struct target *t)
+{
+    struct ss_error err = {0};
+
+    if (file_read(args->options[OPT_FLASH_KEY], FLASH_KEY_FILE_LIMIT, &t->key_file, &err) != SS_OK)
+        return cli_fail(&err);
+    file_warn_readable(&t->key_file);
+    t->params.key = t->key_file.data;
+    t->params.key_len = t->key_file.len;
+    return CLI_OK;
+}
+
+int target_resolve(const struct cli_args *args, const struct cli_option *options, struct target *t)
+{
+    struct ss_table_options table_rules;
+    struct ss_error err = {0};
+    uint64_t config;
+
+    int status = table_options(args, options, &table_rules);
+    if (status != CLI_OK)
+        return status;
+    if (!cli_option_number(args, options, OPT_CRYPT_CONFIG, 15, SS_SEAL_CRYPT_CONFIG_DEFAULT, &config))
+        return CLI_USAGE;
+    t->params.chip = table_rules.chip;
+    t->params.crypt_config = (unsigned)config;
+    if (args->options[OPT_CRYPT_CONFIG] && table_rules.chip->scheme != SS_FLASH_SCHEME_ESP32)
+        return cli_usage(NULL, "%s has no FLASH_CRYPT_CONFIG", table_rules.chip->title);
+    if (args->options[OPT_TABLE]) {
+        if (table_load(args->options[OPT_TABLE], &table_rules, &t->table_file, &t->table, &err) != SS_OK ||
+            ss_table_verify(&t->table, &table_rules, &err) != SS_OK)
+            return cli_fail(&err);
+        t->has_table = true;
+    }
+    status = use_target(args, options, t, &table_rules);
+    return status == CLI_OK ? load_key(args, t) : status;
+}
+
+void target_free(struct target *t)
+{
+    file_free(&t->table_file);
+    file_free(&t->key_file);
+}
