@@ -10,6 +10,7 @@
 
 #include "core/bytes.h"
 #include "core/crypto.h"
+#include "slotseal/flash_cipher.h"
 #include "slotseal/image.h"
 
 #define BUFFER_SIZE 0x4000
@@ -456,6 +457,53 @@ static void real_app(void **state)
     free(app);
 }
 
+// What a bootloader of ESP-IDF v3.2 printed on a chip with flash encryption on: plaintext app, erased slot, and the
+// ciphertext of the other slot, all read through the decrypting cache.
+static void noise(const struct ss_flash_cipher *c, const uint8_t *flash, uint32_t address, const char *lines)
+{
+    uint8_t read[64];
+    char text[512] = "", line[160];
+    struct ss_image p;
+    struct ss_error err = {0};
+    struct ss_image_context context = SS_IMAGE_CONTEXT_DEFAULT;
+    context.flash_address = address;
+    assert_ok(ss_flash_cipher_unseal(c, address, flash, read, sizeof read, &err), err);
+    assert_int_equal(ss_image_parse(read, sizeof read, &context, &p, &err), SS_ERROR_DATA_INVALID);
+    for (unsigned i = 0; i < p.finding_count && p.findings[i].code <= SS_IMAGE_SPI_SIZE; i++) {
+        ss_image_finding_text(&p, &p.findings[i], line, sizeof line);
+        assert_string_equal(ss_image_finding_tag(&p, &p.findings[i]), "esp_image");
+        strcat(strcat(strcat(text, p.findings[i].fatal ? "E " : "W "), line), ";");
+    }
+    assert_string_equal(text, lines);
+}
+
+static void real_noise(void **state)
+{
+    (void)state;
+    size_t app_len, key_len;
+    uint8_t erased[64], other[64];
+    struct ss_flash_cipher c;
+    struct ss_error err = {0};
+    uint8_t *app = material_read("firmware/app-hello-world-v3.3-signed.bin", &app_len);
+    uint8_t *key = material_read("firmware/flash-key.bin", &key_len);
+    if (!app || !key)
+        skip();
+    memset(erased, 0xFF, sizeof erased);
+    assert_ok(ss_flash_cipher_init(&c, key, key_len, 15, &err), err);
+    assert_ok(ss_flash_cipher_seal(&c, 0x10000, app, other, sizeof other, &err), err);
+    noise(&c, app, 0x10000,
+          "E image at 0x10000 has invalid magic byte;W image at 0x10000 has invalid SPI mode 140;"
+          "W image at 0x10000 has invalid SPI size 13;");
+    noise(&c, erased, 0x160000,
+          "E image at 0x160000 has invalid magic byte;W image at 0x160000 has invalid SPI mode 130;"
+          "W image at 0x160000 has invalid SPI size 14;");
+    noise(&c, other, 0x160000,
+          "E image at 0x160000 has invalid magic byte;W image at 0x160000 has invalid SPI mode 237;");
+    ss_flash_cipher_wipe(&c);
+    free(app);
+    free(key);
+}
+
 static void real_bootloader(const char *file, const char *idf_version)
 {
     size_t len;
@@ -509,6 +557,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(flash_params_are_refused),
         cmocka_unit_test(allocation_failures),
         cmocka_unit_test(real_app),
+        cmocka_unit_test(real_noise),
         cmocka_unit_test(real_bootloader_v3),
         cmocka_unit_test(real_bootloader_v5),
     };
