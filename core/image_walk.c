@@ -70,13 +70,23 @@ bool ss_image_walk(const uint8_t *data, size_t len, struct ss_image *image)
            ss_image_read_segments(data, len, image, &next) == SS_SEGMENTS_READ && ss_image_place_tail(len, next, image);
 }
 
+// Eight bytes at a time: one by one, this would take about as long as the hash.
+static uint8_t xor_bytes(const uint8_t *p, uint32_t len)
+{
+    uint64_t wide = 0;
+    for (; len >= 8; len -= 8, p += 8)
+        wide ^= ss_get_le64(p);
+    for (; len > 0; len--)
+        wide ^= *p++;
+    wide ^= wide >> 32;
+    wide ^= wide >> 16;
+    return (uint8_t)(wide ^ wide >> 8);
+}
+
 uint8_t ss_image_checksum(const uint8_t *data, const struct ss_image *image)
 {
     uint8_t sum = 0xEF;
-    for (unsigned i = 0; i < image->segment_count; i++) {
-        const uint8_t *p = data + image->segments[i].offset;
-        for (uint32_t n = 0; n < image->segments[i].length; n++)
-            sum ^= p[n];
-    }
+    for (unsigned i = 0; i < image->segment_count; i++)
+        sum ^= xor_bytes(data + image->segments[i].offset, image->segments[i].length);
     return sum;
 }
