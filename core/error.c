@@ -54,6 +54,7 @@ ss_status_t ss_error_prefix(struct ss_error *err, ss_status_t status, const char
     int n = vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
     if (n >= 0 && (size_t)n < sizeof err->message)
-        snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s", lower);
+        n = snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s", lower);
+    (void)n; // too long a message is cut, as error.h says
     return err->status;
 }
