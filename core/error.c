@@ -54,7 +54,6 @@ ss_status_t ss_error_prefix(struct ss_error *err, ss_status_t status, const char
     int n = vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
     if (n >= 0 && (size_t)n < sizeof err->message)
-        n = snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s", lower);
-    (void)n; // too long a message is cut, as error.h says
+        snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s", lower);
     return err->status;
 }

@@ -26,6 +26,7 @@ enum ss_area {
     SS_AREA_SECURE_BOOT,
     SS_AREA_SEAL,
     SS_AREA_FILE,
+    SS_AREA_CHIP,
 };
 
 /// Capacity of an error message with its terminator, bytes. Longer messages are cut.

@@ -120,7 +120,7 @@ TARGET static void compress(uint32_t (*const states[])[8], const uint8_t *const 
 
 static bool supported(void)
 {
-    return ss_cpu_has(SS_CPU_AVX512BW);
+    return ss_cpu_has(SS_CPU_AVX512);
 }
 
 const struct ss_sha256_kernel ss_sha256_avx512 = {"avx512-16", LANES, 9, supported, compress};
