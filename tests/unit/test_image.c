@@ -162,6 +162,34 @@ static void every_field_is_read(void **state)
     assert_memory_equal(p.hash_stored, p.hash_computed, 32);
 }
 
+static void memory_of_other_chips(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t chip_id;
+        uint32_t address;
+        enum ss_segment_kind kind;
+    } cases[] = {
+        {2, 0x3F000020, SS_SEGMENT_DROM},     {2, 0x40080020, SS_SEGMENT_IROM},  {5, 0x3C000020, SS_SEGMENT_DROM},
+        {9, 0x42000020, SS_SEGMENT_IROM},     {9, 0x40374000, SS_SEGMENT_IRAM},  {9, 0x600FE000, SS_SEGMENT_RTC_FAST},
+        {13, 0x42000020, SS_SEGMENT_FLASH},   {13, 0x40800000, SS_SEGMENT_RAM},  {18, 0x40000020, SS_SEGMENT_FLASH},
+        {2, 0x50000000, SS_SEGMENT_RTC_SLOW}, {99, 0x42000020, SS_SEGMENT_OTHER}};
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t image[512];
+        struct ss_image p;
+        struct ss_error err = {0};
+        size_t len = sample_image(image, sizeof image, &(struct sample_segment){cases[i].address, 64}, 1, true);
+        image[12] = cases[i].chip_id;
+        sample_refresh(image, len);
+        assert_ok(ss_image_parse(image, len, NULL, &p, &err), err);
+        assert_int_equal(p.segments[0].kind, cases[i].kind);
+        bool mapped =
+            cases[i].kind == SS_SEGMENT_DROM || cases[i].kind == SS_SEGMENT_IROM || cases[i].kind == SS_SEGMENT_FLASH;
+        assert_int_equal(p.segments[0].mapped, mapped);
+        assert_int_equal(p.kind, mapped ? SS_IMAGE_KIND_APP : SS_IMAGE_KIND_BOOTLOADER);
+    }
+}
+
 static void app_descriptor(void **state)
 {
     (void)state;
@@ -546,6 +574,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(findings),
         cmocka_unit_test(known_bootloader),
         cmocka_unit_test(every_field_is_read),
+        cmocka_unit_test(memory_of_other_chips),
         cmocka_unit_test(app_descriptor),
         cmocka_unit_test(bootloader_descriptor),
         cmocka_unit_test(signatures_are_found),
