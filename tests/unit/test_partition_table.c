@@ -8,6 +8,7 @@
 #include "core/bytes.h"
 #include "core/crypto.h"
 #include "slotseal/partition_table.h"
+#include "support/alloc_fault.h"
 #include "support/vectors.h"
 
 #define TEXT_SIZE 8192
@@ -565,7 +566,7 @@ static void random_tables_round_trip(void **state)
         table.count = test_random(&seed) % 95;
         for (size_t i = 0; i < table.count; i++) {
             struct ss_partition *r = &table.rows[i];
-            snprintf(r->label, sizeof r->label, "p%zu", i);
+            snprintf(r->label, sizeof r->label, "p%u", (unsigned)i);
             r->type = (uint8_t)test_random(&seed);
             r->subtype = (uint8_t)test_random(&seed);
             r->flags = test_random(&seed) & 3;
@@ -586,6 +587,29 @@ static void random_tables_round_trip(void **state)
         assert_ok(ss_table_from_binary(binary, sizeof binary, &read, &err), err);
         assert_int_equal(read.count, table.count);
     }
+}
+
+static ss_status_t through_binary(void *context)
+{
+    struct ss_partition_table read;
+    uint8_t *binary = context;
+    ss_status_t status = ss_table_to_binary(&table, binary, &err);
+    if (status != SS_OK) {
+        assert_true(ss_all_bytes(binary, SS_TABLE_BINARY_SIZE, 0xFF));
+        assert_int_equal(err.area, SS_AREA_CRYPTO);
+        return status;
+    }
+    status = ss_table_from_binary(binary, SS_TABLE_BINARY_SIZE, &read, &err);
+    assert_int_equal(read.count, status == SS_OK ? 5 : 0);
+    return status;
+}
+
+static void md5_that_fails_leaves_nothing(void **state)
+{
+    (void)state;
+    uint8_t binary[SS_TABLE_BINARY_SIZE];
+    assert_ok(ss_table_from_csv(forum_csv, strlen(forum_csv), NULL, &table, &err), err);
+    assert_true(alloc_fault_each(through_binary, binary) > 0);
 }
 
 int main(int argc, char **argv)
@@ -613,6 +637,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(rules_from_versions),
         cmocka_unit_test(words_of_types),
         cmocka_unit_test(random_tables_round_trip),
+        cmocka_unit_test(md5_that_fails_leaves_nothing),
     };
     return ss_test_main(argc, argv, tests);
 }
