@@ -53,7 +53,9 @@ ss_status_t ss_error_prefix(struct ss_error *err, ss_status_t status, const char
     va_start(args, format);
     int n = vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof err->message)
-        snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s", lower);
+    // Too long is cut; looking at the result tells the compiler that this is meant.
+    if (n >= 0 && (size_t)n < sizeof err->message &&
+        snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s", lower) < 0)
+        err->message[n] = 0;
     return err->status;
 }
