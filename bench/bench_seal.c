@@ -10,7 +10,8 @@
 
 static const char what[] =
     "Measures sealing: slotseal's kernels, OpenSSL, digests, and the programs slotseal and espsecure.\v"
-    "Medians of many rounds in which every variant has its turn. GB are 10^9 bytes; the buffer is 1.3 MiB.";
+    "Medians of many rounds in which every variant has its turn, in CPU time of one thread; of whole programs in wall "
+    "time. GB are 10^9 bytes; the buffer is 1.3 MiB.";
 
 /// a / b, or null where b was not measured.
 static json_t *ratio(double a, const struct bench_case *b)
@@ -76,6 +77,7 @@ int main(int argc, char **argv)
     struct bench_options o;
     bench_parse(argc, argv, what, &o);
     json_t *report = json_object(), *notes = json_array();
+    bool same = true;
 
     unsigned count = seal_cases_init(cases, notes);
     bench_run(&o, cases, count);
@@ -87,10 +89,12 @@ int main(int argc, char **argv)
     seal_cases_free();
 
     if (bench_wanted(&o, "process_slotseal") || bench_wanted(&o, "process_espsecure"))
-        seal_processes(&o, report, notes);
+        same = seal_processes(&o, report, notes);
     json_object_set_new(report, "machine", bench_machine());
     json_object_set_new(report, "notes", notes);
     int status = deliver(&o, report);
     json_decref(report);
-    return status;
+    if (!same)
+        fprintf(stderr, "bench_seal: error: slotseal and espsecure wrote different files\n");
+    return same ? status : 1;
 }

@@ -67,11 +67,17 @@ bool bench_wanted(const struct bench_options *o, const char *name)
     return fnmatch(o->only, name, 0) == 0;
 }
 
-static double now(void)
+static double seconds_on(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC_RAW, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/// Time that this thread ran: on a busy machine the wall clock would count the neighbours' turns too.
+static double now(void)
+{
+    return seconds_on(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /// One turn: an untimed call, which brings caches and clock to the state that this case makes for itself, then as many
@@ -80,13 +86,12 @@ static void measure(struct bench_case *c)
 {
     if (c->repeat > 1)
         c->run(c->arg);
-    uint64_t cycles = bench_cycles();
-    double start = now();
+    double start = now(), cycles = bench_cycles(start);
     for (unsigned i = 0; i < c->repeat; i++)
         c->run(c->arg);
-    double seconds = now() - start;
-    c->samples[2 * c->count] = seconds / c->repeat;
-    c->samples[2 * c->count + 1] = (double)(bench_cycles() - cycles) / c->repeat;
+    double end = now();
+    c->samples[2 * c->count] = (end - start) / c->repeat;
+    c->samples[2 * c->count + 1] = (bench_cycles(end) - cycles) / c->repeat;
     c->count++;
 }
 
@@ -137,8 +142,8 @@ void bench_run(const struct bench_options *o, struct bench_case *cases, unsigned
     for (unsigned i = 0; i < count; i++)
         if (cases[i].yardstick || bench_wanted(o, cases[i].name))
             prepare(&cases[i]);
-    double end = now() + o->seconds;
-    for (unsigned round = 0; round < MAX_ROUNDS && (round < MIN_ROUNDS || now() < end); round++)
+    double end = seconds_on(CLOCK_MONOTONIC) + o->seconds;
+    for (unsigned round = 0; round < MAX_ROUNDS && (round < MIN_ROUNDS || seconds_on(CLOCK_MONOTONIC) < end); round++)
         for (unsigned i = 0; i < count; i++)
             if (cases[i].samples)
                 measure(&cases[i]);

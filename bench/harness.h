@@ -54,8 +54,9 @@ const struct bench_case *bench_find(const struct bench_case *cases, unsigned cou
 double bench_gb_per_s(const struct bench_case *c);
 double bench_cycles_per_byte(const struct bench_case *c);
 
-/// Cycles of this thread in user mode ("perf"), or where the kernel refuses that the time-stamp counter ("tsc").
-uint64_t bench_cycles(void);
+/// Cycles of this thread in user mode by the CPU's counter ("perf"); where there is none, as in most virtual machines,
+/// @p seconds of this thread's time in ticks of the time-stamp counter ("tsc"), whose rate is not the core's clock.
+double bench_cycles(double seconds);
 const char *bench_cycles_source(void);
 
 /// CPU model, features, time-stamp frequency, compiler, OpenSSL. The caller owns the reference.

@@ -50,30 +50,33 @@ static int cycle_counter(void)
     return fd;
 }
 
-uint64_t bench_cycles(void)
-{
-    uint64_t cycles;
-    int fd = cycle_counter();
-    if (fd < 0 || read(fd, &cycles, sizeof cycles) != sizeof cycles)
-        return time_stamp();
-    return cycles;
-}
-
 const char *bench_cycles_source(void)
 {
     return cycle_counter() < 0 ? "tsc" : "perf";
 }
 
-static double time_stamp_mhz(void)
+static double time_stamp_hz(void)
 {
+    static double hz;
     struct timespec start, end;
+    if (hz != 0)
+        return hz;
     clock_gettime(CLOCK_MONOTONIC_RAW, &start);
     uint64_t ticks = time_stamp();
     usleep(50000);
     ticks = time_stamp() - ticks;
     clock_gettime(CLOCK_MONOTONIC_RAW, &end);
-    double ns = (double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec);
-    return (double)ticks / ns * 1e3;
+    hz = (double)ticks / ((double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) * 1e-9);
+    return hz;
+}
+
+double bench_cycles(double seconds)
+{
+    uint64_t cycles;
+    int fd = cycle_counter();
+    if (fd < 0 || read(fd, &cycles, sizeof cycles) != sizeof cycles)
+        return seconds * time_stamp_hz();
+    return (double)cycles;
 }
 
 static json_t *cpu_model(void)
@@ -113,6 +116,6 @@ json_t *bench_machine(void)
     const char *compiler = "gcc " __VERSION__;
 #endif
     return json_pack("{s:o, s:o, s:f, s:s, s:s, s:s}", "cpu", cpu_model(), "features", cpu_features(), "tsc_mhz",
-                     time_stamp_mhz(), "cycles_by", bench_cycles_source(), "compiler", compiler, "openssl",
+                     time_stamp_hz() * 1e-6, "cycles_by", bench_cycles_source(), "compiler", compiler, "openssl",
                      OpenSSL_version(OPENSSL_VERSION));
 }

@@ -9,8 +9,9 @@
 unsigned seal_cases_init(struct bench_case *cases, json_t *notes);
 void seal_cases_free(void);
 
-/// Seals one file with both programs and adds process_slotseal and process_espsecure to @p report: ms, and the ratio to
-/// the other. What is missing is named in @p notes. Fails loudly if the two files differ.
-void seal_processes(const struct bench_options *o, json_t *report, json_t *notes);
+/// Seals one file with both programs and adds process_slotseal and process_espsecure to @p report: ms, and ratio, how
+/// many times as fast as the other. What is missing is named in @p notes. A difference between the two files is an
+/// error: returns false.
+bool seal_processes(const struct bench_options *o, json_t *report, json_t *notes);
 
 #endif

@@ -73,17 +73,18 @@ static void note(json_t *notes, const char *program, const char *why)
     json_array_append_new(notes, json_sprintf("whole processes: %s %s", program, why));
 }
 
-static json_t *entry(const struct bench_process *p, const char *kernel, const char *ratio_name, double ratio)
+/// @p ratio: how many times as fast as the other program, 0 if there was none.
+static json_t *entry(const struct bench_process *p, const char *kernel, double ratio)
 {
     json_t *e = json_pack("{s:f, s:f, s:f, s:f, s:s, s:I, s:i}", "ms", p->ms_median, "ms_min", p->ms_min, "ms_max",
                           p->ms_max, "gb_per_s", FILE_SIZE / p->ms_median / 1e6, "kernel", kernel, "bytes",
                           (json_int_t)FILE_SIZE, "samples", ROUNDS);
     if (ratio > 0)
-        json_object_set_new(e, ratio_name, json_real(ratio));
+        json_object_set_new(e, "ratio", json_real(ratio));
     return e;
 }
 
-static void measure(const struct bench_options *o, const struct files *f, json_t *report, json_t *notes)
+static bool measure(const struct bench_options *o, const struct files *f, json_t *report, json_t *notes)
 {
     const char *ours[] = {o->slotseal, "seal",   f->in, "--address", "0x10000", "--flash-key",
                           f->key,      "--data", "-o",  f->ours,     NULL};
@@ -94,30 +95,34 @@ static void measure(const struct bench_options *o, const struct files *f, json_t
     unsigned failed;
     if (!bench_run_processes(processes, with_peer ? 2 : 1, ROUNDS, &failed)) {
         note(notes, processes[failed].argv[0], "failed");
-        return;
+        return true;
     }
     double ratio = with_peer ? processes[1].ms_median / processes[0].ms_median : 0;
-    json_object_set_new(report, "process_slotseal", entry(&processes[0], "slotseal", "ratio_vs_espsecure", ratio));
+    json_object_set_new(report, "process_slotseal", entry(&processes[0], "slotseal", ratio));
     if (!with_peer) {
         note(notes, "espsecure", "is not there, give its path with --espsecure");
-        return;
+        return true;
     }
-    json_object_set_new(report, "process_espsecure", entry(&processes[1], "espsecure", "ratio_vs_slotseal", 1 / ratio));
-    if (!equal_files(f->ours, f->theirs))
-        note(notes, o->slotseal, "and espsecure wrote DIFFERENT files");
+    json_object_set_new(report, "process_espsecure", entry(&processes[1], "espsecure", 1 / ratio));
+    if (equal_files(f->ours, f->theirs))
+        return true;
+    note(notes, o->slotseal, "and espsecure wrote different files");
+    return false;
 }
 
-void seal_processes(const struct bench_options *o, json_t *report, json_t *notes)
+bool seal_processes(const struct bench_options *o, json_t *report, json_t *notes)
 {
     struct files f = {0};
     if (!o->slotseal || access(o->slotseal, X_OK) != 0) {
         note(notes, "slotseal", "is not there, give its path with --slotseal");
-        return;
+        return true;
     }
+    bool same = true;
     if (make_files(&f))
-        measure(o, &f, report, notes);
+        same = measure(o, &f, report, notes);
     else
         note(notes, "temporary files", strerror(errno));
     if (f.dir[0])
         remove_files(&f);
+    return same;
 }

@@ -31,6 +31,9 @@ extern const struct ss_sha256_kernel ss_sha256_portable;
 extern const struct ss_sha256_kernel ss_sha256_shani;   ///< x86-64 with SHA extensions: one message
 extern const struct ss_sha256_kernel ss_sha256_shani_4; ///< four interleaved
 extern const struct ss_sha256_kernel ss_sha256_avx512;  ///< sixteen, one in each 32-bit lane
+extern const struct ss_sha256_kernel ss_sha256_avx2;    ///< eight, for CPUs without SHA extensions
+extern const struct ss_sha256_kernel ss_sha256_armv8;   ///< 64-bit ARM with SHA2: one message
+extern const struct ss_sha256_kernel ss_sha256_armv8_2; ///< two interleaved
 
 /// FIPS 180-4 §4.2.2 and §5.3.3.
 extern const uint32_t ss_sha256_constants[64];
