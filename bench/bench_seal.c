@@ -38,6 +38,18 @@ static void print_row(const char *name, const json_t *e)
         printf("%-24s %-10s %8.2f %8.3f %8.2f %8.1f\n", name, kernel, speed, cycles, ecb, rekeyed);
 }
 
+static void print_process(const char *name, json_t *e)
+{
+    const char *program;
+    double ms, cpu_ms, ratio = 0;
+    if (json_unpack(e, "{s:s, s:f, s:f, s?f}", "kernel", &program, "ms", &ms, "cpu_ms", &cpu_ms, "ratio", &ratio) != 0)
+        return;
+    printf("%-24s %-10s %8.1f ms, of which CPU %.1f ms", name, program, ms, cpu_ms);
+    if (ratio > 0)
+        printf("; speed %.3g x the other", ratio);
+    putchar('\n');
+}
+
 static void print_table(json_t *report)
 {
     json_t *machine = json_object_get(report, "machine"), *value;
@@ -50,9 +62,7 @@ static void print_table(json_t *report)
     printf("%s, time-stamp counter %.0f MHz, cycles by %s\n%s, %s\n\n", cpu, mhz, source, compiler, openssl);
     printf("%-24s %-10s %8s %8s %8s %8s\n", "", "kernel", "GB/s", "cyc/B", "x ECB", "x rekey");
     json_object_foreach(report, name, value) print_row(name, value);
-    json_object_foreach(report, name, value) if (json_object_get(value, "ms"))
-        printf("%-24s %-10s %8.1f ms\n", name, json_string_value(json_object_get(value, "kernel")),
-               json_real_value(json_object_get(value, "ms")));
+    json_object_foreach(report, name, value) print_process(name, value);
     json_array_foreach(json_object_get(report, "notes"), i, value) printf("note: %s\n", json_string_value(value));
 }
 

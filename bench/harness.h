@@ -64,9 +64,10 @@ json_t *bench_machine(void);
 
 /// A program to run as a whole, start-up included.
 struct bench_process {
-    const char *const *argv; ///< NULL-terminated, argv[0] is the path
-    const char *output;      ///< the file it writes; removed before every run
-    double ms_median, ms_min, ms_max;
+    const char *const *argv;          ///< NULL-terminated, argv[0] is the path
+    const char *output;               ///< the file it writes; removed before every run
+    double ms_median, ms_min, ms_max; ///< wall time
+    double cpu_ms;                    ///< of the median run, user and system
 };
 
 /// Measures the wall time of all processes in turns, their stdout and stderr thrown away. False if one cannot be run or
