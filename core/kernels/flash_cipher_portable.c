@@ -98,97 +98,117 @@ static void schedule_back(struct key *k, unsigned step)
     schedule_first_word(k, half, step);
 }
 
-static void add_round_key(union block *b, const struct key *k, unsigned round)
+static void add_round_key(union block *out, const union block *in, const struct key *k, unsigned round)
 {
     for (unsigned i = 0; i < 16; i++)
-        xor_byte(b->byte[i], k->word[4 * (round % 2) + i / 4][i % 4]);
+        for (unsigned j = 0; j < 8; j++)
+            out->byte[i][j] = in->byte[i][j] ^ k->word[4 * (round % 2) + i / 4][i % 4][j];
 }
 
 // SubBytes and ShiftRows: byte 4·column + row comes from `row` columns further on.
-static void sub_and_shift(union block *b)
+static void sub_and_shift(union block *out, const union block *in)
 {
-    union block old = *b;
     for (unsigned i = 0; i < 16; i++)
-        ss_sbox(old.byte[(i + 4 * (i % 4)) % 16], b->byte[i]);
+        ss_sbox(in->byte[(i + 4 * (i % 4)) % 16], out->byte[i]);
 }
 
-static void inv_sub_and_shift(union block *b)
+// Their inverses and, in the same pass, AddRoundKey.
+static void inv_sub_shift_add(union block *out, const union block *in, const struct key *k, unsigned round)
 {
-    union block old = *b;
-    for (unsigned i = 0; i < 16; i++)
-        ss_inv_sbox(old.byte[(i + 16 - 4 * (i % 4)) % 16], b->byte[i]);
+    for (unsigned i = 0; i < 16; i++) {
+        byte_planes s;
+        ss_inv_sbox(in->byte[(i + 16 - 4 * (i % 4)) % 16], s);
+        for (unsigned j = 0; j < 8; j++)
+            out->byte[i][j] = s[j] ^ k->word[4 * (round % 2) + i / 4][i % 4][j];
+    }
 }
 
-static void double_byte(const byte_planes a, byte_planes out)
+static void double_byte(byte_planes out, const byte_planes a)
 {
     ss_plane top = a[7];
     out[7] = a[6], out[6] = a[5], out[5] = a[4], out[4] = a[3] ^ top;
     out[3] = a[2] ^ top, out[2] = a[1], out[1] = a[0] ^ top, out[0] = top;
 }
 
-// b[i] = 2·(a[i] ^ a[i+1]) ^ a[i+1] ^ a[i+2] ^ a[i+3] in each column.
-static void mix_columns(union block *b)
+// out[i] = 2·(a[i] ^ a[i+1]) ^ a[i+1] ^ a[i+2] ^ a[i+3].
+static inline void mix_column(byte_planes out[4], const byte_planes a[4])
 {
-    for (unsigned column = 0; column < 16; column += 4) {
-        byte_planes *a = b->byte + column, pair[4], twice;
-        for (unsigned i = 0; i < 4; i++)
-            for (unsigned j = 0; j < 8; j++)
-                pair[i][j] = a[i][j] ^ a[(i + 1) % 4][j];
-        for (unsigned i = 0; i < 4; i++) {
-            double_byte(pair[i], twice);
-            for (unsigned j = 0; j < 8; j++)
-                a[i][j] ^= twice[j] ^ pair[i][j] ^ pair[(i + 2) % 4][j];
-        }
+    byte_planes pair[4], twice;
+    for (unsigned i = 0; i < 4; i++)
+        for (unsigned j = 0; j < 8; j++)
+            pair[i][j] = a[i][j] ^ a[(i + 1) % 4][j];
+    for (unsigned i = 0; i < 4; i++) {
+        double_byte(twice, pair[i]);
+        for (unsigned j = 0; j < 8; j++)
+            out[i][j] = twice[j] ^ a[(i + 1) % 4][j] ^ pair[(i + 2) % 4][j];
     }
 }
 
 // InvMixColumns = MixColumns after adding 4·(a[i] ^ a[i+2]) to both of them: (14, 11, 13, 9) = (2, 3, 1, 1)·(5, 0, 4,
 // 0).
-static void inv_mix_columns(union block *b)
+static inline void inv_mix_column(byte_planes out[4], const byte_planes a[4])
 {
-    for (unsigned i = 0; i < 16; i++) {
-        if (i % 4 > 1)
-            continue;
-        byte_planes sum, twice, four;
+    byte_planes sum, twice, four, b[4];
+    for (unsigned i = 0; i < 2; i++) {
         for (unsigned j = 0; j < 8; j++)
-            sum[j] = b->byte[i][j] ^ b->byte[i + 2][j];
-        double_byte(sum, twice);
-        double_byte(twice, four);
-        xor_byte(b->byte[i], four);
-        xor_byte(b->byte[i + 2], four);
-    }
-    mix_columns(b);
-}
-
-static void encrypt(union block b[2], struct key *k)
-{
-    for (unsigned round = 0; round <= LAST_ROUND; round++) {
-        if (round > 1)
-            schedule_forward(k, round - 2);
-        for (unsigned half = 0; half < 2; half++) {
-            if (round > 0)
-                sub_and_shift(&b[half]);
-            if (round > 0 && round < LAST_ROUND)
-                mix_columns(&b[half]);
-            add_round_key(&b[half], k, round);
+            sum[j] = a[i][j] ^ a[i + 2][j];
+        double_byte(twice, sum);
+        double_byte(four, twice);
+        for (unsigned j = 0; j < 8; j++) {
+            b[i][j] = a[i][j] ^ four[j];
+            b[i + 2][j] = a[i + 2][j] ^ four[j];
         }
     }
+    mix_column(out, b);
 }
 
-static void decrypt(union block b[2], struct key *k)
+// A batch: the two blocks of each line, and room for the state within a round.
+struct state {
+    union block half[2], temp;
+};
+
+static void encrypt_round(union block *b, union block *t, const struct key *k, unsigned round)
+{
+    sub_and_shift(t, b);
+    if (round < LAST_ROUND)
+        for (unsigned i = 0; i < 16; i += 4)
+            mix_column(b->byte + i, (const byte_planes *)t->byte + i);
+    add_round_key(b, round < LAST_ROUND ? b : t, k, round);
+}
+
+static void decrypt_round(union block *b, union block *t, const struct key *k, unsigned round)
+{
+    inv_sub_shift_add(t, b, k, round);
+    if (round == 0)
+        *b = *t;
+    else
+        for (unsigned i = 0; i < 16; i += 4)
+            inv_mix_column(b->byte + i, (const byte_planes *)t->byte + i);
+}
+
+static void encrypt(struct state *s, struct key *k)
+{
+    for (unsigned i = 0; i < 2; i++)
+        add_round_key(&s->half[i], &s->half[i], k, 0);
+    for (unsigned round = 1; round <= LAST_ROUND; round++) {
+        if (round > 1)
+            schedule_forward(k, round - 2);
+        for (unsigned i = 0; i < 2; i++)
+            encrypt_round(&s->half[i], &s->temp, k, round);
+    }
+}
+
+static void decrypt(struct state *s, struct key *k)
 {
     for (unsigned step = 0; step < LAST_STEP; step++)
         schedule_forward(k, step);
-    for (unsigned round = LAST_ROUND + 1; round-- > 0;) {
-        for (unsigned half = 0; half < 2; half++) {
-            if (round < LAST_ROUND)
-                inv_sub_and_shift(&b[half]);
-            add_round_key(&b[half], k, round);
-            if (round > 0 && round < LAST_ROUND)
-                inv_mix_columns(&b[half]);
-        }
-        if (round > 1)
-            schedule_back(k, round - 2);
+    for (unsigned i = 0; i < 2; i++)
+        add_round_key(&s->half[i], &s->half[i], k, LAST_ROUND);
+    for (unsigned round = LAST_ROUND; round-- > 0;) {
+        for (unsigned i = 0; i < 2; i++)
+            decrypt_round(&s->half[i], &s->temp, k, round);
+        if (round > 0)
+            schedule_back(k, round - 1);
     }
 }
 
@@ -240,20 +260,20 @@ static void store_half(union block *b, uint8_t *out)
 }
 
 static void run(const struct ss_flash_cipher *c, uint32_t address, const uint8_t *in, uint8_t *out, size_t batches,
-                void (*cipher)(union block b[2], struct key *k))
+                void (*cipher)(struct state *s, struct key *k))
 {
     struct key k;
-    union block b[2];
+    struct state s;
     for (; batches > 0; batches--, address += BATCH, in += BATCH, out += BATCH) {
         load_key(&k, c, address);
-        load_half(&b[0], in);
-        load_half(&b[1], in + SS_FLASH_CIPHER_BLOCK);
-        cipher(b, &k);
-        store_half(&b[0], out);
-        store_half(&b[1], out + SS_FLASH_CIPHER_BLOCK);
+        load_half(&s.half[0], in);
+        load_half(&s.half[1], in + SS_FLASH_CIPHER_BLOCK);
+        cipher(&s, &k);
+        store_half(&s.half[0], out);
+        store_half(&s.half[1], out + SS_FLASH_CIPHER_BLOCK);
     }
     ss_kernel_wipe(&k, sizeof k);
-    ss_kernel_wipe(b, sizeof b);
+    ss_kernel_wipe(&s, sizeof s);
 }
 
 static void seal(const struct ss_flash_cipher *c, uint32_t address, const uint8_t *in, uint8_t *out, size_t batches)
