@@ -33,7 +33,7 @@ static uint32_t double_bytes(uint32_t w)
 
 static uint32_t rotate_bytes(uint32_t w, unsigned bytes)
 {
-    return w >> 8 * bytes | w << (32 - 8 * bytes);
+    return w >> 8 * bytes | w << (32 - 8 * bytes) % 32;
 }
 
 // FIPS 197, 5.3.3: each byte becomes 14 × itself ^ 11, 13 and 9 × the three below it in the column.
@@ -52,7 +52,7 @@ static void fill_row(struct ss_flash_cipher_row *row, const uint8_t bytes[32])
         uint32_t *last = row->word + 16 + 4 * family, *prior = row->word + 24 + 2 * family;
         uint32_t steps_before[4] = {w[3], w[3] ^ w[2], w[3] ^ w[1], w[3] ^ w[2] ^ w[1] ^ w[0]};
         for (unsigned i = 0; i < 4; i++)
-            last[i] = family == 0 ? rotate_bytes(steps_before[i], 3) : steps_before[i];
+            last[i] = rotate_bytes(steps_before[i], i);
         prior[0] = w[2] ^ w[1];
         prior[1] = w[3] ^ w[2];
     }

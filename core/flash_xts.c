@@ -46,6 +46,7 @@ void ss_flash_xts_run(const struct ss_flash_xts_kernel *k, bool seal, const stru
     done += units * SS_FLASH_XTS_UNIT;
     if (done < len)
         partial_unit(c, run, address + (uint32_t)done, in + done, out + done, len - done);
+    ss_kernel_wipe_stack();
 }
 
 // What a chip with key 00 01 … holds at 0xFFFFC0 after writing 2064 times 0xA5, as CRC-32: all lanes of every kernel, a

@@ -17,20 +17,35 @@
 
 #define SS_SLICE_BLOCKS 8
 
+/// Exchanges the bits of @p x under @p mask with those @p distance further up.
+static inline ss_plane ss_slice_swap(ss_plane x, int distance, uint64_t mask)
+{
+    ss_plane t = ((x >> distance) ^ x) & mask;
+    return x ^ t ^ (t << distance);
+}
+
+// ShiftRows moves row r by r columns. Two exchanges do that for all rows at once: neighbouring columns in the odd rows,
+// and columns two apart: 1 and 3 in row 1, all in row 2, 0 and 2 in row 3.
+static inline ss_plane ss_slice_swap_neighbours(ss_plane x)
+{
+    return ss_slice_swap(x, 4, 0x0F0F00000F0F0000);
+}
+
+static inline ss_plane ss_slice_swap_two_apart(ss_plane x)
+{
+    return ss_slice_swap(x, 8, 0x000F00FF00F00000);
+}
+
 static inline void ss_slice_shift_rows(ss_plane r[8], const ss_plane x[8])
 {
     for (int i = 0; i < 8; i++)
-        r[i] = (x[i] & 0x000000000000FFFF) | ((x[i] >> 4) & 0x000000000FFF0000) | ((x[i] & 0x00000000000F0000) << 12) |
-               ((x[i] >> 8) & 0x000000FF00000000) | ((x[i] & 0x000000FF00000000) << 8) |
-               ((x[i] >> 12) & 0x000F000000000000) | ((x[i] & 0x0FFF000000000000) << 4);
+        r[i] = ss_slice_swap_two_apart(ss_slice_swap_neighbours(x[i]));
 }
 
 static inline void ss_slice_inv_shift_rows(ss_plane r[8], const ss_plane x[8])
 {
     for (int i = 0; i < 8; i++)
-        r[i] = (x[i] & 0x000000000000FFFF) | ((x[i] & 0x000000000FFF0000) << 4) | ((x[i] >> 12) & 0x00000000000F0000) |
-               ((x[i] >> 8) & 0x000000FF00000000) | ((x[i] & 0x000000FF00000000) << 8) |
-               ((x[i] & 0x000F000000000000) << 12) | ((x[i] >> 4) & 0x0FFF000000000000);
+        r[i] = ss_slice_swap_neighbours(ss_slice_swap_two_apart(x[i]));
 }
 
 /// Each byte times two, in GF(2^8).

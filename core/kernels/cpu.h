@@ -17,6 +17,7 @@ enum ss_cpu_feature {
     SS_CPU_GFNI = 1 << 6,
     SS_CPU_SHANI = 1 << 7,
     SS_CPU_VPCLMUL = 1 << 8,
+    SS_CPU_AVX512BW = 1 << 9, ///< AVX-512 F and BW only: servers of Intel's Skylake and Cascade Lake
     SS_CPU_ARM_AES = 1 << 16,
     SS_CPU_ARM_SHA2 = 1 << 17,
 };

@@ -12,12 +12,16 @@
 //     x(k) = x(k - 4) ^ t(k)
 // and hold everything else: w2 = x(k) ^ x(k-1), w1 = x(k) ^ x(k-2), w0 = x(k) ^ x(k-1) ^ x(k-2) ^ x(k-3).
 //
-// SubWord. AESENCLAST(x, z) is ShiftRows(SubBytes(x)) ^ z. The chain is kept as z(k), which is x(k) before ShiftRows
-// (and RotWord) are undone, so that one instruction does SubWord and the XOR, and one byte shuffle makes x(k) of z(k).
+// SubWord. AESENCLAST(x, y) is ShiftRows(SubBytes(x)) ^ y: SubWord and the XOR in one instruction, but the bytes of the
+// result lie elsewhere. Nothing puts them back: the chain goes on with bytes that are out of place by one ShiftRows
+// more at each step, and by one RotWord less at each even one. Both have order 4, so x(k) and x(k - 4) are out of place
+// alike and can be XORed: z(k), the x(k) as the chain has it, is
+//     ShiftRows^(2k) (RotWord^(-k) (x(k)))  in family 0,  ShiftRows^(2k + 1) (RotWord^(-k) (x(k)))  in family 1
+// and one byte shuffle beside the chain gives x(k).
 //
 // InvMixColumns. The chip seals with the inverse cipher; AESDEC wants its middle round keys through InvMixColumns. That
-// map is linear, so only the x(k) need it; AESDEC(ShiftRows(SubBytes(x)), 0) is InvMixColumns(x), and the argument is
-// z(k) ^ z(k - 4) of the step that took SubWord of x.
+// map is linear, so only the x(k) need it; AESDEC(ShiftRows(SubBytes(x)), 0) is InvMixColumns(x), and the argument is,
+// but for the places of the bytes, what the step that took SubWord of x(k) has added.
 //
 // Transposition. Round keys have the four words of a line side by side. Interleaved pairs p(k) = (w2, w3) give (w0, w1)
 // as p(k) ^ p(k - 2); interleaving these two by 64 bits ends it. In 128-bit part q of round key vector j then lies
@@ -46,18 +50,19 @@ enum { WORDS = 0, MIXED = 8, CHAIN = 16, PRIOR = 24, PRIOR_MIXED = 28 };
 
 // What does not change from batch to batch: the starting values of batch 0.
 struct constants {
-    vec z[2][4];         // each family's x(0), x(-1), x(-2), x(-3) as AESENCLAST takes them
+    vec z[2][4];         // each family's z(0), z(-1), z(-2), z(-3); the latter three of family 0 with Rcon
     vec last[2];         // x(0); through InvMixColumns for sealing
-    vec odd_plain;       // x(0) of family 1
     vec pair[2][2][2];   // [family]: p(0), p(-1), low and high lanes; through InvMixColumns for sealing
     vec first_key[2][4]; // round keys 0 and 1, the latter through InvMixColumns for sealing
-    vec unshift[2];      // byte shuffles from z to x
+    vec natural[2][4];   // [family][k]: byte shuffle that makes x(k) of z(k)
+    vec shifted[2][4];   // the same between the two after SubBytes and ShiftRows
 };
 
 // The schedule on its way. Entries of step k are at k modulo their number.
 struct chain {
-    vec x;             // the newest last word
-    vec z[2][4];       // [family]
+    vec newest;        // z of the last step
+    vec z[2][4];       // [family][k]
+    vec done[2];       // [step] what make_key() goes on with: z for unsealing, SubWord of the last word for sealing
     vec last[2];       // newest x of each family; through InvMixColumns for sealing
     vec pair[2][2][2]; // [family][k]
     vec even_plain;    // for sealing, x(k - 1) of family 0 and its p(5): round key 14 has no InvMixColumns
@@ -99,19 +104,41 @@ INLINE void transpose(vec key[4], vec w0, vec w1, vec w2, vec w3)
     key[3] = v_unpack_high64(high01, high23);
 }
 
-// ShiftRows moves row r of column c to column c - r.
+// Byte shuffles: ShiftRows moves row r of column c to column c - r; RotWord.
 static const uint8_t shift_rows[16] = {0, 5, 10, 15, 4, 9, 14, 3, 8, 13, 2, 7, 12, 1, 6, 11};
-// Its inverse, for family 0 with RotWord.
-static const uint8_t unshift_rows[2][16] = {{13, 10, 7, 0, 1, 14, 11, 4, 5, 2, 15, 8, 9, 6, 3, 12},
-                                            {0, 13, 10, 7, 4, 1, 14, 11, 8, 5, 2, 15, 12, 9, 6, 3}};
+static const uint8_t rot_word[16] = {1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12};
+
+static void prepare_shuffles(struct constants *k, vec shift[4])
+{
+    const vec rotate = v_set128(rot_word);
+    shift[1] = v_set128(shift_rows);
+    shift[2] = v_shuffle(shift[1], shift[1]);
+    shift[3] = v_shuffle(shift[2], shift[1]);
+    shift[0] = v_shuffle(shift[3], shift[1]);
+    for (unsigned f = 0; f < 2; f++)
+        for (unsigned i = 0; i < 4; i++) {
+            vec natural = shift[(8 - 2 * i - f) % 4];
+            for (unsigned j = 0; j < i; j++)
+                natural = v_shuffle(natural, rotate);
+            k->natural[f][i] = natural;
+            k->shifted[f][i] = v_shuffle(v_shuffle(shift[3], natural), shift[1]);
+        }
+}
+
+// Rcon of x(k) of family 0, in its place in z(k).
+INLINE uint32_t rcon(unsigned k)
+{
+    return 1u << (k - 1) << 8 * (k % 4);
+}
 
 static void prepare(struct constants *k, const struct ss_flash_cipher *c, bool seal)
 {
     const unsigned form = seal ? MIXED : WORDS, prior = seal ? PRIOR_MIXED : PRIOR;
-    vec rows = v_set128(shift_rows);
+    vec shift[4];
+    prepare_shuffles(k, shift);
     for (unsigned f = 0; f < 2; f++) {
         for (unsigned i = 0; i < 4; i++)
-            k->z[f][i] = v_shuffle(starting_word(c, CHAIN + 4 * f + i), rows);
+            k->z[f][i] = v_shuffle(starting_word(c, CHAIN + 4 * f + i), shift[(2 * i + f) % 4]);
         vec w[4], p[2];
         for (unsigned i = 0; i < 4; i++)
             w[i] = starting_word(c, form + 4 * f + i);
@@ -122,15 +149,13 @@ static void prepare(struct constants *k, const struct ss_flash_cipher *c, bool s
         k->pair[f][0][1] = v_unpack_high32(w[2], w[3]);
         k->pair[f][1][0] = v_unpack_low32(p[0], p[1]);
         k->pair[f][1][1] = v_unpack_high32(p[0], p[1]);
-        k->unshift[f] = v_set128(unshift_rows[f]);
         if (f == 0 && seal)
             for (unsigned i = 0; i < 4; i++)
                 w[i] = starting_word(c, WORDS + i);
         transpose(k->first_key[f], w[0], w[1], w[2], w[3]);
     }
-    for (unsigned i = 0; i < 4; i++) // of x(4) … x(1)
-        k->z[0][i] = v_xor(k->z[0][i], v_set32(0x800u >> i));
-    k->odd_plain = starting_word(c, WORDS + 7);
+    for (unsigned i = 0; i < 4; i++)
+        k->z[0][i] = v_xor(k->z[0][i], v_set32(rcon(4 - i)));
 }
 
 INLINE void emit(vec key[4], struct chain *s, unsigned f, unsigned k, vec w2, vec w3, const vec *before)
@@ -161,57 +186,79 @@ INLINE void make_round_key(struct round_keys *out, struct chain *s, const struct
 }
 
 // For sealing: round key 14 from x(7) of family 0.
-INLINE void make_last_key(struct round_keys *out, struct chain *s)
+INLINE void make_last_key(struct round_keys *out, struct chain *s, vec x)
 {
     vec key[4];
-    emit(key, s, 0, 7, v_xor(s->x, s->even_plain), s->x, s->pair_plain);
+    emit(key, s, 0, 7, v_xor(x, s->even_plain), x, s->pair_plain);
     for (unsigned i = 0; i < 4; i++)
         out->key[LAST_ROUND][i] = key[i];
 }
 
-INLINE void keep_plain(struct chain *s, unsigned k)
+// For sealing: what round key 14 will need of x(k) of family 0, k = 4, 5, 6.
+INLINE void keep_plain(struct chain *s, unsigned k, vec x)
 {
     if (k == 5) {
-        vec w2 = v_xor(s->x, s->even_plain);
-        s->pair_plain[0] = v_unpack_low32(w2, s->x);
-        s->pair_plain[1] = v_unpack_high32(w2, s->x);
+        vec w2 = v_xor(x, s->even_plain);
+        s->pair_plain[0] = v_unpack_low32(w2, x);
+        s->pair_plain[1] = v_unpack_high32(w2, x);
     } else {
-        s->even_plain = s->x;
+        s->even_plain = x;
     }
 }
 
 INLINE void start(struct chain *s, const struct constants *c, const struct ss_flash_cipher_row *offset, bool seal)
 {
-    s->x = v_xor(c->odd_plain, v_set32(offset->word[WORDS + 7]));
+    s->newest = v_xor(c->z[1][0], v_set32(offset->word[CHAIN + 4]));
     for (unsigned f = 0; f < 2; f++)
         s->last[f] = v_xor(c->last[f], v_set32(offset->word[(seal ? MIXED : WORDS) + 4 * f + 3]));
 }
 
-// Step n = 1 … 13 makes the last word of round key n + 1 from that of round key n, and then a whole round key: n + 1
-// for unsealing, n for sealing, whose InvMixColumns comes out of the same SubWord.
-INLINE void step(struct round_keys *out, struct chain *s, const struct constants *c,
-                 const struct ss_flash_cipher_row *offset, unsigned n, bool seal)
+// Step n = 1 … 13 makes the last word of round key n + 1 from that of round key n.
+INLINE void step(struct chain *s, const struct constants *c, const struct ss_flash_cipher_row *offset, unsigned n,
+                 bool seal)
 {
-    const unsigned f = (n + 1) % 2, k = (n + 1) / 2, other = n % 2;
+    const unsigned f = (n + 1) % 2, k = (n + 1) / 2;
     vec before = k > 4 ? s->z[f][k % 4] : v_xor(c->z[f][4 - k], v_set32(offset->word[CHAIN + 4 * f + 4 - k]));
-    vec z = v_aesenclast(s->x, before);
-    s->x = v_shuffle(z, c->unshift[f]);
-    s->z[f][k % 4] = f == 0 && k < 4 ? v_xor(z, v_set32(0x800u << k)) : z;
-    if (!seal) {
-        vec w2 = v_xor(s->x, s->last[f]);
-        s->last[f] = s->x;
-        make_round_key(out, s, c, offset, n + 1, w2, s->x, seal);
-        return;
-    }
-    if (f == 0 && k >= 4 && k < 7)
-        keep_plain(s, k);
-    if (n > 1) {
-        vec w2 = v_aesdec(v_xor(z, before), s->last[other]);
-        s->last[other] = v_xor(s->last[other], w2);
-        make_round_key(out, s, c, offset, n, w2, s->last[other], seal);
-    }
+    vec z = v_aesenclast(s->newest, before);
+    s->newest = z;
+    s->z[f][k % 4] = f == 0 && k < 4 ? v_xor(z, v_set32(rcon(k + 4))) : z;
+    s->done[n % 2] = seal ? v_xor(z, before) : z;
+    if (seal && f == 0 && k > 3 && k < 7)
+        keep_plain(s, k, v_shuffle(z, c->natural[f][k % 4]));
+}
+
+// After step n, for unsealing: round key n + 1.
+INLINE void make_key_unseal(struct round_keys *out, struct chain *s, const struct constants *c,
+                            const struct ss_flash_cipher_row *offset, unsigned n)
+{
+    const unsigned f = (n + 1) % 2, k = (n + 1) / 2;
+    vec x = v_shuffle(s->done[n % 2], c->natural[f][k % 4]);
+    vec w2 = v_xor(x, s->last[f]);
+    s->last[f] = x;
+    make_round_key(out, s, c, offset, n + 1, w2, x, false);
+}
+
+// After step n, for sealing: round key n, whose InvMixColumns comes out of that step's SubWord.
+INLINE void make_key_seal(struct round_keys *out, struct chain *s, const struct constants *c,
+                          const struct ss_flash_cipher_row *offset, unsigned n)
+{
+    const unsigned f = n % 2, k = n / 2;
+    if (n == 1)
+        return; // see first_key()
+    vec w2 = v_aesdec(v_shuffle(s->done[n % 2], c->shifted[f][k % 4]), s->last[f]);
+    s->last[f] = v_xor(s->last[f], w2);
+    make_round_key(out, s, c, offset, n, w2, s->last[f], true);
     if (n == 13)
-        make_last_key(out, s);
+        make_last_key(out, s, v_shuffle(s->newest, c->natural[0][7 % 4]));
+}
+
+INLINE void make_key(struct round_keys *out, struct chain *s, const struct constants *c,
+                     const struct ss_flash_cipher_row *offset, unsigned n, bool seal)
+{
+    if (seal)
+        make_key_seal(out, s, c, offset, n);
+    else
+        make_key_unseal(out, s, c, offset, n);
 }
 
 // Blocks of a batch, even ones of each line in a, odd ones in b.
@@ -239,8 +286,10 @@ INLINE void load_blocks(struct blocks *s, const uint8_t *in, const vec key[4])
 INLINE void middle_round(struct blocks *s, const vec key[4], bool seal)
 {
     for (unsigned i = 0; i < 4; i++) {
-        s->a[i] = seal ? v_aesdec(s->a[i], key[i]) : v_aesenc(s->a[i], key[i]);
-        s->b[i] = seal ? v_aesdec(s->b[i], key[i]) : v_aesenc(s->b[i], key[i]);
+        vec k = key[i];
+        V_IN_REGISTER(k);
+        s->a[i] = seal ? v_aesdec(s->a[i], k) : v_aesenc(s->a[i], k);
+        s->b[i] = seal ? v_aesdec(s->b[i], k) : v_aesenc(s->b[i], k);
     }
 }
 
@@ -279,12 +328,14 @@ INLINE void weave(unsigned what, const struct constants *c, const struct batch *
 #define STEP(n)                                                                                                        \
     do {                                                                                                               \
         const unsigned round = seal ? LAST_ROUND - (n) : (n);                                                          \
+        if (what & NEXT)                                                                                               \
+            step(&s, c, &next->offset, n, seal);                                                                       \
         if ((what & NOW) && round == 1)                                                                                \
             first_key(key, c, &now->offset, 1, seal);                                                                  \
         if (what & NOW)                                                                                                \
             middle_round(&blocks, round == 1 ? key : now->keys.key[round], seal);                                      \
-        if (what & NEXT)                                                                                               \
-            step(&next->keys, &s, c, &next->offset, n, seal);                                                          \
+        if ((what & NEXT) && (n) > 1)                                                                                  \
+            make_key(&next->keys, &s, c, &next->offset, (n)-1, seal);                                                  \
     } while (0)
     STEP(1);
     STEP(2);
@@ -300,6 +351,8 @@ INLINE void weave(unsigned what, const struct constants *c, const struct batch *
     STEP(12);
     STEP(13);
 #undef STEP
+    if (what & NEXT)
+        make_key(&next->keys, &s, c, &next->offset, 13, seal);
     if (what & NOW) {
         if (seal)
             first_key(key, c, &now->offset, 0, seal);
@@ -325,6 +378,8 @@ INLINE void advance(struct ss_flash_cipher_row *next, const struct ss_flash_ciph
     const uint32_t *below = c->carry[BATCH_BITS - 1].word;
     for (unsigned i = 0; i < 32; i += VEC_LANES)
         v_store(next->word + i, v_xor(v_load(now->word + i), v_xor(v_load(carry + i), v_load(below + i))));
+    // Words are broadcast from memory next, which is free; compilers would take them out of the vector again.
+    __asm__ volatile("" : : "r"(next) : "memory");
 }
 
 INLINE void run(const struct ss_flash_cipher *c, uint32_t address, const uint8_t *in, uint8_t *out, size_t batches,

@@ -29,9 +29,8 @@ extern "C" {
 ///
 ///      0..7   the words
 ///      8..15  InvMixColumns of the words
-///     16..19  the last word of family 0, taken 0, 1, 2, 3 steps before the schedule begins; rotated by one byte, so
-///             that RotWord gives the word itself
-///     20..23  the same of family 1, not rotated
+///     16..19  the last word of family 0, taken i = 0, 1, 2, 3 steps before the schedule begins, through RotWord i times
+///     20..23  the same of family 1
 ///     24..27  the last two words of each family one step before the schedule begins
 ///     28..31  InvMixColumns of 24..27
 struct ss_flash_cipher_row {

@@ -28,6 +28,7 @@ typedef uint8x16_t vec;
 #define v_aesenclast(s, key)  veorq_u8(vaeseq_u8(s, vdupq_n_u8(0)), key)
 #define v_aesdec(s, key)      veorq_u8(vaesimcq_u8(vaesdq_u8(s, vdupq_n_u8(0))), key)
 #define v_aesdeclast(s, key)  veorq_u8(vaesdq_u8(s, vdupq_n_u8(0)), key)
+#define V_IN_REGISTER(v)      __asm__("" : "+w"(v))
 
 // The chip reverses the bytes of a block.
 static inline vec reverse(vec block)

@@ -33,11 +33,11 @@ static uint32_t ask(void)
 
     if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx))
         return found;
-    const unsigned avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512VL;
+    const unsigned bw = bit_AVX512F | bit_AVX512BW, avx512 = bw | bit_AVX512VL;
     return found | when(avx && (ebx & bit_AVX2), SS_CPU_AVX2) | when(avx && (ecx & bit_VAES), SS_CPU_VAES) |
            when(zmm && (ebx & avx512) == avx512 && (ecx & bit_AVX512VBMI), SS_CPU_AVX512) |
-           when(ecx & bit_GFNI, SS_CPU_GFNI) | when(ebx & bit_SHA, SS_CPU_SHANI) |
-           when(avx && (ecx & bit_VPCLMULQDQ), SS_CPU_VPCLMUL);
+           when(zmm && (ebx & bw) == bw, SS_CPU_AVX512BW) | when(ecx & bit_GFNI, SS_CPU_GFNI) |
+           when(ebx & bit_SHA, SS_CPU_SHANI) | when(avx && (ecx & bit_VPCLMULQDQ), SS_CPU_VPCLMUL);
 }
 
 uint32_t ss_cpu_features(void)

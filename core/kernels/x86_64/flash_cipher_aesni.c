@@ -22,6 +22,8 @@ typedef __m128i vec;
 #define v_aesdec(s, key)      _mm_aesdec_si128(s, key)
 #define v_aesdeclast(s, key)  _mm_aesdeclast_si128(s, key)
 
+#define V_IN_REGISTER(v) __asm__("" : "+x"(v))
+
 static inline vec v_set64(const void *p)
 {
     long long value;

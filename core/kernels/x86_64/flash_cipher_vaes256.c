@@ -22,6 +22,8 @@ typedef __m256i vec;
 #define v_aesdec(s, key)      _mm256_aesdec_epi128(s, key)
 #define v_aesdeclast(s, key)  _mm256_aesdeclast_epi128(s, key)
 
+#define V_IN_REGISTER(v) __asm__("" : "+x"(v))
+
 static inline vec v_set64(const void *p)
 {
     long long value;

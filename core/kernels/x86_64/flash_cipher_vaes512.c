@@ -22,6 +22,8 @@ typedef __m512i vec;
 #define v_aesdec(s, key)      _mm512_aesdec_epi128(s, key)
 #define v_aesdeclast(s, key)  _mm512_aesdeclast_epi128(s, key)
 
+#define V_IN_REGISTER(v) __asm__("" : "+v"(v))
+
 static inline vec v_set64(const void *p)
 {
     long long value;

@@ -75,7 +75,7 @@ ALWAYS_INLINE void v_store_states(uint32_t (*const states[])[8], vec state[LANES
 
 static bool supported(void)
 {
-    return ss_cpu_has(SS_CPU_AVX512);
+    return ss_cpu_has(SS_CPU_AVX512BW);
 }
 
 const struct ss_sha256_kernel ss_sha256_avx512 = {"avx512-16", LANES, 9, supported, compress};
