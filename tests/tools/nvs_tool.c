@@ -168,11 +168,10 @@ static int build(int argc, char **argv)
     return 0;
 }
 
-/// Integers as decimal text, so that 64 bits survive; data as hex.
+/// Integers as decimal text, so that 64 bits survive; data as hex, null if it is damaged.
 static json_t *value_of(const struct ss_nvs_reader *r, const struct ss_nvs_entry *entry)
 {
     char number[24];
-    struct ss_error err = {0};
     if (entry->type != SS_NVS_STRING && entry->type != SS_NVS_BLOB) {
         if (entry->type & 0x10)
             snprintf(number, sizeof number, "%lld", (long long)entry->number);
@@ -183,11 +182,11 @@ static json_t *value_of(const struct ss_nvs_reader *r, const struct ss_nvs_entry
     size_t len;
     uint8_t *data = malloc(entry->len + 1);
     char *hex = malloc(2 * entry->len + 1);
-    check(ss_nvs_read(r, entry, data, entry->len, &len, &err), entry->key, &err);
+    ss_status_t status = ss_nvs_read(r, entry, data, entry->len, &len, NULL);
     hex[0] = 0;
     for (size_t i = 0; i < len; i++)
         sprintf(hex + 2 * i, "%02x", data[i]);
-    json_t *value = json_string(hex);
+    json_t *value = status ? json_null() : json_string(hex);
     free(data);
     free(hex);
     return value;
