@@ -160,7 +160,7 @@ static void read_registers(struct ss_flash *flash, uint8_t opcode, uint8_t *in, 
             in[i] = flash->status[2];
             break;
         case OP_READ_ID:
-            in[i] = i < 3 ? (uint8_t)(flash->jedec >> 8 * i) : 0xFF;
+            in[i] = (uint8_t)(i < 3 ? flash->jedec >> 8 * i : 0xFF);
             break;
         default:
             in[i] = 0xFF;
