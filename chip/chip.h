@@ -36,7 +36,10 @@ struct ss_chip {
     bool apb_date_bit31; ///< the part of the revision that is not in eFuses (register APB_CTRL_DATE)
     bool strap_download; ///< GPIO0 is held low: the next reset starts the mask ROM's loader
     bool in_download;    ///< the mask ROM's loader runs
-    int lock;            ///< of the folder, -1 for a chip in memory
+    /// Bit n: BLOCKn is read-protected and its bits are not known, as in a dump of a real chip. The silicon then holds
+    /// zeros that mean nothing; what depends on them cannot be checked.
+    uint8_t unknown_blocks;
+    int lock; ///< of the folder, -1 for a chip in memory
 };
 
 /// A new chip in memory, as it leaves the factory: erased flash, MAC, revision and coding scheme burned.
