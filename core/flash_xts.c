@@ -17,6 +17,7 @@ static void expand(struct ss_flash_xts *c, const uint8_t *key, unsigned half)
     c->rounds = ss_aes_expand_key(c->encrypt_keys, key, half);
     ss_aes_invert_keys(c->decrypt_keys, c->encrypt_keys, c->rounds);
     ss_aes_expand_key(c->tweak_keys, key + half, half);
+    ss_kernel_wipe_stack();
 }
 
 /// The part of one unit from @p address on, at most @p len bytes; returns its length.

@@ -59,10 +59,8 @@ SS_MUST_USE ss_status_t ss_flash_xts_init(struct ss_flash_xts *c, const uint8_t 
 /// @param len      a multiple of 16; 0 is allowed
 /// @param out      @p len bytes; may be @p in itself, must not overlap it otherwise
 /// @return SS_OK; SS_ERROR_INVALID_ARGUMENT: address or length not a multiple of 16, the range passes 4 GiB, buffers
-/// overlap in
-///         part, or the two halves of the key are equal (XTS loses its security then; espsecure refuses it too);
-///         SS_ERROR_BAD_STATE:
-///         @p c is not initialised. On error nothing is written.
+///         overlap in part, or both halves of the key are equal (XTS loses its security then; espsecure refuses it too);
+///         SS_ERROR_BAD_STATE: @p c is not initialised. On error nothing is written.
 SS_MUST_USE ss_status_t ss_flash_xts_seal(const struct ss_flash_xts *c, uint32_t address, const uint8_t *in,
                                           uint8_t *out, size_t len, struct ss_error *err);
 
