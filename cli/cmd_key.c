@@ -8,6 +8,7 @@
 #include "file.h"
 #include "json.h"
 #include "signing.h"
+#include "slotseal/secure_boot_v1.h"
 
 /// In the order of the choices of --type.
 static const struct {
@@ -150,4 +151,93 @@ const struct cli_command command_key_public = {
     .options = public_options,
     .example = "slotseal key public --key signing.pem -o verification.bin\n",
     .run = run_public,
+};
+
+static const struct cli_option digest_options[] = {
+    OPTION_KEY,
+    OPTION_OUTPUT_OPTIONAL,
+    OPTION_SCHEME,
+    {OPT_LENGTH, "length", 'l', false, "BITS", "V1: 192 for a chip with 3/4 eFuse coding (256)", "256 192",
+     COMPLETE_CHOICE},
+    OPTION_JSON,
+    OPTION_END,
+};
+
+/// The V1 digest is the secure boot key of the chip: it goes to a key file or nowhere.
+static int write_v1_digest(const struct cli_args *args, const ss_signing_key_t *key)
+{
+    uint8_t digest[32];
+    struct ss_error err = {0};
+    size_t len = cli_option_choice(args, digest_options, OPT_LENGTH, 0) ? 24 : 32;
+    const char *output = args->options[OPT_OUTPUT];
+
+    if (!output)
+        return cli_usage("-o FILE writes it with mode 0600; --scheme v2 gives the public V2 digest",
+                         "the V1 digest of a signing key is a secret and is not printed");
+    ss_status_t status = ss_secure_boot_v1_reflash_key(key, digest, len, &err);
+    if (status == SS_OK)
+        status = file_write(output, OUTPUT_KEY, digest, len, NULL, &err);
+    ss_wipe(digest, sizeof digest);
+    if (status != SS_OK)
+        return cli_fail(&err);
+    if (args->options[OPT_JSON])
+        return json_print(json_pack("{s:s, s:s, s:s, s:I}", "type", ss_key_type_name(ss_signing_key_type(key)),
+                                    "scheme", "v1", "digest", "(hidden)", "length", (json_int_t)len),
+                          CLI_OK);
+    return CLI_OK;
+}
+
+static int write_v2_digest(const struct cli_args *args, const ss_signing_key_t *key, const struct input *file)
+{
+    uint8_t digest[32];
+    char hex[65];
+    struct ss_error err = {0};
+    const struct input *inputs[] = {file, NULL};
+    const char *output = args->options[OPT_OUTPUT];
+
+    if (args->options[OPT_LENGTH])
+        return cli_usage(NULL, "--length is for --scheme v1");
+    if (ss_error_set(&err, SS_ERROR_NOT_SUPPORTED, SS_AREA_SECURE_BOOT, "this build has no V2 digests") != SS_OK ||
+        (output && file_write(output, OUTPUT_PUBLIC, digest, sizeof digest, inputs, &err) != SS_OK))
+        return cli_fail(&err);
+    cli_hex(digest, sizeof digest, hex);
+    if (args->options[OPT_JSON])
+        return json_print(json_pack("{s:s, s:s, s:s, s:i}", "type", ss_key_type_name(ss_signing_key_type(key)),
+                                    "scheme", "v2", "digest", hex, "length", 32),
+                          CLI_OK);
+    if (!output)
+        puts(hex);
+    return CLI_OK;
+}
+
+static int run_digest(const struct cli_args *args)
+{
+    struct input file = {0};
+    struct ss_error err = {0};
+    ss_signing_key_t *key = NULL;
+    int status;
+
+    if (signing_key_read(args->options[OPT_KEY], &file, &key, &err) != SS_OK)
+        status = cli_fail(&err);
+    else if (args->options[OPT_SCHEME] ? signing_scheme(args, key) == SIGN_V1
+                                       : signing_scheme(args, key) == SIGN_V1 && ss_signing_key_is_private(key))
+        status = write_v1_digest(args, key);
+    else
+        status = write_v2_digest(args, key, &file);
+    ss_signing_key_free(key);
+    file_free(&file);
+    return status;
+}
+
+const struct cli_command command_key_digest = {
+    .path = "key digest",
+    .summary = "digest of a signing key for the eFuses",
+    .description =
+        "V2: SHA-256 of the public key as the eFuses hold it, 32 bytes (hex when printed).\n\n"
+        "V1: the secure boot key of the reflashable mode, derived from the private key. It is a secret: it is only "
+        "written to a new file, never printed. This is what a private P-256 key gives without --scheme.",
+    .options = digest_options,
+    .example = "slotseal key digest --key signing-v2.pem -o digest.bin\n"
+               "slotseal key digest --key signing-v1.pem -o secure-boot.key\n",
+    .run = run_digest,
 };

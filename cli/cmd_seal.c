@@ -14,6 +14,8 @@ static const struct cli_option options[] = {
     OPTIONS_TARGET,
     {OPT_SIGN_KEY, "sign-key", 0, false, "PEM", "sign the plaintext with this key first", NULL, COMPLETE_FILE},
     OPTION_SCHEME,
+    {OPT_FLASH_SIZE, "flash-size", 0, false, "SIZE", "bootloader: write this flash size into its header first",
+     "1MB 2MB 4MB 8MB 16MB", COMPLETE_CHOICE},
     {OPT_PAD_TO, "pad-to", 0, false, "N", "pad with 0xFF to a multiple of N: 16 (default) to 4096", NULL,
      COMPLETE_NOTHING},
     {OPT_OUTPUT, "output", 'o', false, "FILE", "write the sealed image to FILE (- is standard output)", NULL,
@@ -57,11 +59,25 @@ static ss_status_t sign(const struct cli_args *args, struct job *job, struct ss_
         return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SEAL, "%s is not signed: drop --sign-key",
                             ss_seal_kind_name(kind));
     ss_status_t status = signing_key_read(args->options[OPT_SIGN_KEY], &job->sign_file, &key, err);
+    if (status == SS_OK && kind == SS_SEAL_BOOTLOADER && signing_scheme(args, key) == SIGN_V1)
+        status = ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_SEAL,
+                              "secure boot V1 does not sign the bootloader, it compares a digest: drop --sign-key");
     if (status == SS_OK)
         status = signing_sign(&job->in, key, signing_scheme(args, key), false, err);
     ss_signing_key_free(key);
     job->summary.signed_here = status == SS_OK;
     return status;
+}
+
+/// What a flashing tool would do while it writes: a sealed bootloader cannot be changed any more.
+static ss_status_t set_flash_size(const struct cli_args *args, struct job *job, struct ss_error *err)
+{
+    const struct ss_image_flash_params flash = {
+        .spi_mode = -1, .spi_speed = -1, .spi_size = cli_option_choice(args, options, OPT_FLASH_SIZE, 0)};
+
+    if (job->target.params.kind != SS_SEAL_BOOTLOADER)
+        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SEAL, "--flash-size is for the bootloader");
+    return ss_image_set_flash_params(job->in.data, job->in.len, &flash, err);
 }
 
 /// Only for --address without --data: what the content does not tell, the user has to.
@@ -87,7 +103,9 @@ static ss_status_t seal(const struct cli_args *args, struct job *job, struct ss_
             return refuse_unknown(&job->in, err);
     }
     job->summary.input_len = job->in.len;
-    if (args->options[OPT_SIGN_KEY])
+    if (args->options[OPT_FLASH_SIZE])
+        status = set_flash_size(args, job, err);
+    if (status == SS_OK && args->options[OPT_SIGN_KEY])
         status = sign(args, job, err);
     if (status == SS_OK)
         status = file_pad(&job->out, job->in.len + params->pad_unit, err);
@@ -107,6 +125,17 @@ static ss_status_t write_sealed(const struct cli_args *args, const struct job *j
     return file_write(args->options[OPT_OUTPUT], OUTPUT_PUBLIC, job->out.data, job->summary.sealed_len, inputs, err);
 }
 
+static void print_hint(const struct job *job, const struct ss_error *err)
+{
+    uint32_t size = ss_image_flash_size(job->summary.report.image.header.spi_size);
+
+    if (err->status == SS_ERROR_NOT_PERMITTED)
+        cli_hint("slotseal seal --sign-key PEM takes the plaintext and does all in the right order");
+    if (job->target.params.kind == SS_SEAL_BOOTLOADER && job->summary.report.image.complete &&
+        size < job->target.params.flash_needed)
+        cli_hint("--flash-size writes the size of the device's flash into the bootloader before it is sealed");
+}
+
 static int run_job(const struct cli_args *args, struct job *job)
 {
     struct ss_error err = {0};
@@ -118,8 +147,7 @@ static int run_job(const struct cli_args *args, struct job *job)
         return status;
     if (seal(args, job, &err) != SS_OK) {
         status = cli_fail(&err);
-        if (err.status == SS_ERROR_NOT_PERMITTED)
-            cli_hint("slotseal seal --sign-key PEM takes the plaintext and does all in the right order");
+        print_hint(job, &err);
         return status;
     }
     seal_warnings(&job->target, &job->summary);

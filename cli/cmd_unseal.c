@@ -101,14 +101,23 @@ static ss_status_t unseal(struct job *job, struct ss_error *err)
     return status;
 }
 
-static ss_status_t verify(const struct cli_args *args, struct job *job, struct ss_error *err)
+static int verify(const struct cli_args *args, struct job *job, struct ss_error *err)
 {
     ss_signing_key_t *key = NULL;
-    ss_status_t status = signing_key_read(args->options[OPT_SIGN_KEY], &job->sign_file, &key, err);
-    if (status == SS_OK)
-        status = signing_verify(job->plain.data, job->plain.len, key, signing_scheme(args, key), err);
+    enum sign_scheme scheme = SIGN_ANY;
+    size_t offset;
+
+    if (signing_key_read(args->options[OPT_SIGN_KEY], &job->sign_file, &key, err) != SS_OK)
+        return cli_fail(err);
+    if (args->options[OPT_SCHEME])
+        scheme = signing_scheme(args, key);
+    ss_status_t status = signing_verify(job->plain.data, job->plain.len, key, &scheme, &offset, err);
     ss_signing_key_free(key);
-    return status;
+    if (status == SS_OK)
+        return CLI_OK;
+    status = ss_error_prefix(err, status, "%s", job->in.name);
+    (void)cli_fail(err);
+    return signing_is_verdict(status) ? CLI_REFUSED : CLI_FAILED;
 }
 
 static bool is_refusal(ss_status_t status)
@@ -139,10 +148,9 @@ static int work(const struct cli_args *args, struct job *job)
             print_hint(&job->target, &job->in);
         return is_refusal(status) ? CLI_REFUSED : CLI_FAILED;
     }
-    if (args->options[OPT_SIGN_KEY] && (status = verify(args, job, &err)) != SS_OK) {
-        (void)cli_fail(&err);
-        return status == SS_ERROR_INVALID_SIGNATURE || status == SS_ERROR_DOES_NOT_EXIST ? CLI_REFUSED : CLI_FAILED;
-    }
+    int verdict = args->options[OPT_SIGN_KEY] ? verify(args, job, &err) : CLI_OK;
+    if (verdict != CLI_OK)
+        return verdict;
     return write_plain(args, job, &err) == SS_OK ? CLI_OK : cli_fail(&err);
 }
 

@@ -2,6 +2,7 @@
 #include "seal_report.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "core/crypto.h"
 #include "image_report.h"
@@ -9,11 +10,14 @@
 ss_status_t seal_digests(struct seal_summary *summary, struct input *plaintext, const uint8_t *sealed,
                          size_t sealed_len, struct ss_error *err)
 {
+    bool padded = sealed_len > plaintext->len;
+
     summary->sealed_len = sealed_len;
     ss_status_t status = ss_hash_once(SS_HASH_SHA256, plaintext->data, plaintext->len, summary->plaintext_sha256);
-    if (status == SS_OK)
+    memcpy(summary->padded_sha256, summary->plaintext_sha256, sizeof summary->padded_sha256);
+    if (status == SS_OK && padded)
         status = file_pad(plaintext, sealed_len, err);
-    if (status == SS_OK)
+    if (status == SS_OK && padded)
         status = ss_hash_once(SS_HASH_SHA256, plaintext->data, plaintext->len, summary->padded_sha256);
     if (status == SS_OK)
         status = ss_hash_once(SS_HASH_SHA256, sealed, sealed_len, summary->sealed_sha256);

@@ -14,6 +14,7 @@ A script runs in an empty folder, line by line; `\\` continues a line, `#` begin
   exists FILE...            size N FILE             mode OCTAL FILE          cmp A B
   text FILE REGEX           also with `! ` in front
   image FILE KEY=VALUE...   a made-up image: kind=app|bootloader chip=0 size=N flash=4 seed=N version=TEXT
+                            embed=FILE behind the descriptor
   bytes FILE N BYTE         N equal bytes           random FILE N [SEED]     cat OUT IN...
   slice OUT IN FROM TO      patch FILE OFFSET HEX   pad OUT IN UNIT          hex FILE HEX
   chmod OCTAL FILE          link, symlink TO NAME   mkdir, rm NAME           truncate FILE N
@@ -64,7 +65,7 @@ def app_segments(options):
     generator = random.Random(number(options.get("seed", "1")))
     descriptor = struct.pack("<II8x32s32s16s16s32s32s80x", 0xABCD5432, 0, options.get("version", "1.0").encode(),
                              b"sample", b"12:00:00", b"Jan 1 2024", b"v4.0.1", bytes(32))
-    drom = descriptor + bytes.fromhex(options.get("embed", "")) + generator.randbytes(size)
+    drom = descriptor + (read(options["embed"]) if "embed" in options else b"") + generator.randbytes(size)
     dram = generator.randbytes(64)
     irom_offset = 24 + 8 + len(drom) + 8 + len(dram) + 8
     irom = generator.randbytes(256)

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "file.h"
+#include "json.h"
+#include "signing.h"
+#include "slotseal/canonical.h"
+
+static const struct cli_option sign_options[] = {
+    {OPT_KEY, "key", 'k', true, "PEM", "private signing key", NULL, COMPLETE_FILE},
+    OPTION_SCHEME,
+    {OPT_REPLACE_KEY, "replace-verification-key", 0, false, "FILE",
+     "put the public key of --key where the image has this one (V1)", NULL, COMPLETE_FILE},
+    {OPT_APPEND, "append", 0, false, NULL, "add a V2 signature to those that are there", NULL, COMPLETE_NOTHING},
+    OPTION_OUTPUT,
+    OPTION_END,
+};
+
+struct sign_job {
+    struct input in, key_file, template_file;
+    ss_signing_key_t *key, *template_key;
+};
+
+/// Swaps the verification key that ESP-IDF has linked into the image, and recomputes checksum and hash.
+static ss_status_t replace_key(const char *path, struct sign_job *job, struct ss_error *err)
+{
+    uint8_t old_key[SS_VK_SIZE], new_key[SS_VK_SIZE];
+    uint32_t offset;
+    bool dropped;
+
+    ss_status_t status = signing_key_read(path, &job->template_file, &job->template_key, err);
+    if (status == SS_OK)
+        status = ss_signing_key_raw_public(job->template_key, old_key, err);
+    if (status == SS_OK)
+        status = ss_signing_key_raw_public(job->key, new_key, err);
+    if (status == SS_OK)
+        status = ss_vk_replace(job->in.data, job->in.len, old_key, new_key, job->in.data, job->in.len, &job->in.len,
+                               &offset, &dropped, err);
+    if (status == SS_OK && dropped)
+        cli_warning("%s: the signature that it had no longer holds and was dropped", job->in.name);
+    return status;
+}
+
+static ss_status_t sign(const struct cli_args *args, struct sign_job *job, struct ss_error *err)
+{
+    const struct input *inputs[] = {&job->in, &job->key_file, &job->template_file, NULL};
+    const char *template = args->options[OPT_REPLACE_KEY];
+
+    ss_status_t status = signing_key_read(args->options[OPT_KEY], &job->key_file, &job->key, err);
+    if (status == SS_OK)
+        status = file_read(args->operands[0], FILE_LIMIT, &job->in, err);
+    if (status != SS_OK)
+        return status;
+    if (template)
+        status = replace_key(template, job, err);
+    if (status == SS_OK)
+        status =
+            signing_sign(&job->in, job->key, signing_scheme(args, job->key), args->options[OPT_APPEND] != NULL, err);
+    if (status != SS_OK)
+        return ss_error_prefix(err, status, "%s", job->in.name);
+    return file_write(args->options[OPT_OUTPUT], OUTPUT_PUBLIC, job->in.data, job->in.len, inputs, err);
+}
+
+static int run_sign(const struct cli_args *args)
+{
+    struct sign_job job = {0};
+    struct ss_error err = {0};
+    int status = sign(args, &job, &err) == SS_OK ? CLI_OK : cli_fail(&err);
+
+    ss_signing_key_free(job.key);
+    ss_signing_key_free(job.template_key);
+    file_free(&job.in);
+    file_free(&job.key_file);
+    file_free(&job.template_file);
+    return status;
+}
+
+const struct cli_command command_sign = {
+    .path = "sign",
+    .summary = "sign an image or a partition table for secure boot",
+    .description =
+        "Signs plaintext: ciphertext is refused, because a device checks the signature after decrypting. V1 appends 68 "
+        "bytes to an app or a partition table, V2 pads an app or bootloader to 4 KiB and appends a sector.\n\n"
+        "For products whose devices have signing keys of their own, --replace-verification-key takes the public key "
+        "that the image was built with (64 raw bytes or PEM) and puts the signer's in its place first.",
+    .operands = "IN",
+    .options = sign_options,
+    .example = "slotseal sign --key signing.pem app.bin -o app.signed.bin\n",
+    .run = run_sign,
+};
+
+static const struct cli_option verify_options[] = {
+    {OPT_KEY, "key", 'k', true, "FILE", "key, public or private: PEM, or 64 raw bytes", NULL, COMPLETE_FILE},
+    {OPT_SCHEME, "scheme", 0, false, "SCHEME", "require a signature of this secure boot version", "v1 v2",
+     COMPLETE_CHOICE},
+    OPTION_JSON,
+    OPTION_END,
+};
+
+static int print_verdict(const struct cli_args *args, const char *name, enum sign_scheme scheme, size_t offset,
+                         const struct ss_error *err)
+{
+    bool valid = err->status == SS_OK;
+    const char *scheme_name = scheme == SIGN_V1 ? "v1" : "v2";
+
+    if (args->options[OPT_JSON])
+        return json_print(json_pack("{s:b, s:o, s:o, s:o}", "valid", valid, "scheme",
+                                    scheme == SIGN_ANY ? json_null() : json_string(scheme_name), "offset",
+                                    offset ? json_integer((json_int_t)offset) : json_null(), "reason",
+                                    valid ? json_null() : json_text(err->message)),
+                          valid ? CLI_OK : CLI_REFUSED);
+    if (valid)
+        printf("%s: the secure boot %s signature at 0x%zx is valid\n", name, scheme == SIGN_V1 ? "V1" : "V2", offset);
+    else
+        cli_error("%s: not valid: %s", name, err->message);
+    return valid ? CLI_OK : CLI_REFUSED;
+}
+
+static int verify(const struct cli_args *args, struct input *in, struct input *key_file, ss_signing_key_t **key)
+{
+    struct ss_error err = {0};
+    enum sign_scheme scheme = SIGN_ANY;
+    size_t offset;
+
+    if (signing_key_read(args->options[OPT_KEY], key_file, key, &err) != SS_OK ||
+        file_read(args->operands[0], FILE_LIMIT, in, &err) != SS_OK)
+        return cli_fail(&err);
+    if (args->options[OPT_SCHEME])
+        scheme = signing_scheme(args, *key);
+    ss_status_t status = signing_verify(in->data, in->len, *key, &scheme, &offset, &err);
+    if (status != SS_OK && !signing_is_verdict(status))
+        return cli_fail(&err);
+    err.status = status;
+    return print_verdict(args, in->name, scheme, offset, &err);
+}
+
+static int run_verify(const struct cli_args *args)
+{
+    struct input in = {0}, key_file = {0};
+    ss_signing_key_t *key = NULL;
+    int status = verify(args, &in, &key_file, &key);
+
+    ss_signing_key_free(key);
+    file_free(&in);
+    file_free(&key_file);
+    return status;
+}
+
+const struct cli_command command_verify = {
+    .path = "verify",
+    .summary = "verify the secure boot signature of an image or table",
+    .description =
+        "Exit status 0: signed by this key. Exit status 3: not signed, signed by another key, changed, or not "
+        "plaintext.",
+    .operands = "IN",
+    .options = verify_options,
+    .example = "slotseal verify --key signing.pub app.signed.bin\n",
+    .run = run_verify,
+};
