@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/nvs_format.h"
+#include "support/alloc_fault.h"
 #include "support/nvs_sample.h"
 #include "support/unit.h"
 #include "support/vectors.h"
@@ -499,6 +500,28 @@ static void encryption_statuses(void **state)
     assert_memory_equal(image, before, size);
 }
 
+static ss_status_t encrypt_sample(void *context)
+{
+    struct ss_error err = {0};
+    nvs_sample(image);
+    ss_status_t status = ss_nvs_encrypt(image, NVS_SAMPLE_SIZE, context, &err);
+    if (status)
+        assert_int_equal(strncmp(err.message, "AES-XTS failed in NVS page ", 27), 0);
+    return status;
+}
+
+static void provider_failures_are_reported(void **state)
+{
+    (void)state;
+    uint8_t keys[SS_NVS_KEYS_SIZE];
+    uint64_t rng = 6;
+    test_random_bytes(&rng, keys, sizeof keys);
+    alloc_watch_secret(keys, sizeof keys / 2);
+    assert_true(alloc_fault_each(encrypt_sample, keys) > 0);
+    assert_int_equal(alloc_secrets_freed(), 0);
+    alloc_watch_secret(NULL, 0);
+}
+
 static void key_partition(void **state)
 {
     (void)state;
@@ -543,6 +566,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(random_stores),
         cmocka_unit_test(encryption_leaves_the_rest_alone),
         cmocka_unit_test(encryption_statuses),
+        cmocka_unit_test(provider_failures_are_reported),
         cmocka_unit_test(key_partition),
     };
     return ss_test_main(argc, argv, tests);
