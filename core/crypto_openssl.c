@@ -35,8 +35,9 @@ ss_status_t ss_openssl_status(ss_status_t verdict)
     bool memory = false, reason = false, internal = false;
     for (unsigned long code; (code = ERR_get_error()) != 0;) {
         memory |= is_memory_error(code);
-        internal |= ERR_FATAL_ERROR(code);
-        reason = true;
+        // The EVP layer itself judges nothing: when it complains, it could not do its work.
+        internal |= ERR_FATAL_ERROR(code) || ERR_GET_LIB(code) == ERR_LIB_EVP;
+        reason |= !ERR_COMMON_ERROR(code); // the common ones only say which library failed
     }
     if (memory)
         return SS_ERROR_INSUFFICIENT_MEMORY;

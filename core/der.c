@@ -98,3 +98,12 @@ void ss_der_put_unsigned(struct ss_der_writer *out, const uint8_t *number, size_
     ss_der_put(out, "", pad);
     ss_der_put(out, number, len);
 }
+
+struct ss_der ss_der_strip(const uint8_t *number, size_t len)
+{
+    while (len && *number == 0) {
+        number++;
+        len--;
+    }
+    return (struct ss_der){number, len};
+}

@@ -38,6 +38,9 @@ bool ss_der_take_small(struct ss_der *in, uint8_t *number);
 /// A BIT STRING of whole bytes.
 bool ss_der_take_bits(struct ss_der *in, struct ss_der *bytes);
 
+/// A big endian number of fixed width without its leading zeros.
+struct ss_der ss_der_strip(const uint8_t *number, size_t len);
+
 /// A buffer that is written from the front; len is used. What does not fit sets failed, once and for all.
 struct ss_der_writer {
     uint8_t *p;

@@ -6,8 +6,8 @@
 #include "slotseal/error.h"
 
 /// Empties OpenSSL's error queue of this thread and says what its failure means: SS_ERROR_INSUFFICIENT_MEMORY if an
-/// allocation failure is in the queue, SS_ERROR_GENERIC if nothing or an internal error is, else @p verdict. OpenSSL
-/// reports "no memory" and "not valid" by the same return value; only the queue tells.
+/// allocation failure is in the queue, SS_ERROR_GENERIC if an internal error is or no reason at all, else @p verdict.
+/// OpenSSL reports "no memory" and "not valid" by the same return value; only the queue tells.
 ss_status_t ss_openssl_status(ss_status_t verdict);
 
 #endif

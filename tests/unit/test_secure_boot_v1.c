@@ -2,29 +2,15 @@
 #include "slotseal/secure_boot_v1.h"
 
 #include "support/alloc_fault.h"
+#include "support/keys.h"
 #include "support/unit.h"
 #include "support/vectors.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/bytes.h"
 #include "core/crypto.h"
 #include "core/signing_key_internal.h"
-
-static ss_signing_key_t *load(const char *name)
-{
-    char path[64];
-    size_t len = 0;
-    struct ss_error err = {0};
-    ss_signing_key_t *key = NULL;
-    snprintf(path, sizeof path, "keys/%s", name);
-    uint8_t *file = test_data_read(path, &len);
-    assert_ok(ss_signing_key_load(file, len, &key, &err), err);
-    free(file);
-    return key;
-}
 
 static ss_signing_key_t *vector_key(const struct vector *v)
 {
@@ -32,7 +18,7 @@ static ss_signing_key_t *vector_key(const struct vector *v)
     struct ss_error err = {0};
     ss_signing_key_t *key = NULL;
     if (vector_has(v, "key"))
-        return load(vector_text(v, "key"));
+        return test_key(vector_text(v, "key"));
     assert_int_equal(vector_bytes(v, "secret", secret, sizeof secret), 32);
     assert_ok(
         ss_signing_key_from_ec(SS_KEY_P256, (struct ss_der){secret, sizeof secret}, (struct ss_der){0}, &key, &err),
@@ -72,7 +58,7 @@ static void many_signatures_verify(void **state)
     (void)state;
     uint64_t seed = 6979;
     uint8_t raw[SS_RAW_PUBLIC_KEY_SIZE];
-    ss_signing_key_t *key = load("p256.pem");
+    ss_signing_key_t *key = test_key("p256.pem");
     assert_int_equal(ss_signing_key_raw_public(key, raw, NULL), SS_OK);
     for (int i = 0; i < 200; i++) {
         uint8_t digest[32], block[SS_SBV1_BLOCK_SIZE], again[SS_SBV1_BLOCK_SIZE];
@@ -92,7 +78,7 @@ static void verify_refuses(void **state)
     (void)state;
     struct ss_error err = {0};
     uint8_t raw[SS_RAW_PUBLIC_KEY_SIZE], block[SS_SBV1_BLOCK_SIZE] = {0}, file[SS_SBV1_BLOCK_SIZE + 1] = {0};
-    ss_signing_key_t *key = load("p256.pem");
+    ss_signing_key_t *key = test_key("p256.pem");
     assert_int_equal(ss_signing_key_raw_public(key, raw, NULL), SS_OK);
     assert_int_equal(ss_secure_boot_v1_verify_file(raw, file, SS_SBV1_BLOCK_SIZE, &err), SS_ERROR_DATA_INVALID);
     assert_string_equal(err.message, "file is 68 bytes, a V1 signature alone has 68");
@@ -112,7 +98,7 @@ static void signing_needs_a_private_p256_key(void **state)
     (void)state;
     struct ss_error err = {0};
     uint8_t block[SS_SBV1_BLOCK_SIZE];
-    ss_signing_key_t *public = load("p256.pub.pem"), *p384 = load("p384.pem"), *rsa = load("rsa3072.pem");
+    ss_signing_key_t *public = test_key("p256.pub.pem"), *p384 = test_key("p384.pem"), *rsa = test_key("rsa3072.pem");
     assert_int_equal(ss_secure_boot_v1_sign(public, block, 1, block, &err), SS_ERROR_NOT_PERMITTED);
     assert_string_equal(err.message, "this is a public key, signing needs the private one");
     assert_int_equal(ss_secure_boot_v1_sign(p384, block, 1, block, &err), SS_ERROR_NOT_SUPPORTED);
@@ -129,7 +115,7 @@ static void attaches_a_signature_made_elsewhere(void **state)
     (void)state;
     struct ss_error err = {0};
     uint8_t raw[SS_RAW_PUBLIC_KEY_SIZE], digest[32] = {1}, block[SS_SBV1_BLOCK_SIZE], made[SS_SBV1_BLOCK_SIZE];
-    ss_signing_key_t *key = load("p256.pem");
+    ss_signing_key_t *key = test_key("p256.pem");
     assert_ok(ss_signing_key_raw_public(key, raw, &err), err);
     assert_ok(ss_secure_boot_v1_sign_digest(key, digest, made, &err), err);
     assert_ok(ss_secure_boot_v1_attach(raw, digest, made + 4, block, &err), err);
@@ -151,7 +137,7 @@ static void reflash_key_of_espsecure(void **state)
     };
     struct ss_error err = {0};
     uint8_t out[32];
-    ss_signing_key_t *key = load("p256.pem");
+    ss_signing_key_t *key = test_key("p256.pem");
     assert_ok(ss_secure_boot_v1_reflash_key(key, out, 32, &err), err);
     assert_memory_equal(out, want, 32);
     memset(out, 0, sizeof out);
@@ -285,7 +271,7 @@ static ss_status_t make_digest(void *context)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    ss_signing_key_t *key = load("p256.pem");
+    ss_signing_key_t *key = test_key("p256.pem");
     assert_true(alloc_fault_each(sign_and_verify, key) > 50);
     assert_true(alloc_fault_each(make_digest, NULL) > 5);
     ss_signing_key_free(key);
@@ -301,7 +287,7 @@ static void secrets_are_wiped_before_memory_is_freed(void **state)
     const uint8_t *forms[] = {scalar, limbs};
     for (int i = 0; i < 2; i++) {
         alloc_watch_secret(forms[i], 12);
-        ss_signing_key_t *key = load("p256.pkcs8.pem");
+        ss_signing_key_t *key = test_key("p256.pkcs8.pem");
         assert_int_equal(sign_and_verify(key), SS_OK);
         ss_signing_key_free(key);
         unsigned hits = alloc_secrets_freed();

@@ -2,6 +2,7 @@
 #include "slotseal/signing_key.h"
 
 #include "support/alloc_fault.h"
+#include "support/keys.h"
 #include "support/unit.h"
 #include "support/vectors.h"
 
@@ -19,15 +20,6 @@ static ss_status_t load_file(const char *name, ss_signing_key_t **key, struct ss
     ss_status_t status = ss_signing_key_load(file, len, key, err);
     free(file);
     return status;
-}
-
-static ss_signing_key_t *load(const char *name)
-{
-    struct ss_error err = {0};
-    ss_signing_key_t *key = NULL;
-    assert_ok(load_file(name, &key, &err), err);
-    assert_non_null(key);
-    return key;
 }
 
 static void loads_every_form_of_a_key(void **state)
@@ -57,7 +49,7 @@ static void loads_every_form_of_a_key(void **state)
         {"rsa3072.pkcs1pub.pem", "rsa3072.pem", SS_KEY_RSA3072, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ss_signing_key_t *key = load(cases[i].file), *same = load(cases[i].same_as);
+        ss_signing_key_t *key = test_key(cases[i].file), *same = test_key(cases[i].same_as);
         assert_int_equal(ss_signing_key_type(key), cases[i].type);
         assert_int_equal(ss_signing_key_is_private(key), cases[i].is_private);
         assert_true(ss_signing_key_same_public(key, same));
@@ -69,7 +61,7 @@ static void loads_every_form_of_a_key(void **state)
 static void different_keys_differ(void **state)
 {
     (void)state;
-    ss_signing_key_t *a = load("p256.pem"), *b = load("p384.pem"), *c = NULL;
+    ss_signing_key_t *a = test_key("p256.pem"), *b = test_key("p384.pem"), *c = NULL;
     assert_int_equal(ss_signing_key_generate(SS_KEY_P256, &c, NULL), SS_OK);
     assert_false(ss_signing_key_same_public(a, b));
     assert_false(ss_signing_key_same_public(a, c));
@@ -182,7 +174,7 @@ static void raw_key_must_be_on_the_curve(void **state)
 {
     (void)state;
     struct ss_error err = {0};
-    ss_signing_key_t *key = NULL, *good = load("p256.raw");
+    ss_signing_key_t *key = NULL, *good = test_key("p256.raw");
     uint8_t raw[SS_RAW_PUBLIC_KEY_SIZE];
     assert_ok(ss_signing_key_raw_public(good, raw, &err), err);
     ss_signing_key_free(good);
@@ -235,7 +227,7 @@ static void writes_what_espsecure_writes(void **state)
         struct ss_error err = {0};
         // Not only for its own form: what other tools wrote comes out in the one form, too.
         snprintf(file, sizeof file, "%s.pkcs8.pem", names[i]);
-        ss_signing_key_t *key = load(file);
+        ss_signing_key_t *key = test_key(file);
         assert_ok(ss_signing_key_write_private(key, text, sizeof text, &len, &err), err);
         snprintf(file, sizeof file, "%s.pem", names[i]);
         assert_same_text(file, text, len);
@@ -254,7 +246,7 @@ static void other_forms_are_written_alike(void **state)
         uint8_t text[SS_SIGNING_KEY_PEM_MAX];
         size_t len = 0;
         struct ss_error err = {0};
-        ss_signing_key_t *key = load(files[i]);
+        ss_signing_key_t *key = test_key(files[i]);
         assert_ok(ss_signing_key_write_private(key, text, sizeof text, &len, &err), err);
         assert_same_text("p256.pem", text, len);
         ss_signing_key_free(key);
@@ -266,7 +258,7 @@ static void raw_public_key_of_espsecure(void **state)
     (void)state;
     struct ss_error err = {0};
     uint8_t raw[SS_RAW_PUBLIC_KEY_SIZE];
-    ss_signing_key_t *key = load("p256.pem"), *rsa = load("rsa3072.pem");
+    ss_signing_key_t *key = test_key("p256.pem"), *rsa = test_key("rsa3072.pem");
     assert_ok(ss_signing_key_raw_public(key, raw, &err), err);
     assert_same_text("p256.raw", raw, sizeof raw);
     assert_int_equal(ss_signing_key_raw_public(rsa, raw, &err), SS_ERROR_NOT_SUPPORTED);
@@ -281,7 +273,7 @@ static void writing_refuses(void **state)
     struct ss_error err = {0};
     uint8_t text[SS_SIGNING_KEY_PEM_MAX];
     size_t len = 1;
-    ss_signing_key_t *key = load("p256.pub.pem"), *secret = load("p256.pem");
+    ss_signing_key_t *key = test_key("p256.pub.pem"), *secret = test_key("p256.pem");
     assert_int_equal(ss_signing_key_write_private(key, text, sizeof text, &len, &err), SS_ERROR_NOT_PERMITTED);
     assert_int_equal(len, 0);
     assert_int_equal(ss_signing_key_write_public(key, text, 177, &len, &err), SS_ERROR_BUFFER_TOO_SMALL);
