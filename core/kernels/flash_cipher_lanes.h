@@ -287,7 +287,7 @@ INLINE void middle_round(struct blocks *s, const vec key[4], bool seal)
 {
     for (unsigned i = 0; i < 4; i++) {
         vec k = key[i];
-        V_IN_REGISTER(k);
+        V_IN_REGISTER(k); // compilers would load it twice, and loads are as scarce as AES
         s->a[i] = seal ? v_aesdec(s->a[i], k) : v_aesenc(s->a[i], k);
         s->b[i] = seal ? v_aesdec(s->b[i], k) : v_aesenc(s->b[i], k);
     }
@@ -360,7 +360,7 @@ INLINE void weave(unsigned what, const struct constants *c, const struct batch *
     }
 }
 
-// The address tweaks that line numbers first … first + 2^bits - 1 have in common with `number` << first.
+// What the address of batch `number` adds to the starting values of batch 0.
 static void start_offset(struct ss_flash_cipher_row *offset, const struct ss_flash_cipher *c, uint32_t number)
 {
     memset(offset, 0, sizeof *offset);
@@ -382,40 +382,63 @@ INLINE void advance(struct ss_flash_cipher_row *next, const struct ss_flash_ciph
     __asm__ volatile("" : : "r"(next) : "memory");
 }
 
-INLINE void run(const struct ss_flash_cipher *c, uint32_t address, const uint8_t *in, uint8_t *out, size_t batches,
-                bool seal)
+struct work {
+    struct constants constants;
+    struct batch batch[2];
+};
+
+INLINE void run(struct work *w, const struct ss_flash_cipher *c, uint32_t address, const uint8_t *in, uint8_t *out,
+                size_t batches, bool seal)
 {
-    struct {
-        struct constants constants;
-        struct batch batch[2];
-    } w;
     uint32_t number = address / BATCH;
-    struct batch *now = &w.batch[0], *next = &w.batch[1];
-    prepare(&w.constants, c, seal);
+    struct batch *now = &w->batch[0], *next = &w->batch[1];
+    prepare(&w->constants, c, seal);
     start_offset(&now->offset, c, number);
-    weave(NEXT, &w.constants, NULL, now, NULL, NULL, seal);
+    weave(NEXT, &w->constants, NULL, now, NULL, NULL, seal);
     while (--batches > 0) {
         advance(&next->offset, &now->offset, c, ++number);
-        weave(NOW | NEXT, &w.constants, now, next, in, out, seal);
+        weave(NOW | NEXT, &w->constants, now, next, in, out, seal);
         struct batch *done = now;
         now = next;
         next = done;
         in += BATCH;
         out += BATCH;
     }
-    weave(NOW, &w.constants, now, NULL, in, out, seal);
-    ss_kernel_wipe(&w, sizeof w);
+    weave(NOW, &w->constants, now, NULL, in, out, seal);
+}
+
+// Functions of their own, so that what the compiler spills lies below the frame of the one that wipes it.
+static __attribute__((noinline)) void run_seal(struct work *w, const struct ss_flash_cipher *c, uint32_t address,
+                                               const uint8_t *in, uint8_t *out, size_t batches)
+{
+    run(w, c, address, in, out, batches, true);
+}
+
+static __attribute__((noinline)) void run_unseal(struct work *w, const struct ss_flash_cipher *c, uint32_t address,
+                                                 const uint8_t *in, uint8_t *out, size_t batches)
+{
+    run(w, c, address, in, out, batches, false);
+}
+
+static void wipe(struct work *w, size_t batches)
+{
+    ss_kernel_wipe(w, batches > 1 ? sizeof *w : offsetof(struct work, batch[1]));
+    ss_kernel_wipe_stack();
     v_wipe_registers();
 }
 
 static void seal(const struct ss_flash_cipher *c, uint32_t address, const uint8_t *in, uint8_t *out, size_t batches)
 {
-    run(c, address, in, out, batches, true);
+    struct work w;
+    run_seal(&w, c, address, in, out, batches);
+    wipe(&w, batches);
 }
 
 static void unseal(const struct ss_flash_cipher *c, uint32_t address, const uint8_t *in, uint8_t *out, size_t batches)
 {
-    run(c, address, in, out, batches, false);
+    struct work w;
+    run_unseal(&w, c, address, in, out, batches);
+    wipe(&w, batches);
 }
 
 #endif

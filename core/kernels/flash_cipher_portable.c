@@ -7,8 +7,8 @@
 // one address bit, and bits 5..11 of the addresses of 128 neighbouring lines are constants.
 //
 // The chip seals with the inverse cipher (FIPS 197, 5.3), whose first round key is the last of the schedule. Instead of
-// keeping 15 round keys (30 KiB) the schedule is run to its end and then stepped back beside the rounds: each step is
-// its own inverse but for the order of its XORs.
+// keeping 15 round keys (30 KiB) the schedule is run to its end and then stepped back beside the rounds; what its steps
+// have added is kept, so that going back takes no SubWord.
 #include "core/kernels/bitslice_sbox.h"
 #include "core/kernels/flash_cipher_kernels.h"
 
@@ -16,7 +16,7 @@
 #define BATCH       (LINES * SS_FLASH_CIPHER_LINE)
 #define BLOCK_BITS  128
 #define LAST_ROUND  14
-#define LAST_STEP   13
+#define STEPS       13
 #define FIRST_INDEX 12 // address bits 5..11 differ within a batch, those from here on do not
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "blocks are loaded as little-endian 64-bit words");
@@ -24,7 +24,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "blocks are loaded as 
 typedef ss_plane byte_planes[8];
 
 struct key {
-    byte_planes word[8][4]; // round key r is words 0..3 (even r) or 4..7 (odd r)
+    byte_planes byte[2][16];        // round key r is [r % 2]
+    byte_planes sub_word[STEPS][4]; // what each step of the schedule has added
 };
 
 union block {
@@ -57,7 +58,7 @@ static void load_key(struct key *k, const struct ss_flash_cipher *c, uint32_t ad
         tweak[bit] = address_plane(address, bit);
     for (unsigned i = 0; i < 32; i++)
         for (unsigned j = 0; j < 8; j++)
-            k->word[i / 4][i % 4][j] =
+            k->byte[i / 16][i % 16][j] =
                 everywhere(c->key.word[i / 4] >> (8 * (i % 4) + j)) ^ tweak[c->key_bit_tweak[8 * i + 7 - j]];
 }
 
@@ -67,42 +68,39 @@ static void xor_byte(byte_planes a, const byte_planes b)
         a[j] ^= b[j];
 }
 
-// The first word of the family `half` (0 even, 1 odd round keys) takes SubWord of the last word of the other one.
-static void schedule_first_word(struct key *k, unsigned half, unsigned step)
-{
-    for (unsigned i = 0; i < 4; i++) {
-        byte_planes s;
-        ss_sbox(k->word[half ? 3 : 7][half ? i : (i + 1) % 4], s);
-        xor_byte(k->word[4 * half][i], s);
-    }
-    if (half == 0)
-        k->word[0][0][step / 2] ^= everywhere(1); // Rcon is 1 << step / 2: AES-256 never reaches the reduced ones
-}
-
-// Step s (0..12) makes round key s + 2 from round keys s and s + 1, in place of the former.
+// Step s (0 … 12) makes round key s + 2 from round keys s and s + 1, in place of the former: the first word takes
+// SubWord of the last word of round key s + 1 (for even steps with RotWord and Rcon), each further one the word before
+// it.
 static void schedule_forward(struct key *k, unsigned step)
 {
-    unsigned half = step % 2;
-    schedule_first_word(k, half, step);
-    for (unsigned w = 4 * half + 1; w < 4 * half + 4; w++)
-        for (unsigned i = 0; i < 4; i++)
-            xor_byte(k->word[w][i], k->word[w - 1][i]);
+    byte_planes *w = k->byte[step % 2], *sub = k->sub_word[step];
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned rotated = step % 2 == 0 ? (i + 1) % 4 : i;
+        ss_sbox(k->byte[(step + 1) % 2][12 + rotated], sub[i]);
+    }
+    if (step % 2 == 0)
+        sub[0][step / 2] ^= everywhere(1); // Rcon: AES-256 never comes to those above 0x40
+    for (unsigned i = 0; i < 4; i++)
+        xor_byte(w[i], sub[i]);
+    for (unsigned i = 4; i < 16; i++)
+        xor_byte(w[i], w[i - 4]);
 }
 
+// Undoes the step.
 static void schedule_back(struct key *k, unsigned step)
 {
-    unsigned half = step % 2;
-    for (unsigned w = 4 * half + 3; w > 4 * half; w--)
-        for (unsigned i = 0; i < 4; i++)
-            xor_byte(k->word[w][i], k->word[w - 1][i]);
-    schedule_first_word(k, half, step);
+    byte_planes *w = k->byte[step % 2];
+    for (unsigned i = 15; i >= 4; i--)
+        xor_byte(w[i], w[i - 4]);
+    for (unsigned i = 0; i < 4; i++)
+        xor_byte(w[i], k->sub_word[step][i]);
 }
 
 static void add_round_key(union block *out, const union block *in, const struct key *k, unsigned round)
 {
     for (unsigned i = 0; i < 16; i++)
         for (unsigned j = 0; j < 8; j++)
-            out->byte[i][j] = in->byte[i][j] ^ k->word[4 * (round % 2) + i / 4][i % 4][j];
+            out->byte[i][j] = in->byte[i][j] ^ k->byte[round % 2][i][j];
 }
 
 // SubBytes and ShiftRows: byte 4·column + row comes from `row` columns further on.
@@ -119,7 +117,7 @@ static void inv_sub_shift_add(union block *out, const union block *in, const str
         byte_planes s;
         ss_inv_sbox(in->byte[(i + 16 - 4 * (i % 4)) % 16], s);
         for (unsigned j = 0; j < 8; j++)
-            out->byte[i][j] = s[j] ^ k->word[4 * (round % 2) + i / 4][i % 4][j];
+            out->byte[i][j] = s[j] ^ k->byte[round % 2][i][j];
     }
 }
 
@@ -186,7 +184,7 @@ static void decrypt_round(union block *b, union block *t, const struct key *k, u
             inv_mix_column(b->byte + i, (const byte_planes *)t->byte + i);
 }
 
-static void encrypt(struct state *s, struct key *k)
+static __attribute__((noinline)) void encrypt(struct state *s, struct key *k)
 {
     for (unsigned i = 0; i < 2; i++)
         add_round_key(&s->half[i], &s->half[i], k, 0);
@@ -198,9 +196,9 @@ static void encrypt(struct state *s, struct key *k)
     }
 }
 
-static void decrypt(struct state *s, struct key *k)
+static __attribute__((noinline)) void decrypt(struct state *s, struct key *k)
 {
-    for (unsigned step = 0; step < LAST_STEP; step++)
+    for (unsigned step = 0; step < STEPS; step++)
         schedule_forward(k, step);
     for (unsigned i = 0; i < 2; i++)
         add_round_key(&s->half[i], &s->half[i], k, LAST_ROUND);
@@ -212,20 +210,37 @@ static void decrypt(struct state *s, struct key *k)
     }
 }
 
-// Exchanges bit n of row i with bit i of row n: for each distance d, the d×d squares across the diagonal.
-static void transpose(ss_plane rows[BLOCK_BITS])
+// In eight rows that are `stride` apart, exchanges the squares across the diagonal of 1, 2 and 4 strides.
+static inline __attribute__((always_inline)) void transpose_eight(ss_plane *rows, unsigned stride,
+                                                                  const uint64_t low[3])
 {
-    static const uint64_t low[6] = {0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F,
-                                    0x00FF00FF00FF00FF, 0x0000FFFF0000FFFF, 0x00000000FFFFFFFF};
-    for (unsigned level = 0; level < 6; level++) {
-        unsigned d = 1u << level;
-        ss_plane mask = {low[level], low[level]};
-        for (unsigned i = 0; i < BLOCK_BITS; i = (i + d + 1) & ~d) {
-            ss_plane swap = ((rows[i] >> d) ^ rows[i + d]) & mask;
-            rows[i + d] ^= swap;
-            rows[i] ^= swap << d;
+    ss_plane v[8];
+    for (unsigned i = 0; i < 8; i++)
+        v[i] = rows[i * stride];
+    for (unsigned level = 0; level < 3; level++) {
+        const unsigned d = 1u << level;
+        const ss_plane mask = {low[level], low[level]};
+        for (unsigned i = 0; i < 8; i++) {
+            if (i & d)
+                continue;
+            ss_plane swap = ((v[i] >> d * stride) ^ v[i + d]) & mask;
+            v[i + d] ^= swap;
+            v[i] ^= swap << d * stride;
         }
     }
+    for (unsigned i = 0; i < 8; i++)
+        rows[i * stride] = v[i];
+}
+
+// Exchanges bit n of row i with bit i of row n.
+static void transpose(ss_plane rows[BLOCK_BITS])
+{
+    static const uint64_t bits[3] = {0x5555555555555555, 0x3333333333333333, 0x0F0F0F0F0F0F0F0F};
+    static const uint64_t bytes[3] = {0x00FF00FF00FF00FF, 0x0000FFFF0000FFFF, 0x00000000FFFFFFFF};
+    for (unsigned i = 0; i < BLOCK_BITS; i += 8)
+        transpose_eight(rows + i, 1, bits);
+    for (unsigned i = 0; i < BLOCK_BITS; i += i % 64 == 7 ? 57 : 1)
+        transpose_eight(rows + i, 8, bytes);
     for (unsigned i = 0; i < 64; i++) {
         ss_plane a = rows[i], b = rows[i + 64];
         rows[i] = (ss_plane){a[0], b[0]};
@@ -272,6 +287,7 @@ static void run(const struct ss_flash_cipher *c, uint32_t address, const uint8_t
         store_half(&s.half[0], out);
         store_half(&s.half[1], out + SS_FLASH_CIPHER_BLOCK);
     }
+    ss_kernel_wipe_stack();
     ss_kernel_wipe(&k, sizeof k);
     ss_kernel_wipe(&s, sizeof s);
 }

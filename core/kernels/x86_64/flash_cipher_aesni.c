@@ -56,7 +56,24 @@ static inline void v_join(uint8_t *out, vec even, vec odd)
 
 static inline void v_wipe_registers(void)
 {
-    __asm__ volatile("pxor %%xmm0, %%xmm0" ::: "xmm0");
+#define CLEAR(n) __asm__ volatile("pxor %%xmm" #n ", %%xmm" #n : : : "xmm" #n)
+    CLEAR(0);
+    CLEAR(1);
+    CLEAR(2);
+    CLEAR(3);
+    CLEAR(4);
+    CLEAR(5);
+    CLEAR(6);
+    CLEAR(7);
+    CLEAR(8);
+    CLEAR(9);
+    CLEAR(10);
+    CLEAR(11);
+    CLEAR(12);
+    CLEAR(13);
+    CLEAR(14);
+    CLEAR(15);
+#undef CLEAR
 }
 
 #include "core/kernels/flash_cipher_lanes.h"

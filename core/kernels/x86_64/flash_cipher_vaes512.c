@@ -64,7 +64,25 @@ static inline void v_join(uint8_t *out, vec even, vec odd)
 
 static inline void v_wipe_registers(void)
 {
-    __asm__ volatile("vzeroall");
+    __asm__ volatile("vzeroall"); // of the lower sixteen
+#define CLEAR(n) __asm__ volatile("vpxord %%xmm" #n ", %%xmm" #n ", %%xmm" #n : : : "xmm" #n)
+    CLEAR(16);
+    CLEAR(17);
+    CLEAR(18);
+    CLEAR(19);
+    CLEAR(20);
+    CLEAR(21);
+    CLEAR(22);
+    CLEAR(23);
+    CLEAR(24);
+    CLEAR(25);
+    CLEAR(26);
+    CLEAR(27);
+    CLEAR(28);
+    CLEAR(29);
+    CLEAR(30);
+    CLEAR(31);
+#undef CLEAR
 }
 
 #include "core/kernels/flash_cipher_lanes.h"
