@@ -9,6 +9,7 @@
 #include "json.h"
 #include "signing.h"
 #include "slotseal/secure_boot_v1.h"
+#include "slotseal/secure_boot_v2.h"
 
 /// In the order of the choices of --type.
 static const struct {
@@ -197,7 +198,7 @@ static int write_v2_digest(const struct cli_args *args, const ss_signing_key_t *
 
     if (args->options[OPT_LENGTH])
         return cli_usage(NULL, "--length is for --scheme v1");
-    if (ss_error_set(&err, SS_ERROR_NOT_SUPPORTED, SS_AREA_SECURE_BOOT, "this build has no V2 digests") != SS_OK ||
+    if (ss_secure_boot_v2_key_digest(key, digest, &err) != SS_OK ||
         (output && file_write(output, OUTPUT_PUBLIC, digest, sizeof digest, inputs, &err) != SS_OK))
         return cli_fail(&err);
     cli_hex(digest, sizeof digest, hex);

@@ -11,6 +11,7 @@
 #include "slotseal/image.h"
 #include "slotseal/partition_table.h"
 #include "slotseal/secure_boot_v1.h"
+#include "slotseal/secure_boot_v2.h"
 
 ss_status_t signing_key_read(const char *path, struct input *file, ss_signing_key_t **key, struct ss_error *err)
 {
@@ -105,6 +106,45 @@ static ss_status_t sign_v1(struct input *data, const struct subject *s, const ss
     return SS_OK;
 }
 
+static void warn_unsupported(const struct subject *s, enum ss_key_type type)
+{
+    static const uint32_t bits[] = {[SS_KEY_P256] = SS_SECURE_BOOT_V2_P256,
+                                    [SS_KEY_RSA3072] = SS_SECURE_BOOT_V2_RSA,
+                                    [SS_KEY_P192] = SS_SECURE_BOOT_V2_P192,
+                                    [SS_KEY_P384] = SS_SECURE_BOOT_V2_P384};
+    const struct ss_chip *chip = ss_chip_find_id(s->image.header.chip_id);
+    if (chip && !(chip->secure_boot & bits[type]))
+        cli_warning("%s does not verify secure boot V2 signatures by %s keys", chip->title, ss_key_type_name(type));
+}
+
+static ss_status_t sign_v2(struct input *data, const struct subject *s, const ss_signing_key_t *key, bool append,
+                           struct ss_error *err)
+{
+    const struct ss_sbv2_signer signer = {.key = key};
+    const struct ss_sbv2_options options = {.append = append};
+    struct input out = {0};
+    size_t out_len;
+
+    if (!s->is_image)
+        return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_SECURE_BOOT,
+                            "secure boot V2 signs images, not partition tables");
+    warn_unsupported(s, ss_signing_key_type(key));
+    ss_status_t status = file_pad(&out, SS_SBV2_MAX_OUT(data->len), err);
+    if (status == SS_OK)
+        status =
+            ss_secure_boot_v2_sign_file(&signer, 1, &options, data->data, data->len, out.data, out.len, &out_len, err);
+    if (status != SS_OK) {
+        file_free(&out);
+        return status;
+    }
+    ss_wipe(data->data, data->len);
+    free(data->data);
+    data->data = out.data;
+    data->capacity = out.capacity;
+    data->len = out_len;
+    return SS_OK;
+}
+
 ss_status_t signing_sign(struct input *data, const ss_signing_key_t *key, enum sign_scheme scheme, bool append,
                          struct ss_error *err)
 {
@@ -118,12 +158,7 @@ ss_status_t signing_sign(struct input *data, const ss_signing_key_t *key, enum s
         return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_SECURE_BOOT,
                             "it has a secure boot %s signature already, at 0x%zx",
                             subject.signature == SS_IMAGE_SIGNED_V1 ? "V1" : "V2", subject.signature_at);
-    if (scheme == SIGN_V2 && !subject.is_image)
-        return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_SECURE_BOOT,
-                            "secure boot V2 signs images, not partition tables");
-    if (scheme == SIGN_V2)
-        return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_SECURE_BOOT, "this build cannot sign for V2");
-    return sign_v1(data, &subject, key, err);
+    return scheme == SIGN_V1 ? sign_v1(data, &subject, key, err) : sign_v2(data, &subject, key, append, err);
 }
 
 ss_status_t signing_verify(const uint8_t *data, size_t len, const ss_signing_key_t *key, enum sign_scheme *scheme,
@@ -143,7 +178,7 @@ ss_status_t signing_verify(const uint8_t *data, size_t len, const ss_signing_key
                             *scheme ? *scheme == SIGN_V1 ? "secure boot V1" : "secure boot V2" : "secure boot");
     *scheme = found;
     if (found == SIGN_V2)
-        return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_SECURE_BOOT, "this build cannot verify V2");
+        return ss_secure_boot_v2_verify(key, data, s.signature_at, data + s.signature_at, NULL, err);
     if (ss_signing_key_type(key) != SS_KEY_P256)
         return ss_error_set(err, SS_ERROR_INVALID_SIGNATURE, SS_AREA_SECURE_BOOT,
                             "the signature is of secure boot V1, by a P-256 key; this key is %s",
