@@ -10,7 +10,7 @@ import sys
 import pytest
 
 FIRMWARE = pathlib.Path(os.environ["SS_BUILD_DIR"]).resolve() / "firmware"
-VERSIONS = {"1.0.0": "1.0.0", "2.0.0": "2.0.0", "keyed": "1.0.0", "large": "1.0.0"}
+VERSIONS = {"1.0.0": "1.0.0", "2.0.0": "2.0.0", "keyed-1.0.0": "1.0.0", "keyed-2.0.0": "2.0.0", "large": "1.0.0"}
 
 if not FIRMWARE.joinpath("demo-1.0.0.bin").exists():
     pytest.skip("the firmware was not built: no Xtensa compiler", allow_module_level=True)
@@ -75,5 +75,5 @@ def test_template_key_occurs_once():
     source = pathlib.Path(__file__).resolve().parents[2] / "firmware/demo/verification-key-template.bin"
     template = source.read_bytes()
     assert len(template) == 64
-    assert FIRMWARE.joinpath("demo-keyed.bin").read_bytes().count(template) == 1
+    assert FIRMWARE.joinpath("demo-keyed-1.0.0.bin").read_bytes().count(template) == 1
     assert FIRMWARE.joinpath("demo-1.0.0.bin").read_bytes().count(template) == 0

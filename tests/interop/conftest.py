@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs slotseal as a program and the real espsecure in this process, whose start-up would dominate otherwise.
+
+Which generation of esptool is compared with depends on the Python environment that runs the tests.
+"""
+import contextlib
+import io
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import types
+
+import esptool
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get("SS_BUILD_DIR", "build/release")
+GENERATION = int(esptool.__version__.split(".")[0])
+
+
+def spelled(args):
+    """Command and option names as this generation of esptool spells them: tests write dashes."""
+    if GENERATION >= 5:
+        return [str(a) for a in args]
+    # These have a dash in 4.x, too.
+    dashed = ("--hsm-config", "--pub-key")
+    out = [str(args[0]).replace("-", "_")]
+    for arg in map(str, args[1:]):
+        out.append("--" + arg[2:].replace("-", "_") if arg.startswith("--") and arg not in dashed else arg)
+    return out
+
+
+def run_theirs(args):
+    """The real espsecure: exit code and everything it printed."""
+    import espsecure
+
+    out = io.StringIO()
+    argv, sys.argv = sys.argv, ["espsecure", *spelled(args)]
+    code = 0
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            espsecure._main()
+    except SystemExit as e:
+        code = e.code or 0
+    except Exception as e:  # what Python makes exit code 1 of
+        out.write(repr(e))
+        code = 1
+    finally:
+        sys.argv = argv
+    return types.SimpleNamespace(code=code, text=out.getvalue())
+
+
+def run_slotseal(*args):
+    p = subprocess.run([BUILD / "slotseal", *map(str, args)], capture_output=True, timeout=120)
+    return types.SimpleNamespace(
+        code=p.returncode, out=p.stdout.decode(errors="replace"), err=p.stderr.decode(errors="replace"), raw=p.stdout
+    )
+
+
+def run_ours(args):
+    """The drop-in, with the same spelling as the real one."""
+    return run_slotseal("espsecure", *spelled(args))
+
+
+@pytest.fixture
+def theirs():
+    return run_theirs
+
+
+@pytest.fixture
+def ours():
+    return run_ours
+
+
+@pytest.fixture
+def slotseal():
+    return run_slotseal
+
+
+@pytest.fixture
+def rng(request):
+    """Random numbers that are the same in every run of a test and different between tests."""
+    return random.Random(request.node.name)
