@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# usage: demo.sh BUILD_DIR OUT_DIR [ESPTOOL_BIN_DIR]
+#
+# Two devices, the partition table of this folder, one release per slot: keys, signatures made with a key per device, sealed images.
+# With ESPTOOL_BIN_DIR, every file is made or checked a second time by the real espsecure and must agree.
+set -euo pipefail
+build=$(realpath "$1") out=$2 espsecure=${3:+$(realpath "$3")/espsecure}
+here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
+slotseal="$build/slotseal"
+template=$(realpath "$here/../../firmware/demo/verification-key-template.bin")
+devices=(240ac4000001 240ac4000002)
+# release:slot, as two consecutive updates of one device would go
+updates=(1.0.0:ota_0 2.0.0:ota_1)
+
+title() { printf '\n== %s\n' "$*"; }
+fail() { printf 'demo: %s\n' "$*" >&2; exit 1; }
+run() { printf '$ slotseal'; printf ' %s' "$@"; printf '\n'; "$slotseal" "$@"; }
+agrees() { cmp -s "$1" "$2" || fail "$1 differs from what espsecure makes"; agreed=$((agreed + 1)); }
+
+rm -rf "$out"
+mkdir -p "$out"
+cd "$out"
+agreed=0
+
+title "the partition table"
+run table build "$here/partitions.csv" --flash-size 4MB -o table.bin
+run table show table.bin
+
+title "a flash key and a signing key for each device"
+for device in "${devices[@]}"; do
+    run key generate --type flash -o "$device.flash.bin"
+    run key generate --type secure-boot-v1 -o "$device.sign.pem"
+done
+
+title "sign the plaintext, then pad and seal it: one file for each device and slot"
+for device in "${devices[@]}"; do
+    for update in "${updates[@]}"; do
+        version=${update%:*} slot=${update#*:}
+        run sign --scheme v1 --key "$device.sign.pem" --replace-verification-key "$template" \
+            "$build/firmware/demo-keyed-$version.bin" -o "$device-$version.signed.bin"
+        run seal "$device-$version.signed.bin" --table table.bin --slot "$slot" --flash-key "$device.flash.bin" \
+            -o "$device-$version.$slot.bin"
+    done
+done
+
+title "unsealed again, the plaintext is there and its signature holds"
+for device in "${devices[@]}"; do
+    for update in "${updates[@]}"; do
+        version=${update%:*} slot=${update#*:}
+        run unseal "$device-$version.$slot.bin" --table table.bin --slot "$slot" --flash-key "$device.flash.bin" \
+            -o "$device-$version.unsealed.bin"
+        length=$(stat -c %s "$device-$version.signed.bin")
+        cmp -n "$length" "$device-$version.unsealed.bin" "$device-$version.signed.bin" || fail "$device $version: not the same"
+        run verify --key "$device.sign.pem" "$device-$version.signed.bin"
+    done
+done
+
+title "anywhere else each file is noise"
+printf '%-34s' "unsealed as"
+for device in "${devices[@]}"; do for slot in ota_0 ota_1; do printf ' %s/%s' "${device: -4}" "$slot"; done; done
+printf '\n'
+for device in "${devices[@]}"; do
+    for update in "${updates[@]}"; do
+        file="$device-${update%:*}.${update#*:}.bin"
+        printf '%-34s' "$file"
+        for other in "${devices[@]}"; do
+            for slot in ota_0 ota_1; do
+                status=0
+                "$slotseal" unseal "$file" --table table.bin --slot "$slot" --flash-key "$other.flash.bin" \
+                    -o elsewhere.bin 2>elsewhere.txt || status=$?
+                right=$([ "$other/$slot" = "$device/${update#*:}" ] && echo 0 || echo 3)
+                [ "$status" = "$right" ] || fail "$file as $other/$slot: exit status $status, not $right"
+                printf ' %10s' "$([ "$status" = 0 ] && echo image || echo noise)"
+                rm -f elsewhere.bin
+            done
+        done
+        printf '\n'
+    done
+done
+
+title "what somebody learns who sees two sealed files"
+run compare "${devices[0]}-1.0.0.ota_0.bin" "${devices[1]}-1.0.0.ota_0.bin"
+"$slotseal" sign --scheme v1 --key "${devices[0]}.sign.pem" --replace-verification-key \
+    "$template" "$build/firmware/demo-keyed-2.0.0.bin" -o next.signed.bin
+"$slotseal" seal next.signed.bin --table table.bin --slot ota_0 --flash-key "${devices[0]}.flash.bin" -o next.ota_0.bin
+run compare "${devices[0]}-1.0.0.ota_0.bin" next.ota_0.bin
+
+[ -n "$espsecure" ] || { printf '\ndone, without espsecure to compare with\n'; exit 0; }
+title "the same by the real espsecure"
+"$espsecure" --help | sed -n '/espsecure v/{s/^ *//;p;}'
+for device in "${devices[@]}"; do
+    "$espsecure" extract-public-key --version 1 --keyfile "$device.sign.pem" "$device.vk.bin" >/dev/null
+    "$slotseal" key public --key "$device.sign.pem" -o "$device.public.bin"
+    agrees "$device.public.bin" "$device.vk.bin"
+    for update in "${updates[@]}"; do
+        version=${update%:*} slot=${update#*:}
+        address=$([ "$slot" = ota_0 ] && echo 0x10000 || echo 0x160000)
+        "$espsecure" verify-signature --version 1 --keyfile "$device.vk.bin" "$device-$version.signed.bin" >/dev/null ||
+            fail "$device $version: espsecure does not accept the signature"
+        head -c -68 "$device-$version.signed.bin" >unsigned.bin
+        "$espsecure" sign-data --version 1 --keyfile "$device.sign.pem" -o theirs.signed.bin unsigned.bin >/dev/null
+        agrees "$device-$version.signed.bin" theirs.signed.bin
+        # espsecure pads with random bytes, so the padded plaintext is what both are compared on.
+        "$espsecure" encrypt-flash-data --keyfile "$device.flash.bin" --address "$address" -o theirs.bin \
+            "$device-$version.unsealed.bin" >/dev/null
+        agrees "$device-$version.$slot.bin" theirs.bin
+    done
+done
+printf '%d files agree byte for byte, 4 signatures verified by espsecure\n' "$agreed"
