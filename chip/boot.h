@@ -77,7 +77,7 @@ enum ss_app_end {
 /// controller, and the time chip->power.time_us, which it adds to when it waits. RAM is lost at a reset: whatever run()
 /// keeps beside flash and eFuses from one call to the next is a mistake. A power cut leaves run() by longjmp.
 struct ss_chip_app {
-    enum ss_app_end (*run)(void *context, struct ss_chip *chip, const struct ss_boot_result *started);
+    enum ss_app_end (*run)(void *context, struct ss_vchip *chip, const struct ss_boot_result *started);
     void *context;
 };
 
@@ -96,7 +96,7 @@ struct ss_boot_options {
 /// SS_OK: @p result tells; also when power was lost, after which the chip can be used (booted) again.
 /// SS_ERROR_INSUFFICIENT_MEMORY, SS_ERROR_GENERIC: from the cryptographic library.
 /// SS_ERROR_NOT_SUPPORTED: this CPU has no kernel for the flash cipher.
-SS_MUST_USE ss_status_t ss_chip_boot(struct ss_chip *chip, const struct ss_boot_profile *profile,
+SS_MUST_USE ss_status_t ss_chip_boot(struct ss_vchip *chip, const struct ss_boot_profile *profile,
                                      const struct ss_boot_options *options, ss_boot_line_fn line, void *context,
                                      struct ss_boot_result *result, struct ss_error *err);
 

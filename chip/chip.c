@@ -12,17 +12,17 @@
 
 #define SECTORS(size) ((size) / SS_FLASH_SECTOR)
 
-static void connect(struct ss_chip *chip)
+static void connect(struct ss_vchip *chip)
 {
     chip->efuse.silicon = chip->silicon;
     chip->efuse.power = &chip->power;
     chip->flash.power = &chip->power;
 }
 
-ss_status_t ss_chip_assemble(uint8_t *flash, uint32_t flash_size, struct ss_efuse *silicon, struct ss_chip **chip,
+ss_status_t ss_chip_assemble(uint8_t *flash, uint32_t flash_size, struct ss_efuse *silicon, struct ss_vchip **chip,
                              struct ss_error *err)
 {
-    struct ss_chip *c = calloc(1, sizeof *c);
+    struct ss_vchip *c = calloc(1, sizeof *c);
     uint32_t *wear = calloc(SECTORS(flash_size) + 1, sizeof *wear);
     *chip = NULL;
     ss_status_t status = SS_OK;
@@ -84,7 +84,7 @@ ss_status_t ss_chip_factory(const struct ss_chip_options *options, struct ss_efu
     return status;
 }
 
-ss_status_t ss_chip_new(const struct ss_chip_options *options, struct ss_chip **chip, struct ss_error *err)
+ss_status_t ss_chip_new(const struct ss_chip_options *options, struct ss_vchip **chip, struct ss_error *err)
 {
     struct ss_efuse *silicon = calloc(1, sizeof *silicon);
     uint8_t *flash = malloc(options->flash_size ? options->flash_size : 1);
@@ -108,14 +108,14 @@ ss_status_t ss_chip_new(const struct ss_chip_options *options, struct ss_chip **
     return SS_OK;
 }
 
-ss_status_t ss_chip_clone(const struct ss_chip *chip, struct ss_chip **copy, struct ss_error *err)
+ss_status_t ss_chip_clone(const struct ss_vchip *chip, struct ss_vchip **copy, struct ss_error *err)
 {
     struct ss_chip_options options = SS_CHIP_OPTIONS_DEFAULT;
     options.flash_size = chip->flash.size;
     ss_status_t status = ss_chip_new(&options, copy, err);
     if (status != SS_OK)
         return status;
-    struct ss_chip *c = *copy, fresh = *c;
+    struct ss_vchip *c = *copy, fresh = *c;
     *c = *chip;
     c->lock = -1;
     c->power.cut_at = 0;
@@ -130,7 +130,7 @@ ss_status_t ss_chip_clone(const struct ss_chip *chip, struct ss_chip **copy, str
     return SS_OK;
 }
 
-void ss_chip_free(struct ss_chip *chip)
+void ss_chip_free(struct ss_vchip *chip)
 {
     if (!chip)
         return;
@@ -146,7 +146,7 @@ void ss_chip_free(struct ss_chip *chip)
     free(chip);
 }
 
-void ss_chip_reset(struct ss_chip *chip)
+void ss_chip_reset(struct ss_vchip *chip)
 {
     ss_efuse_controller_reset(&chip->efuse);
     chip->flash.write_enabled = chip->flash.reset_armed = false;
@@ -155,7 +155,7 @@ void ss_chip_reset(struct ss_chip *chip)
     chip->in_download = chip->strap_download && !disabled;
 }
 
-bool ss_chip_encrypts(const struct ss_chip *chip)
+bool ss_chip_encrypts(const struct ss_vchip *chip)
 {
     struct ss_crypt_count count;
     ss_efuse_crypt_count(chip->silicon, &count);
@@ -163,7 +163,7 @@ bool ss_chip_encrypts(const struct ss_chip *chip)
 }
 
 /// The engine takes key and configuration from the silicon: read protection does not concern it.
-static ss_status_t engine(const struct ss_chip *chip, struct ss_flash_cipher *cipher, struct ss_error *err)
+static ss_status_t engine(const struct ss_vchip *chip, struct ss_flash_cipher *cipher, struct ss_error *err)
 {
     uint8_t key[32];
     size_t len = 0;
@@ -175,7 +175,7 @@ static ss_status_t engine(const struct ss_chip *chip, struct ss_flash_cipher *ci
     return status;
 }
 
-ss_status_t ss_chip_cache_read(struct ss_chip *chip, uint32_t address, uint8_t *out, size_t len, struct ss_error *err)
+ss_status_t ss_chip_cache_read(struct ss_vchip *chip, uint32_t address, uint8_t *out, size_t len, struct ss_error *err)
 {
     ss_flash_read(&chip->flash, address, out, len);
     if (!ss_chip_encrypts(chip))
@@ -188,7 +188,7 @@ ss_status_t ss_chip_cache_read(struct ss_chip *chip, uint32_t address, uint8_t *
     return status;
 }
 
-ss_status_t ss_chip_encrypted_write(struct ss_chip *chip, uint32_t address, const uint8_t *in, size_t len,
+ss_status_t ss_chip_encrypted_write(struct ss_vchip *chip, uint32_t address, const uint8_t *in, size_t len,
                                     struct ss_error *err)
 {
     if (address % SS_FLASH_CIPHER_LINE || len % SS_FLASH_CIPHER_LINE)

@@ -27,8 +27,8 @@ struct ss_chip_options {
         .flash_size = 4u << 20, .revision = 300, .coding = SS_EFUSE_CODING_NONE, .seed = 1                             \
     }
 
-/// A chip that has power.
-struct ss_chip {
+/// A chip that has power: struct ss_chip (slotseal/chip_info.h) is the kind, this is one.
+struct ss_vchip {
     struct ss_power power;
     struct ss_efuse *silicon; ///< the bits as burned
     struct ss_efuse_controller efuse;
@@ -44,36 +44,37 @@ struct ss_chip {
 
 /// A new chip in memory, as it leaves the factory: erased flash, MAC, revision and coding scheme burned.
 /// The caller ends it with ss_chip_free(). SS_ERROR_INVALID_ARGUMENT names the option; SS_ERROR_INSUFFICIENT_MEMORY.
-SS_MUST_USE ss_status_t ss_chip_new(const struct ss_chip_options *options, struct ss_chip **chip, struct ss_error *err);
+SS_MUST_USE ss_status_t ss_chip_new(const struct ss_chip_options *options, struct ss_vchip **chip,
+                                    struct ss_error *err);
 
 /// The same as a folder, which must not exist or be empty (SS_ERROR_ALREADY_EXISTS). SS_ERROR_IO.
 SS_MUST_USE ss_status_t ss_chip_create(const char *folder, const struct ss_chip_options *options, struct ss_error *err);
 
 /// Opens a folder. Files written by other programs are taken as they are; flash.bin decides the flash size, chip.conf
 /// may be missing. Changes go to the files at once. One opener at a time: SS_ERROR_BAD_STATE if another process has it.
-SS_MUST_USE ss_status_t ss_chip_open(const char *folder, struct ss_chip **chip, struct ss_error *err);
+SS_MUST_USE ss_status_t ss_chip_open(const char *folder, struct ss_vchip **chip, struct ss_error *err);
 
 /// Writes back what changed and frees. NULL is allowed.
-void ss_chip_free(struct ss_chip *chip);
+void ss_chip_free(struct ss_vchip *chip);
 
 /// An independent copy in memory, for snapshots: flash, eFuses, counters, without power cuts planned.
-SS_MUST_USE ss_status_t ss_chip_clone(const struct ss_chip *chip, struct ss_chip **copy, struct ss_error *err);
+SS_MUST_USE ss_status_t ss_chip_clone(const struct ss_vchip *chip, struct ss_vchip **copy, struct ss_error *err);
 
 /// Reset of everything that a reset resets: eFuse read window, write enable, modes. The strap decides `in_download`.
-void ss_chip_reset(struct ss_chip *chip);
+void ss_chip_reset(struct ss_vchip *chip);
 
 /// True if flash is read through decryption and written (by encrypting writes) through encryption when booted from
 /// flash: FLASH_CRYPT_CNT has an odd number of bits set.
-bool ss_chip_encrypts(const struct ss_chip *chip);
+bool ss_chip_encrypts(const struct ss_vchip *chip);
 
 /// Reading as the cache does: decrypted if the chip encrypts, else raw. @p address and @p len multiples of 16.
 /// The hardware uses the key also where software cannot read it. SS_ERROR_NOT_SUPPORTED: coding scheme "repeat".
-SS_MUST_USE ss_status_t ss_chip_cache_read(struct ss_chip *chip, uint32_t address, uint8_t *out, size_t len,
+SS_MUST_USE ss_status_t ss_chip_cache_read(struct ss_vchip *chip, uint32_t address, uint8_t *out, size_t len,
                                            struct ss_error *err);
 
 /// An encrypting write of whole 32-byte lines (the engine's unit), whether or not FLASH_CRYPT_CNT is odd.
 /// SS_ERROR_INVALID_ARGUMENT for other addresses or lengths.
-SS_MUST_USE ss_status_t ss_chip_encrypted_write(struct ss_chip *chip, uint32_t address, const uint8_t *in, size_t len,
+SS_MUST_USE ss_status_t ss_chip_encrypted_write(struct ss_vchip *chip, uint32_t address, const uint8_t *in, size_t len,
                                                 struct ss_error *err);
 
 #endif

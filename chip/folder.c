@@ -49,7 +49,7 @@ static ss_status_t write_new(int dir, const char *folder, const char *name, cons
 
 ss_status_t ss_chip_create(const char *folder, const struct ss_chip_options *options, struct ss_error *err)
 {
-    struct ss_chip *chip;
+    struct ss_vchip *chip;
     ss_status_t status = ss_chip_new(options, &chip, err);
     if (status != SS_OK)
         return status;
@@ -93,7 +93,7 @@ static ss_status_t map(int dir, const char *folder, const char *name, void **dat
 }
 
 /// What chip.conf says, as far as it is there.
-static void read_conf(int dir, struct ss_chip *chip)
+static void read_conf(int dir, struct ss_vchip *chip)
 {
     int fd = openat(dir, CONF_FILE, O_RDONLY | O_CLOEXEC);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
@@ -112,7 +112,7 @@ static void read_conf(int dir, struct ss_chip *chip)
         fclose(f);
 }
 
-ss_status_t ss_chip_open(const char *folder, struct ss_chip **chip, struct ss_error *err)
+ss_status_t ss_chip_open(const char *folder, struct ss_vchip **chip, struct ss_error *err)
 {
     void *flash = MAP_FAILED, *silicon = MAP_FAILED;
     size_t flash_len = 0, efuse_len = 0;
@@ -153,7 +153,7 @@ ss_status_t ss_chip_open(const char *folder, struct ss_chip **chip, struct ss_er
     return status;
 }
 
-void ss_chip_unmap(struct ss_chip *chip)
+void ss_chip_unmap(struct ss_vchip *chip)
 {
     munmap(chip->silicon, SS_EFUSE_IMAGE_SIZE);
     munmap(chip->flash.data, chip->flash.size);

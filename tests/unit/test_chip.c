@@ -13,10 +13,10 @@
 
 static struct ss_error err;
 
-static struct ss_chip *new_chip(unsigned revision)
+static struct ss_vchip *new_chip(unsigned revision)
 {
     struct ss_chip_options options = SS_CHIP_OPTIONS_DEFAULT;
-    struct ss_chip *chip = NULL;
+    struct ss_vchip *chip = NULL;
     options.flash_size = 1u << 20;
     options.revision = revision;
     assert_ok(ss_chip_new(&options, &chip, &err), err);
@@ -24,7 +24,7 @@ static struct ss_chip *new_chip(unsigned revision)
 }
 
 /// Burns a field by the controller, as software does.
-static void burn(struct ss_chip *chip, const char *name, uint32_t value)
+static void burn(struct ss_vchip *chip, const char *name, uint32_t value)
 {
     struct ss_efuse bits = {0};
     assert_ok(ss_efuse_burn(&bits, ss_efuse_field_find(name), value, &err), err);
@@ -34,7 +34,7 @@ static void burn(struct ss_chip *chip, const char *name, uint32_t value)
 static void programming_only_clears_bits(void **state)
 {
     (void)state;
-    struct ss_chip *chip = new_chip(300);
+    struct ss_vchip *chip = new_chip(300);
     uint8_t out[4];
     ss_flash_program(&chip->flash, 0x1000, (const uint8_t[]){0xF0, 0x0F}, 2);
     ss_flash_program(&chip->flash, 0x1000, (const uint8_t[]){0x3C, 0xFF}, 2);
@@ -54,7 +54,7 @@ static void programming_only_clears_bits(void **state)
 static void commands_need_write_enable(void **state)
 {
     (void)state;
-    struct ss_chip *chip = new_chip(300);
+    struct ss_vchip *chip = new_chip(300);
     struct ss_flash *flash = &chip->flash;
     const uint8_t zero[300] = {0};
     uint8_t in[4];
@@ -84,7 +84,7 @@ static void commands_need_write_enable(void **state)
 }
 
 /// True if the power failed while two pages were programmed.
-static bool program_two_pages(struct ss_chip *chip)
+static bool program_two_pages(struct ss_vchip *chip)
 {
     const uint8_t zero[256] = {0};
     jmp_buf off;
@@ -100,7 +100,7 @@ static void power_fails_before_inside_and_after(void **state)
 {
     (void)state;
     for (enum ss_cut cut = SS_CUT_BEFORE; cut <= SS_CUT_AFTER; cut++) {
-        struct ss_chip *chip = new_chip(300);
+        struct ss_vchip *chip = new_chip(300);
         chip->power.cut_at = 1;
         chip->power.cut = cut;
         assert_true(program_two_pages(chip));
@@ -121,7 +121,7 @@ static void power_fails_before_inside_and_after(void **state)
 static void stuck_bits_and_worn_sectors(void **state)
 {
     (void)state;
-    struct ss_chip *chip = new_chip(300);
+    struct ss_vchip *chip = new_chip(300);
     const uint8_t zero[16] = {0};
     chip->flash.faults = (struct ss_flash_faults){.stuck_at = 3, .stuck = 0x80, .worn = 1};
     ss_flash_program(&chip->flash, 0, zero, sizeof zero);
@@ -135,7 +135,7 @@ static void stuck_bits_and_worn_sectors(void **state)
 static void burned_bits_stay_and_protection_holds(void **state)
 {
     (void)state;
-    struct ss_chip *chip = new_chip(300);
+    struct ss_vchip *chip = new_chip(300);
     struct ss_efuse bits = {0};
     burn(chip, "FLASH_CRYPT_CONFIG", 0x5);
     // The read window is as of the last read command.
@@ -164,7 +164,7 @@ static void burned_bits_stay_and_protection_holds(void **state)
 static void registers_burn_only_in_program_mode(void **state)
 {
     (void)state;
-    struct ss_chip *chip = new_chip(300);
+    struct ss_vchip *chip = new_chip(300);
     ss_efuse_controller_write(&chip->efuse, SS_EFUSE_BASE + 0x01C + 5 * 4, 0xF0000000);
     assert_int_equal(ss_efuse_controller_read(&chip->efuse, SS_EFUSE_BASE + 0x01C + 5 * 4), 0xF0000000);
     ss_efuse_controller_write(&chip->efuse, SS_EFUSE_BASE + 0x104, 2);
@@ -181,7 +181,7 @@ static void registers_burn_only_in_program_mode(void **state)
 static void a_cut_burn_leaves_some_of_its_bits(void **state)
 {
     (void)state;
-    struct ss_chip *chip = new_chip(300);
+    struct ss_vchip *chip = new_chip(300);
     struct ss_efuse bits = {0}, before = *chip->silicon;
     jmp_buf off;
     memset(&bits.words[7], 0xFF, 32);
@@ -203,7 +203,7 @@ static void a_cut_burn_leaves_some_of_its_bits(void **state)
 static void the_engine_is_that_of_the_library(void **state)
 {
     (void)state;
-    struct ss_chip *chip = new_chip(300);
+    struct ss_vchip *chip = new_chip(300);
     uint8_t key[32], plain[64], sealed[64], out[64];
     uint64_t seed = 7;
     test_random_bytes(&seed, key, sizeof key);
@@ -234,7 +234,7 @@ static void download_mode_can_be_forbidden_from_revision_3_on(void **state)
 {
     (void)state;
     for (unsigned revision = 100; revision <= 300; revision += 200) {
-        struct ss_chip *chip = new_chip(revision);
+        struct ss_vchip *chip = new_chip(revision);
         chip->strap_download = true;
         ss_chip_reset(chip);
         assert_true(chip->in_download);
@@ -257,7 +257,7 @@ static void a_folder_is_the_state(void **state)
     assert_ok(ss_chip_create(folder, &options, &err), err);
     assert_int_equal(ss_chip_create(folder, &options, &err), SS_ERROR_ALREADY_EXISTS);
 
-    struct ss_chip *chip, *second;
+    struct ss_vchip *chip, *second;
     assert_ok(ss_chip_open(folder, &chip, &err), err);
     assert_int_equal(ss_chip_open(folder, &second, &err), SS_ERROR_BAD_STATE);
     assert_null(second);
@@ -295,7 +295,7 @@ static void a_folder_is_the_state(void **state)
 static void a_clone_goes_its_own_way(void **state)
 {
     (void)state;
-    struct ss_chip *chip = new_chip(300), *copy;
+    struct ss_vchip *chip = new_chip(300), *copy;
     ss_flash_program(&chip->flash, 0, (const uint8_t[]){0}, 1);
     assert_ok(ss_chip_clone(chip, &copy, &err), err);
     ss_flash_program(&copy->flash, 1, (const uint8_t[]){0}, 1);
@@ -313,7 +313,7 @@ static void odd_options_are_refused(void **state)
 {
     (void)state;
     struct ss_chip_options options = SS_CHIP_OPTIONS_DEFAULT;
-    struct ss_chip *chip;
+    struct ss_vchip *chip;
     options.flash_size = 3u << 20;
     assert_int_equal(ss_chip_new(&options, &chip, &err), SS_ERROR_INVALID_ARGUMENT);
     assert_non_null(strstr(err.message, "3145728"));
