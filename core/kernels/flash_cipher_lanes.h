@@ -50,7 +50,7 @@ enum { WORDS = 0, MIXED = 8, CHAIN = 16, PRIOR = 24, PRIOR_MIXED = 28 };
 
 // What does not change from batch to batch: the starting values of batch 0.
 struct constants {
-    vec z[2][4];         // each family's z(0), z(-1), z(-2), z(-3); the latter three of family 0 with Rcon
+    vec z[2][4];         // each family's z(0), z(-1), z(-2), z(-3); in family 0 with Rcon of x(4), x(3), x(2), x(1)
     vec last[2];         // x(0); through InvMixColumns for sealing
     vec pair[2][2][2];   // [family]: p(0), p(-1), low and high lanes; through InvMixColumns for sealing
     vec first_key[2][4]; // round keys 0 and 1, the latter through InvMixColumns for sealing
@@ -108,6 +108,8 @@ INLINE void transpose(vec key[4], vec w0, vec w1, vec w2, vec w3)
 static const uint8_t shift_rows[16] = {0, 5, 10, 15, 4, 9, 14, 3, 8, 13, 2, 7, 12, 1, 6, 11};
 static const uint8_t rot_word[16] = {1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12};
 
+// shift[i] is ShiftRows i times. The natural order of z(k) is RotWord^k after ShiftRows^-(2k + f); of what SubBytes and
+// ShiftRows make of z(k) it is the same between an inverse ShiftRows and another one.
 static void prepare_shuffles(struct constants *k, vec shift[4])
 {
     const vec rotate = v_set128(rot_word);
@@ -158,6 +160,7 @@ static void prepare(struct constants *k, const struct ss_flash_cipher *c, bool s
         k->z[0][i] = v_xor(k->z[0][i], v_set32(rcon(4 - i)));
 }
 
+// A round key from w2 and w3 of its lines and the pair two steps before; see "Transposition" above.
 INLINE void emit(vec key[4], struct chain *s, unsigned f, unsigned k, vec w2, vec w3, const vec *before)
 {
     vec low = v_unpack_low32(w2, w3), high = v_unpack_high32(w2, w3);

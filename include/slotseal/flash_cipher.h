@@ -50,7 +50,7 @@ struct ss_flash_cipher {
 /// Prepares @p c for a flash key and a value of eFuse FLASH_CRYPT_CONFIG.
 ///
 /// @param key           in file order, as espsecure reads it: 32 bytes, or 24 for a chip with 3/4 coding, whose bytes
-///                      8..15 are appended again to make 32 (espsecure, "extend the key").
+///                      8..15 are appended again to make 32, as espsecure does.
 /// @param crypt_config  0..15; bit i switches the tweak of key bits 0..66, 67..131, 132..194, 195..255 for i = 0..3.
 ///                      15 on every chip that ESP-IDF set up; 0 gives all lines the same key.
 ///
