@@ -7,10 +7,6 @@ static int run(const struct cli_args *args)
     int argc = 0;
     while (args->raw[argc])
         argc++;
-    if (!espsecure_main) {
-        cli_error("this build has no espsecure command line");
-        return CLI_FAILED;
-    }
     // raw[-1] is the word "espsecure", which makes a proper argv.
     return espsecure_main(argc + 1, args->raw - 1);
 }

@@ -128,7 +128,7 @@ int cli_main(int argc, char **argv)
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 
     int status;
-    if (argc > 0 && started_as_espsecure(argv[0]) && espsecure_main)
+    if (argc > 0 && started_as_espsecure(argv[0]))
         status = espsecure_main(argc, argv);
     else
         status = dispatch(argc - 1, argv + 1);

@@ -5,7 +5,6 @@
 
 /// Runs espsecure's own command line. argv[0] is the name it was started by, as a path or not: `espsecure`,
 /// `espsecure.py`, or "espsecure" when started as `slotseal espsecure`. Returns the exit code.
-/// Weak: a build without cli/cmd_espsecure*.c has a NULL address here and says so to the user.
-int espsecure_main(int argc, char **argv) __attribute__((weak));
+int espsecure_main(int argc, char **argv);
 
 #endif

@@ -82,8 +82,12 @@ static error_t take_argument(struct parse *p, const char *value)
 static error_t on_key(int key, char *value, struct argp_state *state)
 {
     struct parse *p = state->input;
-    if (key == ARGP_KEY_ARG)
+    if (key == ARGP_KEY_ARG) {
+        // What follows "--" is no longer part of a list.
+        if (state->quoted && state->next > state->quoted)
+            p->open = NULL;
         return take_argument(p, value);
+    }
     if (key == 'h') {
         p->help = true;
         return EINVAL;

@@ -33,12 +33,19 @@ for device in "${devices[@]}"; do
     run key generate --type secure-boot-v1 -o "$device.sign.pem"
 done
 
+title "two versions of the firmware, from the linked programs, with room for a secure boot V1 signature"
+for update in "${updates[@]}"; do
+    version=${update%:*}
+    run image build --elf "$build/firmware/demo-keyed-$version.elf" --flash-size 4MB --flash-mode dio \
+        --secure-pad v1 -o "demo-$version.bin"
+done
+
 title "sign the plaintext, then pad and seal it: one file for each device and slot"
 for device in "${devices[@]}"; do
     for update in "${updates[@]}"; do
         version=${update%:*} slot=${update#*:}
         run sign --scheme v1 --key "$device.sign.pem" --replace-verification-key "$template" \
-            "$build/firmware/demo-keyed-$version.bin" -o "$device-$version.signed.bin"
+            "demo-$version.bin" -o "$device-$version.signed.bin"
         run seal "$device-$version.signed.bin" --table table.bin --slot "$slot" --flash-key "$device.flash.bin" \
             -o "$device-$version.$slot.bin"
     done
@@ -68,7 +75,7 @@ for device in "${devices[@]}"; do
             for slot in ota_0 ota_1; do
                 status=0
                 "$slotseal" unseal "$file" --table table.bin --slot "$slot" --flash-key "$other.flash.bin" \
-                    -o elsewhere.bin 2>elsewhere.txt || status=$?
+                    -o elsewhere.bin >elsewhere.txt 2>&1 || status=$?
                 right=$([ "$other/$slot" = "$device/${update#*:}" ] && echo 0 || echo 3)
                 [ "$status" = "$right" ] || fail "$file as $other/$slot: exit status $status, not $right"
                 printf ' %10s' "$([ "$status" = 0 ] && echo image || echo noise)"
@@ -82,8 +89,8 @@ done
 title "what somebody learns who sees two sealed files"
 run compare "${devices[0]}-1.0.0.ota_0.bin" "${devices[1]}-1.0.0.ota_0.bin"
 "$slotseal" sign --scheme v1 --key "${devices[0]}.sign.pem" --replace-verification-key \
-    "$template" "$build/firmware/demo-keyed-2.0.0.bin" -o next.signed.bin
-"$slotseal" seal next.signed.bin --table table.bin --slot ota_0 --flash-key "${devices[0]}.flash.bin" -o next.ota_0.bin
+    "$template" "demo-2.0.0.bin" -o next.signed.bin
+"$slotseal" seal next.signed.bin --table table.bin --slot ota_0 --flash-key "${devices[0]}.flash.bin" -o next.ota_0.bin >/dev/null
 run compare "${devices[0]}-1.0.0.ota_0.bin" next.ota_0.bin
 
 [ -n "$espsecure" ] || { printf '\ndone, without espsecure to compare with\n'; exit 0; }
