@@ -123,7 +123,7 @@ static int public_work(const struct cli_args *args, struct input *file, ss_signi
 
     if (signing_key_read(args->options[OPT_KEY], file, key, &err) != SS_OK || get_public(*key, &public, &err) != SS_OK)
         return cli_fail(&err);
-    bool raw = signing_scheme(args, *key) == SIGN_V1;
+    bool raw = signing_scheme(args, *key) == SS_SIGN_V1;
     if (raw && ss_signing_key_type(*key) != SS_KEY_P256) {
         cli_error("%s is %s, secure boot V1 takes P-256 only", file->name, ss_key_type_name(ss_signing_key_type(*key)));
         return CLI_FAILED;
@@ -220,8 +220,8 @@ static int run_digest(const struct cli_args *args)
 
     if (signing_key_read(args->options[OPT_KEY], &file, &key, &err) != SS_OK)
         status = cli_fail(&err);
-    else if (args->options[OPT_SCHEME] ? signing_scheme(args, key) == SIGN_V1
-                                       : signing_scheme(args, key) == SIGN_V1 && ss_signing_key_is_private(key))
+    else if (args->options[OPT_SCHEME] ? signing_scheme(args, key) == SS_SIGN_V1
+                                       : signing_scheme(args, key) == SS_SIGN_V1 && ss_signing_key_is_private(key))
         status = write_v1_digest(args, key);
     else
         status = write_v2_digest(args, key, &file);

@@ -59,7 +59,7 @@ static ss_status_t sign(const struct cli_args *args, struct job *job, struct ss_
         return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SEAL, "%s is not signed: drop --sign-key",
                             ss_seal_kind_name(kind));
     ss_status_t status = signing_key_read(args->options[OPT_SIGN_KEY], &job->sign_file, &key, err);
-    if (status == SS_OK && kind == SS_SEAL_BOOTLOADER && signing_scheme(args, key) == SIGN_V1)
+    if (status == SS_OK && kind == SS_SEAL_BOOTLOADER && signing_scheme(args, key) == SS_SIGN_V1)
         status = ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_SEAL,
                               "secure boot V1 does not sign the bootloader, it compares a digest: drop --sign-key");
     if (status == SS_OK)

@@ -114,20 +114,21 @@ static const struct cli_option verify_options[] = {
     OPTION_END,
 };
 
-static int print_verdict(const struct cli_args *args, const char *name, enum sign_scheme scheme, size_t offset,
+static int print_verdict(const struct cli_args *args, const char *name, const struct ss_sign_report *report,
                          const struct ss_error *err)
 {
     bool valid = err->status == SS_OK;
-    const char *scheme_name = scheme == SIGN_V1 ? "v1" : "v2";
+    const char *scheme_name = report->scheme == SS_SIGN_V1 ? "v1" : "v2";
 
     if (args->options[OPT_JSON])
         return json_print(json_pack("{s:b, s:o, s:o, s:o}", "valid", valid, "scheme",
-                                    scheme == SIGN_ANY ? json_null() : json_string(scheme_name), "offset",
-                                    offset ? json_integer((json_int_t)offset) : json_null(), "reason",
-                                    valid ? json_null() : json_text(err->message)),
+                                    report->scheme == SS_SIGN_ANY ? json_null() : json_string(scheme_name), "offset",
+                                    report->signature_at ? json_integer((json_int_t)report->signature_at) : json_null(),
+                                    "reason", valid ? json_null() : json_text(err->message)),
                           valid ? CLI_OK : CLI_REFUSED);
     if (valid)
-        printf("%s: the secure boot %s signature at 0x%zx is valid\n", name, scheme == SIGN_V1 ? "V1" : "V2", offset);
+        printf("%s: the secure boot %s signature at 0x%zx is valid\n", name, report->scheme == SS_SIGN_V1 ? "V1" : "V2",
+               report->signature_at);
     else
         cli_error("%s: not valid: %s", name, err->message);
     return valid ? CLI_OK : CLI_REFUSED;
@@ -136,19 +137,19 @@ static int print_verdict(const struct cli_args *args, const char *name, enum sig
 static int verify(const struct cli_args *args, struct input *in, struct input *key_file, ss_signing_key_t **key)
 {
     struct ss_error err = {0};
-    enum sign_scheme scheme = SIGN_ANY;
-    size_t offset;
+    enum ss_sign_scheme scheme = SS_SIGN_ANY;
+    struct ss_sign_report report = {0};
 
     if (signing_key_read(args->options[OPT_KEY], key_file, key, &err) != SS_OK ||
         file_read(args->operands[0], FILE_LIMIT, in, &err) != SS_OK)
         return cli_fail(&err);
     if (args->options[OPT_SCHEME])
         scheme = signing_scheme(args, *key);
-    ss_status_t status = signing_verify(in->data, in->len, *key, &scheme, &offset, &err);
+    ss_status_t status = ss_sign_verify(scheme, *key, in->data, in->len, &report, &err);
     if (status != SS_OK && !signing_is_verdict(status))
         return cli_fail(&err);
     err.status = status;
-    return print_verdict(args, in->name, scheme, offset, &err);
+    return print_verdict(args, in->name, &report, &err);
 }
 
 static int run_verify(const struct cli_args *args)

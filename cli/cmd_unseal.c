@@ -104,14 +104,13 @@ static ss_status_t unseal(struct job *job, struct ss_error *err)
 static int verify(const struct cli_args *args, struct job *job, struct ss_error *err)
 {
     ss_signing_key_t *key = NULL;
-    enum sign_scheme scheme = SIGN_ANY;
-    size_t offset;
+    enum ss_sign_scheme scheme = SS_SIGN_ANY;
 
     if (signing_key_read(args->options[OPT_SIGN_KEY], &job->sign_file, &key, err) != SS_OK)
         return cli_fail(err);
     if (args->options[OPT_SCHEME])
         scheme = signing_scheme(args, key);
-    ss_status_t status = signing_verify(job->plain.data, job->plain.len, key, &scheme, &offset, err);
+    ss_status_t status = ss_sign_verify(scheme, key, job->plain.data, job->plain.len, NULL, err);
     ss_signing_key_free(key);
     if (status == SS_OK)
         return CLI_OK;
