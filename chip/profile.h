@@ -31,10 +31,9 @@ enum ss_profile_log {
 };
 
 /// ESP-IDF releases at which the second stage changes its ways, as major × 10000 + minor × 100 + patch.
+#define SS_IDF_3_3 30300u
 #define SS_IDF_4_0 40000u
-#define SS_IDF_4_3 40300u
 #define SS_IDF_4_4 40400u
-#define SS_IDF_5_0 50000u
 
 /// Length of the public key of secure boot V1. The field takes any other length, too: ESP-IDF links it unseen, and the
 /// bootloader then refuses every app.

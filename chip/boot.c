@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// From power-on to an end: cycles of mask ROM and second stage.
+#include "chip/boot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "chip/boot_parts.h"
+#include "core/crypto.h"
+#include "slotseal/flash_cipher.h"
+
+#define DEFAULT_MAX_RESETS 10
+#define PROFILE_BYTES      0x10000u
+#define SECTORS            (SS_FLASH_CIPHER_SIZE / SS_FLASH_SECTOR)
+
+static bool init(struct ss_boot *b, const struct ss_boot_profile *profile)
+{
+    b->view = malloc(SS_FLASH_CIPHER_SIZE);
+    b->filled = calloc(SECTORS, 1);
+    b->profile = &b->result->profile;
+    if (!b->view || !b->filled) {
+        b->status = ss_error_set(b->err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_CHIP, "out of memory for a boot");
+        return false;
+    }
+    if (profile)
+        b->result->profile = *profile;
+    return true;
+}
+
+static void finish(struct ss_boot *b)
+{
+    // What the cache has shown is plaintext of an encrypted flash.
+    for (uint32_t i = 0; b->view && b->filled && i < SECTORS; i++)
+        if (b->filled[i])
+            ss_wipe(b->view + (size_t)i * SS_FLASH_SECTOR, SS_FLASH_SECTOR);
+    free(b->view);
+    free(b->filled);
+    free(b);
+}
+
+/// What lies at 0x1000 tells what it was built to do, as far as it can be read.
+static void guess_profile(struct ss_boot *b)
+{
+    bool readable = !ss_chip_encrypts(b->chip) || !(b->chip->unknown_blocks & 1u << 1);
+    const uint8_t *image = readable ? ss_boot_map(b, SS_BOOTLOADER_ADDRESS, PROFILE_BYTES) : NULL;
+    // A key that cannot be used is found again, and reported, where the mask ROM needs it.
+    if (!image && b->status != SS_ERROR_INSUFFICIENT_MEMORY)
+        b->status = SS_OK;
+    ss_profile_guess(image ? image : (const uint8_t *)"", image ? PROFILE_BYTES : 0, &b->result->profile);
+}
+
+static enum ss_cycle_end run_cycle(struct ss_boot *b)
+{
+    ss_chip_reset(b->chip);
+    memset(b->filled, 0, SECTORS);
+    enum ss_cycle_end end = ss_boot_rom(b);
+    return b->status == SS_OK ? end : SS_CYCLE_FAILED;
+}
+
+static enum ss_app_end run_app(struct ss_boot *b, const struct ss_chip_app *app)
+{
+    return app ? app->run(app->context, b->chip, b->result) : SS_APP_STAYS;
+}
+
+static uint64_t changes(const struct ss_vchip *chip)
+{
+    return chip->power.operations;
+}
+
+/// True if there is another cycle.
+static bool goes_on(struct ss_boot *b, const struct ss_boot_options *options, enum ss_cycle_end end, uint64_t before)
+{
+    unsigned max = options && options->max_resets ? options->max_resets : DEFAULT_MAX_RESETS;
+    bool by_app = end == SS_CYCLE_APP;
+    if (by_app && run_app(b, options ? options->app : NULL) == SS_APP_STAYS)
+        return false;
+    if (!by_app && end != SS_CYCLE_RESET && end != SS_CYCLE_WATCHDOG)
+        return false;
+    b->result->resets++;
+    // The next cycle would do what this one did; an app may have its reasons.
+    b->result->loops = !by_app && changes(b->chip) == before;
+    b->reset = end == SS_CYCLE_WATCHDOG ? SS_RESET_WATCHDOG : SS_RESET_SOFTWARE;
+    b->cycle++;
+    return !b->result->loops && b->result->resets < max;
+}
+
+static void judge(struct ss_boot *b, enum ss_cycle_end end)
+{
+    if (end == SS_CYCLE_UNKNOWN || (end == SS_CYCLE_APP && b->unchecked))
+        b->result->outcome = SS_OUTCOME_UNKNOWN;
+    else if (end == SS_CYCLE_APP)
+        b->result->outcome = SS_OUTCOME_APP;
+    else if (end == SS_CYCLE_DOWNLOAD)
+        b->result->outcome = SS_OUTCOME_DOWNLOAD;
+    // Else it is where the cycle had got to.
+}
+
+static void forget_app(struct ss_boot_result *r)
+{
+    r->slot = 0;
+    r->address = 0;
+    r->has_app = false;
+    memset(r->project, 0, sizeof r->project);
+    memset(r->version, 0, sizeof r->version);
+}
+
+static void run(struct ss_boot *b, const struct ss_boot_options *options)
+{
+    enum ss_cycle_end end;
+    uint64_t before;
+    do {
+        before = changes(b->chip);
+        b->unchecked = false;
+        forget_app(b->result);
+        b->result->outcome = SS_OUTCOME_ROM;
+        end = run_cycle(b);
+        judge(b, end);
+    } while (b->status == SS_OK && goes_on(b, options, end, before));
+}
+
+ss_status_t ss_chip_boot(struct ss_vchip *chip, const struct ss_boot_profile *profile,
+                         const struct ss_boot_options *options, ss_boot_line_fn line, void *context,
+                         struct ss_boot_result *result, struct ss_error *err)
+{
+    jmp_buf off, *outer = chip->power.off;
+    memset(result, 0, sizeof *result);
+    // On the heap: what is in it when power fails is still there after the jump.
+    struct ss_boot *volatile b = calloc(1, sizeof *b);
+    if (!b)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_CHIP, "out of memory for a boot");
+    *b = (struct ss_boot){
+        .chip = chip, .result = result, .line = line, .context = context, .err = err, .profile = &result->profile};
+    if (setjmp(off)) {
+        result->outcome = SS_OUTCOME_POWER_LOST;
+        forget_app(result);
+        ss_chip_reset(chip);
+    } else if (init(b, profile)) {
+        chip->power.off = &off;
+        if (!profile)
+            guess_profile(b);
+        run(b, options);
+    }
+    chip->power.off = outer;
+    ss_status_t status = b->status;
+    finish(b);
+    return status;
+}
