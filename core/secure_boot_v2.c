@@ -8,7 +8,7 @@
 #include "core/crypto.h"
 #include "core/secure_boot_v2_internal.h"
 
-const struct sbv2_layout sbv2_layouts[] = {
+const struct sbv2_layout ss_sbv2_layouts[] = {
     [SS_KEY_P256] = {3, 0, 2, 32, 36, 65, 101, 64},
     [SS_KEY_RSA3072] = {2, 0, 0, 32, 36, 776, 812, 384},
     [SS_KEY_P192] = {3, 0, 1, 32, 36, 65, 101, 64},
@@ -17,13 +17,13 @@ const struct sbv2_layout sbv2_layouts[] = {
 
 size_t ss_secure_boot_v2_digest_size(enum ss_key_type type)
 {
-    return sbv2_layouts[type].digest_len;
+    return ss_sbv2_layouts[type].digest_len;
 }
 
 static bool find_type(const uint8_t *block, enum ss_key_type *type)
 {
     for (enum ss_key_type t = SS_KEY_P256; t <= SS_KEY_P384; t++) {
-        const struct sbv2_layout *l = &sbv2_layouts[t];
+        const struct sbv2_layout *l = &ss_sbv2_layouts[t];
         // RSA blocks have nothing but zeros where ECDSA blocks have hash and curve: not looked at, as in the ROM.
         if (block[1] == l->version && (l->curve == 0 || (block[2] == l->hash && block[l->key_at] == l->curve))) {
             *type = t;
@@ -52,7 +52,7 @@ ss_status_t ss_secure_boot_v2_parse_block(const uint8_t block[SS_SBV2_BLOCK_SIZE
         return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_SECURE_BOOT,
                             "signature block has version %u, hash %u: no known combination with its curve", block[1],
                             block[2]);
-    const struct sbv2_layout *l = &sbv2_layouts[type];
+    const struct sbv2_layout *l = &ss_sbv2_layouts[type];
     ss_status_t status = ss_hash_once(SS_HASH_SHA256, block + l->key_at, l->key_len, info->key_digest);
     if (status != SS_OK)
         return ss_error_set(err, status, SS_AREA_SECURE_BOOT, "cannot hash the key");
@@ -66,10 +66,10 @@ ss_status_t ss_secure_boot_v2_parse_block(const uint8_t block[SS_SBV2_BLOCK_SIZE
     return SS_OK;
 }
 
-void sbv2_build(enum ss_key_type type, const uint8_t *digest, const uint8_t *key_bytes, const uint8_t *signature,
-                uint8_t block[SS_SBV2_BLOCK_SIZE])
+void ss_sbv2_build(enum ss_key_type type, const uint8_t *digest, const uint8_t *key_bytes, const uint8_t *signature,
+                   uint8_t block[SS_SBV2_BLOCK_SIZE])
 {
-    const struct sbv2_layout *l = &sbv2_layouts[type];
+    const struct sbv2_layout *l = &ss_sbv2_layouts[type];
     memset(block, 0, SS_SBV2_BLOCK_SIZE);
     block[0] = SBV2_MAGIC;
     block[1] = l->version;

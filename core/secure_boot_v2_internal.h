@@ -16,13 +16,13 @@ struct sbv2_layout {
     uint8_t version, hash, curve;
     size_t digest_len, key_at, key_len, signature_at, signature_len;
 };
-extern const struct sbv2_layout sbv2_layouts[];
+extern const struct sbv2_layout ss_sbv2_layouts[];
 
 /// Puts a block together: @p key_bytes and @p signature are layout.key_len and layout.signature_len bytes long.
-void sbv2_build(enum ss_key_type type, const uint8_t *digest, const uint8_t *key_bytes, const uint8_t *signature,
-                uint8_t block[SS_SBV2_BLOCK_SIZE]);
+void ss_sbv2_build(enum ss_key_type type, const uint8_t *digest, const uint8_t *key_bytes, const uint8_t *signature,
+                   uint8_t block[SS_SBV2_BLOCK_SIZE]);
 
 /// The key as it lies in a block, layout.key_len bytes.
-ss_status_t sbv2_key_bytes(const ss_signing_key_t *key, uint8_t out[SBV2_KEY_MAX]);
+ss_status_t ss_sbv2_key_bytes(const ss_signing_key_t *key, uint8_t out[SBV2_KEY_MAX]);
 
 #endif
