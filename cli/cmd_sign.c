@@ -7,6 +7,7 @@
 #include "json.h"
 #include "signing.h"
 #include "slotseal/canonical.h"
+#include "slotseal/image.h"
 
 static const struct cli_option sign_options[] = {
     {OPT_KEY, "key", 'k', true, "PEM", "private signing key", NULL, COMPLETE_FILE},
@@ -59,21 +60,38 @@ static ss_status_t replace_key(const char *path, struct sign_job *job, struct ss
     return status;
 }
 
+static bool is_bootloader(const struct input *in)
+{
+    struct ss_image image;
+    return ss_image_parse(in->data, in->len, NULL, &image, NULL) == SS_OK && image.kind == SS_IMAGE_KIND_BOOTLOADER;
+}
+
+/// Replaces the key if asked to, and signs. A V1 bootloader carries the key, too, but no signature: the ROM compares a
+/// digest instead.
+static ss_status_t make_signed(const struct cli_args *args, struct sign_job *job, struct ss_error *err)
+{
+    const char *template = args->options[OPT_REPLACE_KEY];
+    enum ss_sign_scheme scheme = signing_scheme(args, job->key);
+    ss_status_t status = template ? replace_key(template, job, err) : SS_OK;
+    if (status == SS_OK && template && scheme == SS_SIGN_V1 && is_bootloader(&job->in)) {
+        cli_warning("%s: a bootloader has no V1 signature; only its verification key was replaced", job->in.name);
+        return SS_OK;
+    }
+    if (status == SS_OK)
+        status = signing_sign(&job->in, job->key, scheme, args->options[OPT_APPEND] != NULL, err);
+    return status;
+}
+
 static ss_status_t sign(const struct cli_args *args, struct sign_job *job, struct ss_error *err)
 {
     const struct input *inputs[] = {&job->in, &job->key_file, &job->template_file, NULL};
-    const char *template = args->options[OPT_REPLACE_KEY];
 
     ss_status_t status = signing_key_read(args->options[OPT_KEY], &job->key_file, &job->key, err);
     if (status == SS_OK)
         status = file_read(args->operands[0], FILE_LIMIT, &job->in, err);
     if (status != SS_OK)
         return status;
-    if (template)
-        status = replace_key(template, job, err);
-    if (status == SS_OK)
-        status =
-            signing_sign(&job->in, job->key, signing_scheme(args, job->key), args->options[OPT_APPEND] != NULL, err);
+    status = make_signed(args, job, err);
     if (status != SS_OK)
         return ss_error_prefix(err, status, "%s", job->in.name);
     return file_write(args->options[OPT_OUTPUT], OUTPUT_PUBLIC, job->in.data, job->in.len, inputs, err);
@@ -99,7 +117,8 @@ const struct cli_command command_sign = {
         "Signs plaintext: ciphertext is refused, because a device checks the signature after decrypting. V1 appends 68 "
         "bytes to an app or a partition table, V2 pads an app or bootloader to 4 KiB and appends a sector.\n\n"
         "For products whose devices have signing keys of their own, --replace-verification-key takes the public key "
-        "that the image was built with (64 raw bytes or PEM) and puts the signer's in its place first.",
+        "that the image was built with (64 raw bytes or PEM) and puts the signer's in its place first. A bootloader "
+        "carries that key as well: with V1 it is replaced there, and nothing is signed.",
     .operands = "IN",
     .options = sign_options,
     .example = "slotseal sign --key signing.pem app.bin -o app.signed.bin\n",

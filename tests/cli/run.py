@@ -14,7 +14,7 @@ A script runs in an empty folder, line by line; `\\` continues a line, `#` begin
   exists FILE...            size N FILE             mode OCTAL FILE          cmp A B
   text FILE REGEX           also with `! ` in front
   image FILE KEY=VALUE...   a made-up image: kind=app|bootloader chip=0 size=N flash=4 seed=N version=TEXT
-                            embed=FILE behind the descriptor
+                            embed=FILE behind the descriptor, of a bootloader at its start
   bytes FILE N BYTE         N equal bytes           random FILE N [SEED]     cat OUT IN...
   slice OUT IN FROM TO      patch FILE OFFSET HEX   pad OUT IN UNIT          hex FILE HEX
   chmod OCTAL FILE          link, symlink TO NAME   mkdir, rm NAME           truncate FILE N
@@ -76,7 +76,8 @@ def bootloader_segments(options):
     generator = random.Random(number(options.get("seed", "1")))
     size = number(options.get("size", "0x400"))
     low = min(size, 0x4000)
-    return [(0x40080400, generator.randbytes(low)), (0x3FFF0018, generator.randbytes(size - low))][:1 + (size > low)]
+    embedded = read(options["embed"]) if "embed" in options else b""
+    return [(0x40080400, embedded + generator.randbytes(low)), (0x3FFF0018, generator.randbytes(size - low))][:1 + (size > low)]
 
 
 def make_image(name, *options):
