@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chip/registers.h"
+
+#include <string.h>
+
+#include "core/bytes.h"
+
+#define SPI1_END      (SS_REG_SPI1 + SS_SPI1_WORDS * 4u)
+#define XTAL_HZ       40000000u
+#define APB_DATE      0x16042000u
+#define STRAP_FLASH   0x13u ///< boot from flash: GPIO0, GPIO2 … as a board's resistors leave them
+#define STRAP_LOADER  0x03u ///< GPIO0 low
+#define CALI_SHIFT    7
+#define CALI_CONSTANT 15625u
+
+// Word numbers of SPI1's registers.
+enum {
+    SPI_CMD = 0x00 / 4,
+    SPI_ADDR = 0x04 / 4,
+    SPI_USER = 0x1C / 4,
+    SPI_USER1 = 0x20 / 4,
+    SPI_USER2 = 0x24 / 4,
+    SPI_MOSI_DLEN = 0x28 / 4,
+    SPI_MISO_DLEN = 0x2C / 4,
+    SPI_W0 = 0x80 / 4,
+    SPI_BUFFER = 64, ///< bytes of W0 … W15
+};
+
+#define SPI_CMD_USR      (1u << 18)
+#define SPI_USER_COMMAND (1u << 31)
+#define SPI_USER_ADDR    (1u << 30)
+#define SPI_USER_MISO    (1u << 28)
+#define SPI_USER_MOSI    (1u << 27)
+#define SPI_DLEN_MASK    0x1FFu
+
+void ss_registers_reset(struct ss_registers *r)
+{
+    ss_ram_clear(&r->ram);
+    memset(r->spi1, 0, sizeof r->spi1);
+    r->flash_attached = false;
+}
+
+/// What the mask ROM would have measured of a crystal of exactly 40 MHz, so that tools which correct the baud rate by
+/// it get the rate they want.
+static uint32_t calibration(const struct ss_vchip *chip)
+{
+    uint32_t clk8m = ss_efuse_get_name(&chip->efuse.window, "CLK8M_FREQ");
+    return clk8m ? (uint32_t)((uint64_t)XTAL_HZ * 40 / (CALI_CONSTANT * clk8m)) << CALI_SHIFT : 0;
+}
+
+/// A transaction as the "user" registers describe it; lengths there are in bits, less one.
+static void spi1_run(struct ss_registers *r)
+{
+    uint32_t user = r->spi1[SPI_USER];
+    if (!(user & SPI_USER_COMMAND))
+        return;
+    unsigned address_bits = user & SPI_USER_ADDR ? (r->spi1[SPI_USER1] >> 26) + 1 : 0;
+    unsigned in_bits = user & SPI_USER_MISO ? (r->spi1[SPI_MISO_DLEN] & SPI_DLEN_MASK) + 1 : 0;
+    size_t in_len = (in_bits + 7) / 8;
+    size_t out_len = user & SPI_USER_MOSI ? ((r->spi1[SPI_MOSI_DLEN] & SPI_DLEN_MASK) + 8) / 8 : 0;
+    // 24-bit addresses stand at the top of the register; address_bits is 1 to 64, the register has 32.
+    unsigned shift = address_bits < 32 ? 32 - address_bits : 0;
+    uint32_t address = address_bits ? r->spi1[SPI_ADDR] >> shift : 0;
+    uint8_t buffer[SPI_BUFFER], in[SPI_BUFFER];
+    memset(in, 0xFF, sizeof in);
+    for (unsigned i = 0; i < SPI_BUFFER / 4; i++)
+        ss_put_le32(buffer + 4 * i, r->spi1[SPI_W0 + i]);
+    if (r->flash_attached)
+        ss_flash_command(&r->chip->flash, (uint8_t)r->spi1[SPI_USER2], address, buffer, out_len, in, in_len);
+    memcpy(buffer, in, in_len);
+    if (in_bits % 8)
+        buffer[in_len - 1] &= (uint8_t)((1u << in_bits % 8) - 1);
+    for (unsigned i = 0; i < SPI_BUFFER / 4; i++)
+        r->spi1[SPI_W0 + i] = ss_get_le32(buffer + 4 * i);
+}
+
+static uint32_t read_ram(const struct ss_registers *r, uint32_t address)
+{
+    uint8_t bytes[4];
+    ss_ram_read(&r->ram, address, bytes, sizeof bytes);
+    return ss_get_le32(bytes);
+}
+
+uint32_t ss_registers_read(struct ss_registers *r, uint32_t address)
+{
+    address &= ~3u;
+    if (address >= SS_EFUSE_BASE && address < SS_EFUSE_END)
+        return ss_efuse_controller_read(&r->chip->efuse, address);
+    if (address >= SS_REG_SPI1 && address < SPI1_END)
+        return r->spi1[(address - SS_REG_SPI1) / 4];
+    switch (address) {
+    case SS_REG_CHIP_MAGIC:
+        return SS_CHIP_MAGIC;
+    case SS_REG_UART_CLOCK:
+        return XTAL_HZ / r->baud;
+    case SS_REG_GPIO_STRAP:
+        return r->chip->in_download ? STRAP_LOADER : STRAP_FLASH;
+    case SS_REG_RTC_CALI:
+        return calibration(r->chip);
+    case SS_REG_APB_DATE:
+        return APB_DATE | (r->chip->apb_date_bit31 ? 1u << 31 : 0);
+    default:
+        return read_ram(r, address);
+    }
+}
+
+void ss_registers_write(struct ss_registers *r, uint32_t address, uint32_t value)
+{
+    address &= ~3u;
+    if (address >= SS_EFUSE_BASE && address < SS_EFUSE_END) {
+        ss_efuse_controller_write(&r->chip->efuse, address, value);
+    } else if (address == SS_REG_SPI1) {
+        // The bit clears itself when the transaction is over; here that is at once.
+        if (value & SPI_CMD_USR)
+            spi1_run(r);
+    } else if (address > SS_REG_SPI1 && address < SPI1_END) {
+        r->spi1[(address - SS_REG_SPI1) / 4] = value;
+    } else {
+        uint8_t bytes[4];
+        ss_put_le32(bytes, value);
+        ss_ram_write(&r->ram, address, bytes, sizeof bytes);
+    }
+}
