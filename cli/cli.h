@@ -51,6 +51,18 @@ enum cli_option_id {
     OPT_DRY_RUN,
     OPT_APPEND,
     OPT_REPLACE_KEY,
+    OPT_FLASH,
+    OPT_REV,
+    OPT_CODING,
+    OPT_MAC,
+    OPT_SEED,
+    OPT_PTY,
+    OPT_TCP,
+    OPT_RFC2217,
+    OPT_DOWNLOAD,
+    OPT_EFUSE,
+    OPT_AT,
+    OPT_WHEN,
     OPT_COUNT
 };
 
@@ -83,7 +95,7 @@ struct cli_option {
         0                                                                                                              \
     }
 
-#define CLI_MAX_OPERANDS 2
+#define CLI_MAX_OPERANDS 3
 
 /// A parsed command line.
 struct cli_args {
@@ -97,7 +109,7 @@ struct cli_command {
     const char *path;                 ///< as typed: "key generate"
     const char *summary;              ///< one lower-case phrase, for lists
     const char *description;          ///< what else a user must know; paragraphs separated by "\n\n"
-    const char *operands;             ///< names of the operands, "A B"; all are files and required; NULL for none
+    const char *operands;             ///< names of the operands, "A B"; all are required, most are files; NULL for none
     const char *example;              ///< whole command lines, each at most 76 columns, each ending in a newline
     const struct cli_option *options; ///< ends with OPTION_END
     int (*run)(const struct cli_args *args);

@@ -19,6 +19,15 @@ extern const struct cli_command command_verify;
 extern const struct cli_command command_seal;
 extern const struct cli_command command_unseal;
 extern const struct cli_command command_compare;
+extern const struct cli_command command_chip_new;
+extern const struct cli_command command_chip_serve;
+extern const struct cli_command command_chip_load;
+extern const struct cli_command command_chip_dump;
+extern const struct cli_command command_chip_efuse;
+extern const struct cli_command command_chip_cut;
+extern const struct cli_command command_chip_reset;
+extern const struct cli_command command_chip_strap;
+extern const struct cli_command command_chip_power;
 extern const struct cli_command command_espsecure;
 
 #endif

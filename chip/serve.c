@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chip/serve.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "chip/serve_parts.h"
+
+enum {
+    FDS_PER_PORT = 4,
+    HANG_UP_TICK_MS = 20, ///< a pty that nobody has open is always "ready", so it is looked at from time to time
+    READ_SIZE = 16384,
+};
+
+struct ss_serve {
+    struct port *ports;
+    size_t count;
+    int stop_fd;
+};
+
+void prepare_fd(int fd)
+{
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+void buffer_append(struct buffer *b, const uint8_t *bytes, size_t len)
+{
+    if (b->start + b->len + len > b->capacity) {
+        size_t capacity = 2 * (b->len + len);
+        uint8_t *grown = malloc(capacity);
+        if (!grown)
+            return; // lost on the line, as a UART loses bytes that nobody fetches
+        if (b->len)
+            memcpy(grown, b->bytes + b->start, b->len);
+        free(b->bytes);
+        *b = (struct buffer){.bytes = grown, .len = b->len, .capacity = capacity};
+    }
+    memcpy(b->bytes + b->start + b->len, bytes, len);
+    b->len += len;
+}
+
+void port_drop_output(struct port *p)
+{
+    p->out.start = p->out.len = 0;
+}
+
+void port_send(struct port *p, const uint8_t *bytes, size_t len)
+{
+    if (p->line_fd < 0 || p->hung_up)
+        return;
+    if (p->options.kind == SS_SERVE_RFC2217)
+        telnet_send(p, bytes, len);
+    else
+        buffer_append(&p->out, bytes, len);
+}
+
+static void write_line(void *context, const uint8_t *bytes, size_t len)
+{
+    port_send(context, bytes, len);
+}
+
+/// What a chip does while it has power; false if the power failed on the way.
+static bool with_power(struct port *p, void (*work)(struct port *, const uint8_t *, size_t), const uint8_t *bytes,
+                       size_t len)
+{
+    jmp_buf off;
+    p->chip->power.off = &off;
+    if (setjmp(off)) {
+        p->powered = false;
+        return false;
+    }
+    work(p, bytes, len);
+    return true;
+}
+
+static void start_flash(struct port *p, const uint8_t *bytes, size_t len)
+{
+    (void)bytes, (void)len;
+    if (p->options.boot && !p->options.boot(p->options.boot_context, p->chip, write_line, p))
+        p->powered = false;
+}
+
+static void take(struct port *p, const uint8_t *bytes, size_t len)
+{
+    ss_loader_take(p->loader, bytes, len);
+}
+
+static bool strap_is_low(const struct port *p)
+{
+    return p->held_low || (p->options.kind == SS_SERVE_RFC2217 && p->telnet.dtr && !p->telnet.rts);
+}
+
+void port_reset(struct port *p)
+{
+    if (!p->powered)
+        return;
+    p->chip->strap_download = strap_is_low(p);
+    ss_chip_reset(p->chip);
+    ss_loader_reset(p->loader);
+    if (!p->chip->in_download)
+        with_power(p, start_flash, NULL, 0);
+}
+
+void port_power(struct port *p, bool on)
+{
+    p->powered = on;
+    ss_loader_reset(p->loader);
+    port_reset(p);
+}
+
+/// Without a reset, so that the strap does not matter.
+static void leave_loader(struct port *p)
+{
+    p->chip->in_download = p->chip->strap_download = false;
+    ss_loader_reset(p->loader);
+    with_power(p, start_flash, NULL, 0);
+}
+
+void port_take(struct port *p, const uint8_t *bytes, size_t len)
+{
+    // While RTS is on (and DTR is not, which would block it) EN is low.
+    bool held = p->options.kind == SS_SERVE_RFC2217 && p->telnet.rts && !p->telnet.dtr;
+    if (!p->powered || held || !p->chip->in_download)
+        return;
+    if (p->options.kind == SS_SERVE_PTY)
+        ss_loader_set_baud(p->loader, pty_baud(p->line_fd));
+    if (!with_power(p, take, bytes, len))
+        ss_loader_reset(p->loader);
+    else if (ss_loader_mode(p->loader) == SS_LOADER_RESET)
+        port_reset(p);
+    else if (ss_loader_mode(p->loader) == SS_LOADER_FLASH)
+        leave_loader(p);
+}
+
+static void line_ended(struct port *p)
+{
+    if (p->options.kind == SS_SERVE_PTY)
+        pty_check(p);
+    else
+        tcp_close(p);
+}
+
+static void read_line(struct port *p)
+{
+    uint8_t bytes[READ_SIZE];
+    ssize_t n = read(p->line_fd, bytes, sizeof bytes);
+    if (n > 0 && p->options.kind == SS_SERVE_RFC2217)
+        telnet_take(p, bytes, (size_t)n);
+    else if (n > 0)
+        port_take(p, bytes, (size_t)n);
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        line_ended(p);
+}
+
+static void flush_line(struct port *p)
+{
+    struct buffer *b = &p->out;
+    ssize_t n = p->line_fd < 0 || b->len == 0 ? 0 : write(p->line_fd, b->bytes + b->start, b->len);
+    if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        line_ended(p);
+    } else if (n > 0) {
+        b->start += (size_t)n;
+        b->len -= (size_t)n;
+        if (b->len == 0)
+            b->start = 0;
+    }
+}
+
+/// Input waits while output is not fetched, so that a host cannot make the chip collect answers without end.
+static void prepare(const struct port *p, struct pollfd *fds)
+{
+    bool line = p->line_fd >= 0 && !p->hung_up;
+    fds[0] = (struct pollfd){.fd = line ? p->line_fd : -1, .events = p->out.len ? POLLOUT : POLLIN};
+    fds[1] = (struct pollfd){.fd = p->line_fd < 0 ? p->listen_fd : -1, .events = POLLIN};
+    fds[2] = (struct pollfd){.fd = p->control_fd < 0 ? p->control_listen_fd : -1, .events = POLLIN};
+    fds[3] = (struct pollfd){.fd = p->control_fd, .events = POLLIN};
+}
+
+static void handle(struct port *p, const struct pollfd *fds)
+{
+    if (fds[0].revents & POLLIN)
+        read_line(p);
+    else if (fds[0].revents & (POLLHUP | POLLERR))
+        line_ended(p);
+    if (p->hung_up)
+        pty_check(p);
+    if (fds[1].revents)
+        tcp_accept(p);
+    if (fds[2].revents)
+        control_accept(p);
+    if (fds[3].revents)
+        control_read(p);
+    flush_line(p);
+}
+
+ss_status_t ss_serve_run(struct ss_serve *serve, struct ss_error *err)
+{
+    struct pollfd *fds = calloc(1 + serve->count * FDS_PER_PORT, sizeof *fds);
+    ss_status_t status =
+        fds ? SS_OK : ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_CHIP, "out of memory for chips to serve");
+    while (status == SS_OK) {
+        int timeout = -1;
+        size_t n = 0;
+        fds[n++] = (struct pollfd){.fd = serve->stop_fd, .events = POLLIN};
+        for (struct port *p = serve->ports; p; p = p->next, n += FDS_PER_PORT) {
+            prepare(p, fds + n);
+            if (p->hung_up)
+                timeout = HANG_UP_TICK_MS;
+        }
+        if (poll(fds, n, timeout) < 0 && errno != EINTR)
+            status = ss_error_set(err, SS_ERROR_IO, SS_AREA_CHIP, "waiting for input: %s", strerror(errno));
+        if (status != SS_OK || fds[0].revents)
+            break;
+        n = 1;
+        for (struct port *p = serve->ports; p; p = p->next, n += FDS_PER_PORT)
+            handle(p, fds + n);
+    }
+    free(fds);
+    return status;
+}
+
+void ss_serve_stop(struct ss_serve *serve)
+{
+    int saved = errno;
+    (void)!write(serve->stop_fd, &(uint64_t){1}, sizeof(uint64_t));
+    errno = saved;
+}
+
+ss_status_t ss_serve_new(struct ss_serve **serve, struct ss_error *err)
+{
+    struct ss_serve *s = *serve = calloc(1, sizeof *s);
+    if (!s)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_CHIP, "out of memory for chips to serve");
+    s->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->stop_fd >= 0)
+        return SS_OK;
+    free(s);
+    *serve = NULL;
+    return ss_error_set(err, SS_ERROR_IO, SS_AREA_CHIP, "eventfd: %s", strerror(errno));
+}
+
+static void port_free(struct port *p)
+{
+    control_close(p);
+    if (p->link) {
+        unlink(p->link);
+        free(p->link);
+    }
+    if (p->line_fd >= 0)
+        close(p->line_fd);
+    if (p->listen_fd >= 0)
+        close(p->listen_fd);
+    ss_loader_free(p->loader);
+    p->chip->power.off = NULL;
+    free(p->out.bytes);
+    free(p);
+}
+
+void ss_serve_free(struct ss_serve *serve)
+{
+    if (!serve)
+        return;
+    while (serve->ports) {
+        struct port *p = serve->ports;
+        serve->ports = p->next;
+        port_free(p);
+    }
+    close(serve->stop_fd);
+    free(serve);
+}
+
+ss_status_t ss_serve_add(struct ss_serve *serve, struct ss_vchip *chip, const struct ss_serve_options *options,
+                         char address[SS_SERVE_ADDRESS_SIZE], struct ss_error *err)
+{
+    struct port *p = calloc(1, sizeof *p);
+    address[0] = '\0';
+    if (!p)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_CHIP, "out of memory for a served chip");
+    p->chip = chip;
+    p->options = *options;
+    p->listen_fd = p->line_fd = p->folder_fd = p->control_listen_fd = p->control_fd = -1;
+    p->held_low = options->download || options->kind == SS_SERVE_TCP;
+    ss_status_t status = ss_loader_new(chip, write_line, p, &p->loader, err);
+    if (status == SS_OK && options->folder)
+        status = control_open(p, options->folder, err);
+    if (status == SS_OK)
+        status = options->kind == SS_SERVE_PTY ? pty_open(p, options->link, address, err)
+                                               : tcp_open(p, options->port, address, err);
+    if (status != SS_OK) {
+        port_free(p);
+        return status;
+    }
+    p->next = serve->ports;
+    serve->ports = p;
+    serve->count++;
+    port_power(p, true);
+    return SS_OK;
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// The telnet COM port option, RFC 2217: a serial port with its control lines over TCP. DTR and RTS act on GPIO0 and EN
+// through the two transistors of the usual boards: a line pulls its pin low only while the other line is off.
+#include <string.h>
+
+#include "chip/serve_parts.h"
+#include "core/bytes.h"
+
+enum {
+    SE = 240,
+    SB = 250,
+    WILL = 251,
+    WONT = 252,
+    DO = 253,
+    DONT = 254,
+    IAC = 255,
+    OPTION_BINARY = 0,
+    OPTION_SUPPRESS_GO_AHEAD = 3,
+    OPTION_COM_PORT = 44,
+    SET_BAUDRATE = 1,
+    SET_CONTROL = 5,
+    SET_MODEMSTATE_MASK = 11,
+    PURGE_DATA = 12,
+    FROM_SERVER = 100, ///< added to a command's number in the answer
+    CONTROL_DTR_QUERY = 7,
+    CONTROL_DTR_ON = 8,
+    CONTROL_DTR_OFF = 9,
+    CONTROL_RTS_QUERY = 10,
+    CONTROL_RTS_ON = 11,
+    CONTROL_RTS_OFF = 12,
+};
+
+void telnet_start(struct port *p)
+{
+    memset(&p->telnet, 0, sizeof p->telnet);
+}
+
+void telnet_send(struct port *p, const uint8_t *bytes, size_t len)
+{
+    static const uint8_t iac = IAC;
+    for (size_t start = 0, i = 0; i < len; i++)
+        if (bytes[i] == IAC || i + 1 == len) {
+            buffer_append(&p->out, bytes + start, i + 1 - start);
+            if (bytes[i] == IAC)
+                buffer_append(&p->out, &iac, 1);
+            start = i + 1;
+        }
+}
+
+static void send_command(struct port *p, uint8_t verb, uint8_t option)
+{
+    buffer_append(&p->out, (const uint8_t[]){IAC, verb, option}, 3);
+}
+
+static void send_answer(struct port *p, uint8_t command, const uint8_t *value, size_t len)
+{
+    buffer_append(&p->out, (const uint8_t[]){IAC, SB, OPTION_COM_PORT, (uint8_t)(command + FROM_SERVER)}, 4);
+    telnet_send(p, value, len);
+    buffer_append(&p->out, (const uint8_t[]){IAC, SE}, 2);
+}
+
+/// Each option is agreed to once; what is not known is declined.
+static void negotiate(struct port *p, uint8_t verb, uint8_t option)
+{
+    struct telnet *t = &p->telnet;
+    bool known = option == OPTION_BINARY || option == OPTION_SUPPRESS_GO_AHEAD || option == OPTION_COM_PORT;
+    bool ours = verb == DO || verb == DONT;
+    bool *agreed = ours ? &t->we_agreed[option] : &t->they_agreed[option];
+    bool wanted = (verb == DO || verb == WILL) && known;
+    if (wanted == *agreed && (wanted || verb == DONT || verb == WONT))
+        return;
+    *agreed = wanted;
+    send_command(p, ours ? (wanted ? WILL : WONT) : (wanted ? DO : DONT), option);
+}
+
+/// The end of RTS is the rising edge of EN, and GPIO0 at that moment decides how the chip starts. Between RTS and DTR
+/// hosts have both on for a while, in which neither pin is pulled; the capacitor at EN bridges that.
+static void set_lines(struct port *p, bool dtr, bool rts)
+{
+    struct telnet *t = &p->telnet;
+    t->dtr = dtr;
+    t->rts = rts;
+    if (rts && !dtr)
+        t->en_was_low = true;
+    if (!rts && t->en_was_low) {
+        t->en_was_low = false;
+        port_reset(p);
+    }
+}
+
+static void control(struct port *p, uint8_t value)
+{
+    struct telnet *t = &p->telnet;
+    uint8_t answer = value;
+    if (value == CONTROL_DTR_ON || value == CONTROL_DTR_OFF)
+        set_lines(p, value == CONTROL_DTR_ON, t->rts);
+    else if (value == CONTROL_RTS_ON || value == CONTROL_RTS_OFF)
+        set_lines(p, t->dtr, value == CONTROL_RTS_ON);
+    else if (value == CONTROL_DTR_QUERY)
+        answer = t->dtr ? CONTROL_DTR_ON : CONTROL_DTR_OFF;
+    else if (value == CONTROL_RTS_QUERY)
+        answer = t->rts ? CONTROL_RTS_ON : CONTROL_RTS_OFF;
+    send_answer(p, SET_CONTROL, &answer, 1);
+}
+
+static void set_baud(struct port *p, const uint8_t *value)
+{
+    uint8_t answer[4];
+    ss_loader_set_baud(p->loader, ss_get_be32(value)); // 0 asks
+    ss_put_be32(answer, ss_loader_baud(p->loader));
+    send_answer(p, SET_BAUDRATE, answer, sizeof answer);
+}
+
+/// A command of the COM port option. Data bits, parity and the rest are agreed to: the chip does not care.
+static void com_port(struct port *p, const uint8_t *sub, size_t len)
+{
+    uint8_t command = sub[0];
+    if (command == SET_BAUDRATE && len == 5)
+        set_baud(p, sub + 1);
+    else if (command == SET_CONTROL && len == 2)
+        control(p, sub[1]);
+    else if (command <= PURGE_DATA && len == 2)
+        send_answer(p, command, sub + 1, 1);
+}
+
+/// One byte that is not data; tells by its return value if it is data after all.
+static bool take_byte(struct port *p, uint8_t byte)
+{
+    struct telnet *t = &p->telnet;
+    switch (t->state) {
+    case TELNET_DATA:
+        if (byte == IAC)
+            t->state = TELNET_IAC;
+        return byte != IAC;
+    case TELNET_IAC:
+        t->verb = byte;
+        t->sub_len = 0;
+        t->state = byte == SB ? TELNET_SUB : byte >= WILL && byte <= DONT ? TELNET_VERB : TELNET_DATA;
+        return byte == IAC;
+    case TELNET_VERB:
+        negotiate(p, t->verb, byte);
+        t->state = TELNET_DATA;
+        return false;
+    case TELNET_SUB:
+        if (byte == IAC)
+            t->state = TELNET_SUB_IAC;
+        else if (t->sub_len < sizeof t->sub)
+            t->sub[t->sub_len++] = byte;
+        return false;
+    case TELNET_SUB_IAC:
+        t->state = byte == IAC ? TELNET_SUB : TELNET_DATA;
+        if (byte == IAC && t->sub_len < sizeof t->sub)
+            t->sub[t->sub_len++] = byte;
+        if (byte == SE && t->sub_len >= 2 && t->sub[0] == OPTION_COM_PORT)
+            com_port(p, t->sub + 1, t->sub_len - 1);
+        return false;
+    }
+    return false;
+}
+
+void telnet_take(struct port *p, const uint8_t *bytes, size_t len)
+{
+    size_t start = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (p->telnet.state == TELNET_DATA && bytes[i] != IAC)
+            continue;
+        // A reset among the commands belongs after the data before it.
+        if (i > start)
+            port_take(p, bytes + start, i - start);
+        start = take_byte(p, bytes[i]) ? i : i + 1;
+    }
+    if (len > start)
+        port_take(p, bytes + start, len - start);
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include "chip/chip.h"
+#include "commands.h"
+#include "core/crypto.h"
+#include "file.h"
+
+static const struct cli_option options[] = {
+    {OPT_FLASH, "flash", 0, false, "FILE", "write what esptool read-flash reads of the whole flash", NULL,
+     COMPLETE_FILE},
+    {OPT_EFUSE, "efuse", 0, false, "FILE", "write what espefuse dump reads, 124 bytes (joint)", NULL, COMPLETE_FILE},
+    OPTION_END,
+};
+
+static ss_status_t dump_efuse(const struct ss_vchip *chip, const char *path, struct ss_error *err)
+{
+    uint8_t bytes[SS_EFUSE_IMAGE_SIZE];
+    ss_efuse_to_bytes(&chip->efuse.window, bytes);
+    ss_status_t status = file_write(path, OUTPUT_PLAINTEXT, bytes, sizeof bytes, NULL, err);
+    ss_wipe(bytes, sizeof bytes);
+    return status;
+}
+
+static int run(const struct cli_args *args)
+{
+    struct ss_vchip *chip = NULL;
+    struct ss_error err = {0};
+    const char *flash = args->options[OPT_FLASH], *efuse = args->options[OPT_EFUSE];
+    if (!flash && !efuse)
+        return cli_usage("slotseal help chip dump", "nothing to dump: give --flash, --efuse or both");
+    ss_status_t status = ss_chip_open(args->operands[0], &chip, &err);
+    if (status == SS_OK && efuse)
+        status = dump_efuse(chip, efuse, &err);
+    if (status == SS_OK && flash)
+        status = file_write(flash, OUTPUT_PLAINTEXT, chip->flash.data, chip->flash.size, NULL, &err);
+    ss_chip_free(chip);
+    return status == SS_OK ? CLI_OK : cli_fail(&err);
+}
+
+const struct cli_command command_chip_dump = {
+    .path = "chip dump",
+    .summary = "write what tools can read of a virtual ESP32",
+    .description = "The same files as from a real device: flash as it is, not decrypted, and eFuses through their "
+                   "read window, in which protected keys are zero.",
+    .operands = "DIR",
+    .options = options,
+    .example = "slotseal chip dump device1 --flash flash.dump --efuse efuse.dump\n",
+    .run = run,
+};
