@@ -67,18 +67,11 @@ static bool burn_block(struct ss_boot *b, const struct ss_efuse *bits, unsigned 
 
 bool ss_boot_burn_checked(struct ss_boot *b, const struct ss_efuse *bits)
 {
-    bool ok = true;
     // BLOCK0 last: it protects the others.
-    for (unsigned block = SS_EFUSE_BLOCKS; block-- > 0;) {
-        if (!any(bits, block))
-            continue;
-        if (!ok)
-            ss_boot_log(b, 'E', "efuse", "BLOCK%u can not be burned because a previous block got an error, skipped.",
-                        block);
-        else
-            ok = burn_block(b, bits, block);
-    }
-    return ok;
+    for (unsigned block = SS_EFUSE_BLOCKS; block-- > 0;)
+        if (any(bits, block) && !burn_block(b, bits, block))
+            return false;
+    return true;
 }
 
 bool ss_boot_random_key(struct ss_boot *b, unsigned block, struct ss_efuse *bits)

@@ -8,7 +8,6 @@
 #include "core/bytes.h"
 #include "slotseal/flash_cipher.h"
 #include "slotseal/otadata.h"
-#include "slotseal/partition_table.h"
 #include "slotseal/secure_boot_v1.h"
 #include "support/sample_image.h"
 #include "support/unit.h"

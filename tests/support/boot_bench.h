@@ -4,6 +4,7 @@
 #define SS_TESTS_BOOT_BENCH_H
 
 #include "chip/boot.h"
+#include "slotseal/partition_table.h"
 #include "slotseal/signing_key.h"
 
 #define BENCH_TABLE  0x8000u

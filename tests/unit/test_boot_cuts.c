@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "slotseal/partition_table.h"
 #include "support/boot_bench.h"
 #include "support/sample_image.h"
 #include "support/vectors.h"

@@ -9,7 +9,6 @@
 #include "core/bytes.h"
 #include "slotseal/app_desc.h"
 #include "slotseal/otadata.h"
-#include "slotseal/partition_table.h"
 #include "support/boot_bench.h"
 #include "support/sample_image.h"
 
