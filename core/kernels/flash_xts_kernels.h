@@ -9,6 +9,9 @@
 
 #include "slotseal/flash_xts.h"
 
+/// Vectors that the kernels of flash_xts_lanes.h keep in flight: as many as a unit has blocks.
+#define SS_FLASH_XTS_VECTORS (SS_FLASH_XTS_UNIT / SS_FLASH_XTS_BLOCK)
+
 /// Seals or unseals @p units whole units from @p address on, a multiple of 128; @p in == @p out is allowed. No
 /// alignment of the buffers is assumed. Neither branches on nor indexes by a secret, and leaves none in memory.
 typedef void ss_flash_xts_fn(const struct ss_flash_xts *c, uint32_t address, const uint8_t *in, uint8_t *out,
