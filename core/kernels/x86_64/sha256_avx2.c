@@ -18,23 +18,18 @@ typedef __m256i vec;
 #define v_xor3(a, b, c)     _mm256_xor_si256(_mm256_xor_si256(a, b), c)
 #define v_choice(e, f, g)   _mm256_xor_si256(g, _mm256_and_si256(e, _mm256_xor_si256(f, g)))
 #define v_majority(a, b, c) _mm256_or_si256(_mm256_and_si256(a, b), _mm256_and_si256(c, _mm256_or_si256(a, b)))
+#define v_low32(a, b)       _mm256_unpacklo_epi32(a, b)
+#define v_high32(a, b)      _mm256_unpackhi_epi32(a, b)
+#define v_low64(a, b)       _mm256_unpacklo_epi64(a, b)
+#define v_high64(a, b)      _mm256_unpackhi_epi64(a, b)
+
+#include "core/kernels/x86_64/sha256_quads.h"
 
 /// Words of messages to messages of words, both ways: an 8×8 matrix of 32-bit words.
 ALWAYS_INLINE void transpose(vec m[8])
 {
-    vec pairs[8], quads[8];
-#pragma GCC unroll 16
-    for (int i = 0; i < 8; i += 2) {
-        pairs[i] = _mm256_unpacklo_epi32(m[i], m[i + 1]);
-        pairs[i + 1] = _mm256_unpackhi_epi32(m[i], m[i + 1]);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < 8; i += 4) {
-        quads[i] = _mm256_unpacklo_epi64(pairs[i], pairs[i + 2]);
-        quads[i + 1] = _mm256_unpackhi_epi64(pairs[i], pairs[i + 2]);
-        quads[i + 2] = _mm256_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
-        quads[i + 3] = _mm256_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
-    }
+    vec quads[8];
+    v_quads(quads, m);
 #pragma GCC unroll 16
     for (int j = 0; j < 4; j++) {
         m[j] = _mm256_permute2x128_si256(quads[j], quads[4 + j], 0x20);

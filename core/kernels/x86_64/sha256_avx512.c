@@ -17,23 +17,18 @@ typedef __m512i vec;
 #define v_xor3(a, b, c)     _mm512_ternarylogic_epi32(a, b, c, 0x96)
 #define v_choice(e, f, g)   _mm512_ternarylogic_epi32(e, f, g, 0xCA)
 #define v_majority(a, b, c) _mm512_ternarylogic_epi32(a, b, c, 0xE8)
+#define v_low32(a, b)       _mm512_unpacklo_epi32(a, b)
+#define v_high32(a, b)      _mm512_unpackhi_epi32(a, b)
+#define v_low64(a, b)       _mm512_unpacklo_epi64(a, b)
+#define v_high64(a, b)      _mm512_unpackhi_epi64(a, b)
+
+#include "core/kernels/x86_64/sha256_quads.h"
 
 /// Words of messages to messages of words, both ways: a 16×16 matrix of 32-bit words.
 ALWAYS_INLINE void transpose(vec m[16])
 {
-    vec pairs[16], quads[16];
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; i += 2) {
-        pairs[i] = _mm512_unpacklo_epi32(m[i], m[i + 1]);
-        pairs[i + 1] = _mm512_unpackhi_epi32(m[i], m[i + 1]);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; i += 4) {
-        quads[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
-        quads[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
-        quads[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
-        quads[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
-    }
+    vec quads[16];
+    v_quads(quads, m);
 #pragma GCC unroll 16
     for (int j = 0; j < 4; j++) { // quarters of quads j, 4+j, 8+j, 12+j become whole rows
         vec low0 = _mm512_shuffle_i32x4(quads[j], quads[4 + j], 0x44);
