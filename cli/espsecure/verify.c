@@ -37,6 +37,17 @@ struct image_digests {
     uint8_t sha256[32], sha384[48];
 };
 
+/// A pass over the blocks of a signature sector.
+struct pass {
+    struct image_digests digests;
+    const uint8_t *sector;
+    const ss_signing_key_t *key; ///< NULL if none is looked for
+    bool found;                  ///< a block was made by the key
+};
+
+/// Looks at block @p index, or at NULL if there is none that is whole; false ends the pass.
+typedef bool look_fn(struct pass *p, unsigned index, const struct ss_sbv2_block *block);
+
 static bool split(const struct input *file, bool any_length, struct image_digests *digests, const uint8_t **sector)
 {
     if (file->len < SS_SBV2_SECTOR_SIZE || (!any_length && file->len % SS_SBV2_SECTOR_SIZE)) {
@@ -72,30 +83,43 @@ static ss_status_t read_block(const uint8_t *sector, unsigned index, const struc
     return SS_ERROR_DATA_CORRUPT;
 }
 
-static int verify_v2(const ss_signing_key_t *key, const struct input *file, bool any_length)
+/// False, reported, if the file has no signature sector or a block of another image.
+static bool each_block(struct pass *p, const struct input *file, bool any_length, look_fn *look)
 {
-    struct image_digests digests;
-    const uint8_t *sector;
-    bool valid = false;
-    if (!split(file, any_length, &digests, &sector))
-        return ESP_EXIT_ERROR;
+    if (!split(file, any_length, &p->digests, &p->sector))
+        return false;
     for (unsigned i = 0; i < SS_SBV2_BLOCK_COUNT; i++) {
         struct ss_sbv2_block block;
-        ss_status_t status = read_block(sector, i, &digests, &block);
+        ss_status_t status = read_block(p->sector, i, &p->digests, &block);
         if (status == SS_ERROR_DATA_CORRUPT)
-            return ESP_EXIT_ERROR;
-        if (status != SS_OK) {
-            esp_say("Signature block %u invalid. Skipping.", i);
-            continue;
-        }
-        const uint8_t *digest = digest_for(&digests, block.image_digest_len);
-        bool good = ss_secure_boot_v2_verify_block(key, digest, sector + i * SS_SBV2_BLOCK_SIZE, NULL) == SS_OK;
-        esp_say(good ? "Signature block %u verification successful using the supplied key (%s)."
-                     : "Signature block %u is not signed by the supplied key (%s).",
-                i, ss_key_type_name(ss_signing_key_type(key)));
-        valid = valid || good;
+            return false;
+        if (!look(p, i, status == SS_OK ? &block : NULL))
+            break;
     }
-    if (!valid)
+    return true;
+}
+
+static bool verify_block(struct pass *p, unsigned index, const struct ss_sbv2_block *block)
+{
+    if (!block) {
+        esp_say("Signature block %u invalid. Skipping.", index);
+        return true;
+    }
+    const uint8_t *digest = digest_for(&p->digests, block->image_digest_len);
+    bool good = ss_secure_boot_v2_verify_block(p->key, digest, p->sector + index * SS_SBV2_BLOCK_SIZE, NULL) == SS_OK;
+    esp_say(good ? "Signature block %u verification successful using the supplied key (%s)."
+                 : "Signature block %u is not signed by the supplied key (%s).",
+            index, ss_key_type_name(ss_signing_key_type(p->key)));
+    p->found = p->found || good;
+    return true;
+}
+
+static int verify_v2(const ss_signing_key_t *key, const struct input *file, bool any_length)
+{
+    struct pass p = {.key = key};
+    if (!each_block(&p, file, any_length, verify_block))
+        return ESP_EXIT_ERROR;
+    if (!p.found)
         return esp_fatal("Checked all blocks. Signature could not be verified with the provided key.");
     return 0;
 }
@@ -117,37 +141,29 @@ static int verify_signature(const struct esp_args *args)
     return status;
 }
 
-static int print_blocks(const struct input *file)
+static bool print_block(struct pass *p, unsigned index, const struct ss_sbv2_block *block)
 {
-    struct image_digests digests;
-    const uint8_t *sector;
-    if (!split(file, false, &digests, &sector))
-        return ESP_EXIT_ERROR;
-    for (unsigned i = 0; i < SS_SBV2_BLOCK_COUNT; i++) {
-        struct ss_sbv2_block block;
-        ss_status_t status = read_block(sector, i, &digests, &block);
-        if (status == SS_ERROR_DATA_CORRUPT)
-            return ESP_EXIT_ERROR;
-        if (status != SS_OK) {
-            esp_say("Signature block %u absent/invalid. The next blocks are not looked at.", i);
-            return 0;
-        }
-        char hex[3 * sizeof block.key_digest];
-        for (size_t k = 0; k < sizeof block.key_digest; k++) {
-            cli_hex(&block.key_digest[k], 1, hex + 3 * k);
-            hex[3 * k + 2] = k + 1 < sizeof block.key_digest ? ' ' : 0;
-        }
-        esp_say("Public key digest for block %u: %s", i, hex);
+    (void)p;
+    if (!block) {
+        esp_say("Signature block %u absent/invalid. The next blocks are not looked at.", index);
+        return false;
     }
-    return 0;
+    char hex[3 * sizeof block->key_digest];
+    for (size_t k = 0; k < sizeof block->key_digest; k++) {
+        cli_hex(&block->key_digest[k], 1, hex + 3 * k);
+        hex[3 * k + 2] = k + 1 < sizeof block->key_digest ? ' ' : 0;
+    }
+    esp_say("Public key digest for block %u: %s", index, hex);
+    return true;
 }
 
 static int signature_info_v2(const struct esp_args *args)
 {
     struct input file = {0};
     int status = ESP_EXIT_ERROR;
-    if (esp_read(args->operand, NULL, &file))
-        status = print_blocks(&file);
+    struct pass p = {0};
+    if (esp_read(args->operand, NULL, &file) && each_block(&p, &file, false, print_block))
+        status = 0;
     file_free(&file);
     return status;
 }
