@@ -105,9 +105,3 @@ ss_status_t ss_efuse_key_from_words(const uint32_t words[8], enum ss_efuse_codin
         return SS_OK;
     return ss_error_set(err, SS_ERROR_DATA_CORRUPT, SS_AREA_EFUSE, "3/4 check bytes disagree, chunks 0x%x", bad);
 }
-
-void ss_efuse_extend_192(const uint8_t key[24], uint8_t out[32])
-{
-    memcpy(out, key, 24);
-    memcpy(out + 24, key + 8, 8);
-}

@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "core/flash_range.h"
+#include "core/kernels/aes_key.h"
 #include "core/kernels/flash_cipher_kernels.h"
+#include "slotseal/efuse.h"
 
 #define FIRST_TWEAK_BIT 5
 #define LAST_TWEAK_BIT  23
@@ -24,23 +27,9 @@ static void map_key_bits(uint8_t map[256], unsigned crypt_config)
     }
 }
 
-// The four bytes of a word doubled in GF(2^8), without a branch on them: they are key bytes.
-static uint32_t double_bytes(uint32_t w)
-{
-    uint32_t high = w >> 7 & 0x01010101u;
-    return (w & 0x7F7F7F7Fu) << 1 ^ high * 0x1Bu;
-}
-
 static uint32_t rotate_bytes(uint32_t w, unsigned bytes)
 {
     return w >> 8 * bytes | w << (32 - 8 * bytes) % 32;
-}
-
-// FIPS 197, 5.3.3: each byte becomes 14 × itself ^ 11, 13 and 9 × the three below it in the column.
-static uint32_t inv_mix_column(uint32_t w)
-{
-    uint32_t w2 = double_bytes(w), w4 = double_bytes(w2), w8 = double_bytes(w4);
-    return (w8 ^ w4 ^ w2) ^ rotate_bytes(w8 ^ w2 ^ w, 1) ^ rotate_bytes(w8 ^ w4 ^ w, 2) ^ rotate_bytes(w8 ^ w, 3);
 }
 
 static void fill_row(struct ss_flash_cipher_row *row, const uint8_t bytes[32])
@@ -57,9 +46,9 @@ static void fill_row(struct ss_flash_cipher_row *row, const uint8_t bytes[32])
         prior[1] = w[3] ^ w[2];
     }
     for (unsigned i = 0; i < 8; i++)
-        row->word[8 + i] = inv_mix_column(row->word[i]);
+        row->word[8 + i] = ss_aes_inv_mix_column(row->word[i]);
     for (unsigned i = 0; i < 4; i++)
-        row->word[28 + i] = inv_mix_column(row->word[24 + i]);
+        row->word[28 + i] = ss_aes_inv_mix_column(row->word[24 + i]);
 }
 
 static void fill_tweaks(struct ss_flash_cipher *c, unsigned crypt_config)
@@ -77,9 +66,10 @@ static void fill_tweaks(struct ss_flash_cipher *c, unsigned crypt_config)
 static void prepare(struct ss_flash_cipher *c, const uint8_t *key, size_t key_len, unsigned crypt_config)
 {
     uint8_t extended[32];
-    memcpy(extended, key, key_len);
     if (key_len == 24)
-        memcpy(extended + 24, key + 8, 8);
+        ss_efuse_extend_192(key, extended);
+    else
+        memcpy(extended, key, sizeof extended);
     fill_row(&c->key, extended);
     fill_tweaks(c, crypt_config);
     ss_kernel_wipe(extended, sizeof extended);
@@ -167,28 +157,12 @@ ss_status_t ss_flash_cipher_init(struct ss_flash_cipher *c, const uint8_t *key, 
     return SS_OK;
 }
 
-static bool overlap_in_part(const uint8_t *a, const uint8_t *b, size_t len)
-{
-    uintptr_t x = (uintptr_t)a, y = (uintptr_t)b;
-    return x != y && (x < y ? y - x : x - y) < len;
-}
-
 static ss_status_t crypt(bool seal, const struct ss_flash_cipher *c, uint32_t address, const uint8_t *in, uint8_t *out,
                          size_t len, struct ss_error *err)
 {
-    if (address % SS_FLASH_CIPHER_BLOCK != 0)
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_FLASH_CIPHER,
-                            "address 0x%x is not a multiple of %d", address, SS_FLASH_CIPHER_BLOCK);
-    if (len % SS_FLASH_CIPHER_BLOCK != 0)
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_FLASH_CIPHER, "length %zu is not a multiple of %d",
-                            len, SS_FLASH_CIPHER_BLOCK);
-    if (!ss_range_ok(address, len, SS_FLASH_CIPHER_SIZE))
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_FLASH_CIPHER,
-                            "%zu bytes at 0x%x end beyond the 0x%x bytes that flash addresses reach", len, address,
-                            SS_FLASH_CIPHER_SIZE);
-    if (overlap_in_part(in, out, len))
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_FLASH_CIPHER,
-                            "input and output overlap in part: use one buffer or two separate ones");
+    ss_status_t status = ss_flash_range_check(address, in, out, len, SS_FLASH_CIPHER_SIZE, SS_AREA_FLASH_CIPHER, err);
+    if (status != SS_OK)
+        return status;
     const struct ss_flash_cipher_kernel *k = chosen_kernel();
     if (!k)
         return ss_error_set(err, SS_ERROR_BAD_STATE, SS_AREA_FLASH_CIPHER, "flash cipher was not initialised");

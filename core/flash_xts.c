@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "slotseal/flash_xts.h"
 
-#include <inttypes.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "core/bytes.h"
 #include "core/crypto.h"
+#include "core/flash_range.h"
 #include "core/kernels/aes_key.h"
 #include "core/kernels/flash_xts_kernels.h"
 #include "core/kernels/wipe.h"
@@ -120,20 +120,7 @@ static ss_status_t check(const struct ss_flash_xts *c, uint32_t address, const u
 {
     if (!c->rounds)
         return ss_error_set(err, SS_ERROR_BAD_STATE, SS_AREA_FLASH_CIPHER, "AES-XTS flash key is not set");
-    if (address % SS_FLASH_XTS_BLOCK)
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_FLASH_CIPHER,
-                            "flash address 0x%" PRIx32 " is not a multiple of 16", address);
-    if (len % SS_FLASH_XTS_BLOCK)
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_FLASH_CIPHER, "length %zu is not a multiple of 16",
-                            len);
-    if (len > UINT64_C(0x100000000) - address)
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_FLASH_CIPHER,
-                            "%zu bytes at flash address 0x%" PRIx32 " pass the end of 32-bit addresses", len, address);
-    uintptr_t a = (uintptr_t)in, b = (uintptr_t)out;
-    if (a != b && (a < b ? b - a : a - b) < len)
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_FLASH_CIPHER,
-                            "input and output overlap in part: use one buffer or two separate ones");
-    return SS_OK;
+    return ss_flash_range_check(address, in, out, len, SS_FLASH_XTS_SIZE, SS_AREA_FLASH_CIPHER, err);
 }
 
 ss_status_t ss_flash_xts_seal(const struct ss_flash_xts *c, uint32_t address, const uint8_t *in, uint8_t *out,

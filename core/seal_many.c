@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "slotseal/seal_many.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "core/bytes.h"
+#include "core/flash_range.h"
 #include "core/kernels/sha256_kernels.h"
 #include "core/kernels/wipe.h"
 
@@ -144,20 +144,14 @@ static ss_status_t invalid(struct ss_error *err, const char *message)
     return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SEAL, "%s", message);
 }
 
-/// What the ciphers would refuse half-way. Empty ranges go through their own checks of address and key.
+/// What the ciphers would refuse half-way. An empty range goes through their own check of the key.
 static ss_status_t check_range(const struct ss_seal_job *job, struct ss_error *err)
 {
-    const uint64_t end = job->cipher ? SS_FLASH_CIPHER_SIZE : UINT64_C(0x100000000);
-    uintptr_t a = (uintptr_t)job->in, b = (uintptr_t)job->out;
-    if (job->len % SS_FLASH_CIPHER_BLOCK)
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SEAL, "length %zu is not a multiple of 16",
-                            job->len);
-    if (job->address > end || job->len > end - job->address)
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SEAL,
-                            "%zu bytes at 0x%" PRIx32 " pass the end of flash addresses, 0x%" PRIx64, job->len,
-                            job->address, end);
-    if (a != b && (a < b ? b - a : a - b) < job->len)
-        return invalid(err, "input and output overlap in part: use one buffer or two separate ones");
+    ss_status_t status =
+        ss_flash_range_check(job->address, job->in, job->out, job->len,
+                             job->cipher ? SS_FLASH_CIPHER_SIZE : SS_FLASH_XTS_SIZE, SS_AREA_SEAL, err);
+    if (status != SS_OK)
+        return status;
     const struct slot none = {.job = job};
     return seal_part(&none, 0, err);
 }

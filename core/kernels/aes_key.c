@@ -49,8 +49,7 @@ static uint32_t rotate_right(uint32_t v, int bits)
     return v >> bits | v << (32 - bits);
 }
 
-/// InvMixColumns on one column, row 0 in the low byte.
-static uint32_t inv_mix_column(uint32_t v)
+uint32_t ss_aes_inv_mix_column(uint32_t v)
 {
     v ^= double_bytes(double_bytes(v ^ rotate_right(v, 16)));
     uint32_t pair = v ^ rotate_right(v, 8);
@@ -62,6 +61,6 @@ void ss_aes_invert_keys(uint8_t inverse[15][16], const uint8_t round_keys[15][16
     memcpy(inverse[0], round_keys[rounds], 16);
     for (unsigned r = 1; r < rounds; r++)
         for (int column = 0; column < 4; column++)
-            ss_put_le32(inverse[r] + 4 * column, inv_mix_column(ss_get_le32(round_keys[rounds - r] + 4 * column)));
+            ss_put_le32(inverse[r] + 4 * column, ss_aes_inv_mix_column(ss_get_le32(round_keys[rounds - r] + 4 * column)));
     memcpy(inverse[rounds], round_keys[0], 16);
 }

@@ -31,6 +31,8 @@ extern "C" {
 #define SS_FLASH_XTS_BLOCK 16
 /// XTS data unit, bytes.
 #define SS_FLASH_XTS_UNIT 128
+/// Where flash addresses end.
+#define SS_FLASH_XTS_SIZE UINT64_C(0x100000000)
 
 /// An expanded key. Caller-allocated, holds secrets: end with ss_flash_xts_wipe(). May be copied, and used from
 /// several threads at once. The fields are private.

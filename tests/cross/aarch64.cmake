@@ -34,7 +34,8 @@ endfunction()
 
 set(core ${PROJECT_SOURCE_DIR}/core)
 file(GLOB sources CONFIGURE_DEPENDS ${core}/kernels/*.c ${core}/kernels/aarch64/*.c)
-list(APPEND sources ${core}/flash_cipher.c ${core}/flash_xts.c ${core}/seal_many.c ${core}/crc32.c ${core}/error.c
+list(APPEND sources ${core}/flash_cipher.c ${core}/flash_xts.c ${core}/flash_range.c ${core}/efuse_extend.c
+  ${core}/seal_many.c ${core}/crc32.c ${core}/error.c
   ${CMAKE_CURRENT_SOURCE_DIR}/support/vectors.c ${CMAKE_CURRENT_SOURCE_DIR}/cross/crypto_none.c)
 set(objects)
 foreach(source IN LISTS sources)

@@ -232,12 +232,10 @@ static void expect_refused(uint32_t address, size_t in_at, size_t out_at, size_t
 static void ranges_are_checked(void **state)
 {
     (void)state;
-    expect_refused(0x10008, 0, 128, 32, "address 0x10008 is not a multiple of 16");
+    expect_refused(0x10008, 0, 128, 32, "flash address 0x10008 is not a multiple of 16");
     expect_refused(0x10000, 0, 128, 40, "length 40 is not a multiple of 16");
-    expect_refused(0xFFFFF0, 0, 128, 32,
-                   "32 bytes at 0xfffff0 end beyond the 0x1000000 bytes that flash addresses reach");
-    expect_refused(0xFFFFFFF0, 0, 128, 16,
-                   "16 bytes at 0xfffffff0 end beyond the 0x1000000 bytes that flash addresses reach");
+    expect_refused(0xFFFFF0, 0, 128, 32, "32 bytes at 0xfffff0 pass the end of flash addresses, 0x1000000");
+    expect_refused(0xFFFFFFF0, 0, 128, 16, "16 bytes at 0xfffffff0 pass the end of flash addresses, 0x1000000");
     expect_refused(0x10000, 0, 16, 32, "input and output overlap in part: use one buffer or two separate ones");
     expect_refused(0x10000, 31, 0, 32, "input and output overlap in part: use one buffer or two separate ones");
 }
