@@ -55,6 +55,9 @@ void ss_boot_log(struct ss_boot *b, char level, const char *tag, const char *for
 }
 
 static void record(struct ss_boot *b, enum ss_boot_rule_id id, bool ok, enum ss_boot_basis basis, const char *format,
+                   va_list args) SS_PRINTF(5, 0);
+
+static void record(struct ss_boot *b, enum ss_boot_rule_id id, bool ok, enum ss_boot_basis basis, const char *format,
                    va_list args)
 {
     struct ss_boot_result *r = b->result;
