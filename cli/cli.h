@@ -63,6 +63,10 @@ enum cli_option_id {
     OPT_EFUSE,
     OPT_AT,
     OPT_WHEN,
+    OPT_LOG,
+    OPT_PLAN,
+    OPT_BUILD_DIR,
+    OPT_PROFILE,
     OPT_COUNT
 };
 
@@ -109,7 +113,7 @@ struct cli_command {
     const char *path;                 ///< as typed: "key generate"
     const char *summary;              ///< one lower-case phrase, for lists
     const char *description;          ///< what else a user must know; paragraphs separated by "\n\n"
-    const char *operands;             ///< names of the operands, "A B"; all are required, most are files; NULL for none
+    const char *operands;             ///< names of the operands, "A B"; most are files; "[A]" is optional; NULL for none
     const char *example;              ///< whole command lines, each at most 76 columns, each ending in a newline
     const struct cli_option *options; ///< ends with OPTION_END
     int (*run)(const struct cli_args *args);

@@ -31,6 +31,15 @@ static unsigned operand_limit(const struct cli_command *command)
     return n;
 }
 
+/// Operands that are required: those without brackets, which come first.
+static unsigned operand_minimum(const struct cli_command *command)
+{
+    unsigned n = operand_limit(command);
+    for (const char *p = command->operands; p && (p = strchr(p, '[')); p++)
+        n--;
+    return n;
+}
+
 const struct cli_option *cli_find_option(const struct cli_command *command, const char *name)
 {
     for (const struct cli_option *o = command->options; o && o->name; o++)
@@ -169,7 +178,7 @@ static unsigned argp_options(const struct cli_command *command, struct argp_opti
 static bool complete(const struct parse *parse)
 {
     const struct cli_command *command = parse->command;
-    if (parse->args->operand_count < operand_limit(command)) {
+    if (parse->args->operand_count < operand_minimum(command)) {
         cli_error("slotseal %s needs %s", command->path, command->operands);
         return false;
     }

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Why a chip does not boot, and how to repair it.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chip/chip.h"
+#include "commands.h"
+#include "doctor_text.h"
+#include "file.h"
+#include "json.h"
+#include "provision/build_dir.h"
+#include "provision/doctor.h"
+
+enum { LOG_LIMIT = 16 << 20, PROFILE_LIMIT = 65536, FLASH_KEY_LIMIT = 4096 };
+
+static const struct cli_option options[] = {
+    {OPT_EFUSE, "efuse", 0, false, "FILE", "eFuses: espefuse dump --format joint, or summary --format json", NULL,
+     COMPLETE_FILE},
+    {OPT_FLASH, "flash", 0, false, "FILE", "flash from address 0: esptool read_flash 0 ALL", NULL, COMPLETE_FILE},
+    {OPT_LOG, "log", 0, false, "FILE", "a UART log alone", NULL, COMPLETE_FILE},
+    {OPT_BUILD_DIR, "build-dir", 0, false, "DIR", "ESP-IDF's build folder: options, table, files", NULL, COMPLETE_FILE},
+    {OPT_PROFILE, "profile", 0, false, "FILE", "what is compiled into the bootloader, as key = value lines", NULL,
+     COMPLETE_FILE},
+    {OPT_FLASH_KEY, "flash-key", 'k', false, "FILE", "flash encryption key; not needed, but it sees more", NULL,
+     COMPLETE_FILE},
+    {OPT_TABLE_OFFSET, "table-offset", 0, false, "N", "flash address of the partition table (0x8000)", NULL,
+     COMPLETE_NOTHING},
+    OPTION_JSON,
+    OPTION_END,
+};
+
+struct visit {
+    struct ss_doctor_input in;
+    struct ss_doctor_report *report;
+    struct ss_boot_profile profile;
+    struct ss_build build;
+    struct ss_vchip *chip;
+    struct ss_efuse efuse;
+    struct input efuse_file, flash_file, key_file, profile_file, log_file;
+};
+
+static int usage(const struct cli_args *args)
+{
+    unsigned chip = args->operand_count, dumps = args->options[OPT_EFUSE] || args->options[OPT_FLASH];
+    unsigned log = args->options[OPT_LOG] != NULL;
+    if (chip + dumps + log > 1)
+        return cli_usage(NULL, "a chip's folder, dumps and a log exclude each other");
+    if (chip + dumps + log == 0 && !args->options[OPT_BUILD_DIR])
+        return cli_usage("slotseal help doctor", "nothing to examine");
+    if (args->options[OPT_PROFILE] && args->options[OPT_BUILD_DIR])
+        return cli_usage(NULL, "--profile and --build-dir exclude each other");
+    return CLI_OK;
+}
+
+static ss_status_t read_profile(const struct cli_args *args, struct visit *v, struct ss_error *err)
+{
+    const char *dir = args->options[OPT_BUILD_DIR], *file = args->options[OPT_PROFILE];
+    ss_status_t status = SS_OK;
+    if (dir) {
+        status = ss_build_read(dir, &v->build, err);
+        v->in.profile = &v->build.profile;
+    } else if (file) {
+        status = file_read(file, PROFILE_LIMIT, &v->profile_file, err);
+        if (status == SS_OK)
+            status = ss_profile_parse((const char *)v->profile_file.data, v->profile_file.len, &v->profile, err);
+        v->in.profile = &v->profile;
+    }
+    return status;
+}
+
+static ss_status_t read_dumps(const struct cli_args *args, struct visit *v, struct ss_error *err)
+{
+    ss_status_t status = SS_OK;
+    if (args->options[OPT_EFUSE]) {
+        status = file_read(args->options[OPT_EFUSE], 1 << 20, &v->efuse_file, err);
+        if (status == SS_OK)
+            status = ss_doctor_read_efuses(v->efuse_file.data, v->efuse_file.len, &v->efuse, err);
+        v->in.efuse = &v->efuse;
+    }
+    if (status == SS_OK && args->options[OPT_FLASH]) {
+        status = file_read(args->options[OPT_FLASH], FILE_LIMIT, &v->flash_file, err);
+        v->in.flash = v->flash_file.data;
+        v->in.flash_len = v->flash_file.len;
+    }
+    return status;
+}
+
+static ss_status_t read_chip(const char *folder, struct visit *v, struct ss_error *err)
+{
+    ss_status_t status = ss_chip_open(folder, &v->chip, err);
+    if (status != SS_OK)
+        return status;
+    v->in.flash = v->chip->flash.data;
+    v->in.flash_len = v->chip->flash.size;
+    v->in.flash_whole = true;
+    v->in.efuse = v->chip->silicon;
+    v->in.silicon = true;
+    return SS_OK;
+}
+
+static ss_status_t examine(const struct cli_args *args, struct visit *v, struct ss_error *err)
+{
+    ss_status_t status = read_profile(args, v, err);
+    if (status == SS_OK && args->options[OPT_FLASH_KEY]) {
+        status = file_read(args->options[OPT_FLASH_KEY], FLASH_KEY_LIMIT, &v->key_file, err);
+        v->in.key = v->key_file.data;
+        v->in.key_len = v->key_file.len;
+        file_warn_readable(&v->key_file);
+    }
+    if (status == SS_OK && args->operand_count)
+        status = read_chip(args->operands[0], v, err);
+    else if (status == SS_OK)
+        status = read_dumps(args, v, err);
+    if (status == SS_OK && v->build.flash_len && !v->in.flash && !v->in.efuse) {
+        v->in.flash = v->build.flash;
+        v->in.flash_len = v->build.flash_len;
+    } else if (status == SS_OK && v->build.flash_len > v->build.profile.table_offset) {
+        v->in.table = v->build.flash + v->build.profile.table_offset;
+        v->in.table_len = v->build.flash_len - v->build.profile.table_offset;
+    }
+    return status == SS_OK ? ss_doctor_examine(&v->in, v->report, err) : status;
+}
+
+static ss_status_t read_log(const char *path, struct visit *v, struct ss_error *err)
+{
+    ss_status_t status = file_read(path, LOG_LIMIT, &v->log_file, err);
+    if (status == SS_OK)
+        ss_doctor_read_log((const char *)v->log_file.data, v->log_file.len, v->report);
+    return status;
+}
+
+static void leave(struct visit *v)
+{
+    ss_chip_free(v->chip);
+    ss_build_free(&v->build);
+    file_free(&v->efuse_file);
+    file_free(&v->flash_file);
+    file_free(&v->key_file);
+    file_free(&v->profile_file);
+    file_free(&v->log_file);
+    free(v->report);
+}
+
+static int run(const struct cli_args *args)
+{
+    struct visit v = {0};
+    struct ss_error err = {0};
+    uint64_t offset;
+    int code = usage(args);
+    if (code != CLI_OK)
+        return code;
+    if (!cli_option_number(args, options, OPT_TABLE_OFFSET, 0xFFF000, 0, &offset))
+        return CLI_USAGE;
+    v.in.table_offset = (uint32_t)offset;
+    v.report = malloc(sizeof *v.report);
+    if (!v.report) {
+        cli_error("out of memory");
+        return CLI_FAILED;
+    }
+    ss_status_t status = args->options[OPT_LOG] ? read_log(args->options[OPT_LOG], &v, &err) : examine(args, &v, &err);
+    if (status != SS_OK) {
+        code = cli_fail(&err);
+    } else {
+        code = ss_doctor_stops(v.report) ? CLI_REFUSED : CLI_OK;
+        if (args->options[OPT_JSON])
+            code = json_print(doctor_json(v.report), code);
+        else
+            doctor_print(v.report);
+    }
+    leave(&v);
+    return code;
+}
+
+const struct cli_command command_doctor = {
+    .path = "doctor",
+    .summary = "say why a chip does not boot, and how to repair it",
+    .description = "Examines a virtual chip's folder, dumps of a real chip, a build folder, or a UART log alone, and "
+                   "names every cause, not only the first: each finding is taken for repaired, and the examination "
+                   "goes on. For each: what was seen, why it matters, whether it is certain, and the commands that "
+                   "repair it. Nothing is changed.\n\n"
+                   "The flash key is not needed; with it, or with a virtual chip, ciphertext is read as well. What "
+                   "cannot be read is reported as not checked, never passed. Options compiled into the bootloader "
+                   "come from --profile or --build-dir, else they are guessed; a command that cannot be undone and "
+                   "rests on a guess is given as a comment.\n\n"
+                   "Exit status 3 means that something stops the boot.",
+    .operands = "[DIR]",
+    .options = options,
+    .example = "slotseal doctor my-chip\n"
+               "slotseal doctor --efuse efuse.bin --flash flash.bin\n"
+               "slotseal doctor --log uart.txt --json\n",
+    .run = run,
+};

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// UART logs and eFuse files, as terminals and espefuse write them.
+#include "support/unit.h"
+
+#include <dirent.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "provision/doctor.h"
+#include "support/vectors.h"
+
+static struct ss_doctor_report report;
+static struct ss_error err;
+
+static void read_log(const char *text)
+{
+    ss_doctor_read_log(text, strlen(text), &report);
+}
+
+static void each_line_has_its_cause(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        enum ss_doctor_id id;
+        enum ss_doctor_severity severity;
+    } cases[] = {
+        {"invalid header: 0xffffffff", SS_DOCTOR_BOOTLOADER_MISSING, SS_DOCTOR_STOPS},
+        {"invalid header: 0xb63ea8c1", SS_DOCTOR_BOOTLOADER_UNREADABLE, SS_DOCTOR_STOPS},
+        {"flash read err, 1000", SS_DOCTOR_BOOTLOADER_UNREADABLE, SS_DOCTOR_STOPS},
+        {"csum err:0xda!=0xdb", SS_DOCTOR_BOOTLOADER_DAMAGED, SS_DOCTOR_STOPS},
+        {"secure boot check fail", SS_DOCTOR_SECURE_BOOT_DIGEST, SS_DOCTOR_STOPS},
+        {"Sig block 0 signed with untrusted key", SS_DOCTOR_SECURE_BOOT_V2_KEY, SS_DOCTOR_STOPS},
+        {"secure boot verification failed", SS_DOCTOR_SECURE_BOOT_V2_UNSIGNED, SS_DOCTOR_STOPS},
+        {"E (50) flash_parts: partition 0 invalid magic number 0xbf17", SS_DOCTOR_TABLE_UNREADABLE, SS_DOCTOR_STOPS},
+        {"E (50) flash_parts: partition 0 invalid magic number 0xffff", SS_DOCTOR_TABLE_MISSING, SS_DOCTOR_STOPS},
+        {"E (50) flash_parts: Incorrect MD5 checksum", SS_DOCTOR_TABLE_DAMAGED, SS_DOCTOR_STOPS},
+        {"E (50) flash_parts: Only one MD5 checksum is allowed", SS_DOCTOR_TABLE_DAMAGED, SS_DOCTOR_STOPS},
+        {"E (5) flash_parts: partition table has no terminating entry, not valid", SS_DOCTOR_TABLE_DAMAGED,
+         SS_DOCTOR_STOPS},
+        {"E (5) flash_parts: partition 4 invalid - offset 0x160000 size 0x150000 exceeds flash chip size 0x200000",
+         SS_DOCTOR_BOOTLOADER_FLASH_SIZE, SS_DOCTOR_STOPS},
+        {"E (99) boot: ota_info partition size 4096 is too small (minimum 8192 bytes)", SS_DOCTOR_TABLE_INVALID,
+         SS_DOCTOR_STOPS},
+        {"E (99) esp_image: image at 0x10000 has invalid magic byte", SS_DOCTOR_APP_UNREADABLE, SS_DOCTOR_STOPS},
+        {"E (99) esp_image: Checksum failed. Calculated 0x31 read 0x30", SS_DOCTOR_APP_DAMAGED, SS_DOCTOR_STOPS},
+        {"E (99) esp_image: Image hash failed - image is corrupt", SS_DOCTOR_APP_DAMAGED, SS_DOCTOR_STOPS},
+        {"E (9) esp_image: Image length 1376400 doesn't fit in partition length 1376256", SS_DOCTOR_APP_DAMAGED,
+         SS_DOCTOR_STOPS},
+        {"E (9) esp_image: Segment 0 load address 0x3f400020, doesn't match data 0x0000f020", SS_DOCTOR_APP_DAMAGED,
+         SS_DOCTOR_STOPS},
+        {"E (9) secure_boot: image has invalid signature version field 0xa0b1c2d3", SS_DOCTOR_APP_UNSIGNED,
+         SS_DOCTOR_STOPS},
+        {"E (9) esp_image: Secure boot signature verification failed", SS_DOCTOR_APP_SIGNATURE_WRONG, SS_DOCTOR_STOPS},
+        {"E (9) secure_boot: Public verification key has wrong length 178", SS_DOCTOR_PUBLIC_KEY_LENGTH,
+         SS_DOCTOR_STOPS},
+        {"E (9) boot: ota data partition invalid and no factory, will try all partitions", SS_DOCTOR_OTADATA_UNREADABLE,
+         SS_DOCTOR_RISK},
+        {"E (9) boot: ota data partition invalid, falling back to factory", SS_DOCTOR_OTADATA_UNREADABLE,
+         SS_DOCTOR_RISK},
+        {"E (9) flash_encrypt: Flash encryption key has to be either unset or both read and write protected",
+         SS_DOCTOR_KEY_READABLE, SS_DOCTOR_STOPS},
+        {"E (9) flash_encrypt: Cannot re-encrypt data if FLASH_CRYPT_CNT is write disabled", SS_DOCTOR_COUNT_USED_UP,
+         SS_DOCTOR_STOPS},
+        {"E (9) flash_encrypt: Failed to read partition table data - not plaintext?", SS_DOCTOR_LOG_REFUSED_ENCRYPTION,
+         SS_DOCTOR_STOPS},
+        {"E (9) secure_boot: Pre-loaded key is not read protected. Refusing to blow secure boot efuse.",
+         SS_DOCTOR_SECURE_BOOT_KEY_OPEN, SS_DOCTOR_STOPS},
+        {"E (9) boot: FAILED TO ENABLE SECURE BOOT (263).", SS_DOCTOR_LOG_REFUSED_SECURE_BOOT, SS_DOCTOR_STOPS},
+        {"E (9) boot_comm: mismatch chip ID, expected 0, found 2", SS_DOCTOR_LOG_CHIP, SS_DOCTOR_STOPS},
+        {"rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT(UART0/UART1/SDIO_REI_REO_V2))", SS_DOCTOR_LOG_DOWNLOAD,
+         SS_DOCTOR_STOPS},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        read_log(cases[i].line);
+        if (report.count != 1 || report.findings[0].id != cases[i].id)
+            fail_msg("%s: %u findings, first is %s", cases[i].line, report.count,
+                     ss_doctor_rule(report.findings[0].id)->id);
+        assert_int_equal(report.findings[0].severity, cases[i].severity);
+        assert_int_equal(report.findings[0].line, 1);
+    }
+}
+
+static void a_loop_is_told_once(void **state)
+{
+    (void)state;
+    char text[4000] = "";
+    for (int i = 0; i < 20; i++)
+        sprintf(text + strlen(text),
+                "ets Jul 29 2019 12:21:46\r\n\r\nrst:0x3 (SW_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n"
+                "\x1B[0;31mE (%d) flash_parts: Incorrect MD5 checksum\x1B[0m\r\n",
+                50 + i);
+    read_log(text);
+    assert_int_equal(report.count, 1);
+    assert_int_equal(report.findings[0].line, 4);
+    assert_string_equal(report.findings[0].seen, "flash_parts: Incorrect MD5 checksum");
+}
+
+static void silence_after_the_reset_line(void **state)
+{
+    (void)state;
+    static const char cycle[] = "ets Jul 29 2019 12:21:46\n\nrst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\n";
+    char text[sizeof cycle * 2];
+    read_log(cycle);
+    assert_int_equal(report.count, 1);
+    assert_int_equal(report.findings[0].id, SS_DOCTOR_LOG_SILENT);
+    assert_false(report.findings[0].certain);
+    snprintf(text, sizeof text, "%s%s", cycle, cycle);
+    read_log(text);
+    assert_int_equal(report.count, 1);
+    read_log("");
+    assert_int_equal(report.count, 0);
+    read_log("rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\nconfigsip: 0, SPIWP:0xee\n");
+    assert_int_equal(report.count, 0);
+}
+
+static const char erased_slot[] = "E (1) esp_image: image at 0x160000 has invalid magic byte\n"
+                                  "W (1) esp_image: image at 0x160000 has invalid SPI mode 255\n"
+                                  "E (1) boot: OTA app partition slot 1 is not bootable\n";
+
+static void a_slot_that_is_passed_over(void **state)
+{
+    (void)state;
+    char text[1000];
+    read_log(erased_slot);
+    assert_int_equal(report.findings[0].id, SS_DOCTOR_APP_MISSING);
+    assert_true(ss_doctor_stops(&report));
+    snprintf(text, sizeof text, "%sI (1) boot: Loaded app from partition at offset 0x10000\n", erased_slot);
+    read_log(text);
+    assert_false(ss_doctor_stops(&report));
+    assert_int_equal(report.findings[0].id, SS_DOCTOR_OTADATA_SELECTS_BAD);
+    // The erased slot explains nothing where another one failed.
+    snprintf(text, sizeof text, "E (1) esp_image: Checksum failed. Calculated 0x1 read 0x2\n%s", erased_slot);
+    read_log(text);
+    assert_int_equal(report.count, 2);
+    assert_int_equal(report.findings[0].severity, SS_DOCTOR_STOPS);
+    assert_int_equal(report.findings[1].severity, SS_DOCTOR_RISK);
+}
+
+static void an_empty_table(void **state)
+{
+    (void)state;
+    read_log("I (1) boot: Partition Table:\nI (1) boot: ## Label            Usage          Type ST Offset   Length\n"
+             "I (1) boot: End of partition table\nE (1) boot: No bootable app partitions in the partition table\n");
+    assert_int_equal(report.count, 1);
+    assert_int_equal(report.findings[0].id, SS_DOCTOR_TABLE_MISSING);
+}
+
+/// What real ROMs and bootloaders printed: a run that started an app has nothing that stops it, any other has.
+static void recorded_runs(void **state)
+{
+    (void)state;
+    DIR *dir = opendir(SS_TEST_MATERIAL "/boot-truth");
+    unsigned count = 0;
+    if (!dir)
+        skip();
+    for (struct dirent *e; (e = readdir(dir));) {
+        char path[512], text[16384] = "";
+        size_t index;
+        json_t *line;
+        if (!strstr(e->d_name, ".json"))
+            continue;
+        snprintf(path, sizeof path, "%s/boot-truth/%s", SS_TEST_MATERIAL, e->d_name);
+        json_t *run = json_load_file(path, 0, NULL);
+        assert_non_null(run);
+        json_array_foreach(json_object_get(run, "log"), index, line)
+        {
+            strncat(text, json_string_value(line), sizeof text - strlen(text) - 3);
+            strcat(text, "\r\n");
+        }
+        read_log(text);
+        if (ss_doctor_stops(&report) == json_is_true(json_object_get(run, "boots")))
+            fail_msg("%s: %u findings", e->d_name, report.count);
+        json_decref(run);
+        count++;
+    }
+    closedir(dir);
+    assert_true(count > 10);
+}
+
+static const char summary[] =
+    "espefuse v5.3.1\nConnecting....\n{\n"
+    "\"WR_DIS\": {\"value\": 128, \"raw_value\": \"0x0080\"}, \"RD_DIS\": {\"value\": 1},"
+    "\"FLASH_CRYPT_CNT\": {\"value\": 1}, \"FLASH_CRYPT_CONFIG\": {\"value\": 15},"
+    "\"CODING_SCHEME\": {\"value\": \"NONE (BLK1-3 len = 256 bits)\"}, \"ABS_DONE_0\": {\"value\": true},"
+    "\"SPI_PAD_CONFIG_CLK\": {\"value\": \"GPIO6\"}, \"MAC\": {\"value\": \"24:0a:c4:00:01:10 (CRC 0xfe OK)\"},"
+    "\"BLOCK1\": {\"value\": \"?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? "
+    "?? ?? ??\", \"readable\": false},"
+    "\"BLOCK2\": {\"value\": \"01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d "
+    "1e 1f 20\"}}\n";
+
+static void efuses_from_a_summary(void **state)
+{
+    (void)state;
+    struct ss_efuse window;
+    assert_ok(ss_doctor_read_efuses((const uint8_t *)summary, strlen(summary), &window, &err), err);
+    assert_int_equal(window.words[0], 0x00110080);
+    assert_int_equal(window.words[5], 0xF0000000);
+    assert_int_equal(window.words[6], 0x10);
+    assert_int_equal(window.words[7], 0);
+    assert_int_equal(window.words[15], 0x04030201);
+    assert_int_equal(window.words[22], 0x201F1E1D);
+}
+
+static void efuses_from_words(void **state)
+{
+    (void)state;
+    struct ss_efuse window;
+    uint8_t bytes[SS_EFUSE_IMAGE_SIZE] = {0x80, 0, 0x11};
+    assert_ok(ss_doctor_read_efuses(bytes, sizeof bytes, &window, &err), err);
+    assert_int_equal(window.words[0], 0x00110080);
+}
+
+static void efuses_that_are_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"", "eFuses are 0 bytes: neither the 124 of a joint dump nor a JSON summary"},
+        {"{", "eFuses are 1 bytes: neither the 124 of a joint dump nor a JSON summary"},
+        {"{}", "eFuse summary of an ESP32 without WR_DIS: it takes all fields"},
+        {"{\"WR_DIS\": {\"value\": 65536}, \"RD_DIS\": {}, \"FLASH_CRYPT_CNT\": {}, \"FLASH_CRYPT_CONFIG\": {}, "
+         "\"ABS_DONE_0\": {}}",
+         "eFuse summary: no such value of WR_DIS"},
+        {"{\"WR_DIS\": {}, \"RD_DIS\": {\"value\": -1}, \"FLASH_CRYPT_CNT\": {}, \"FLASH_CRYPT_CONFIG\": {}, "
+         "\"ABS_DONE_0\": {}}",
+         "eFuse summary: no such value of RD_DIS"},
+        {"{\"WR_DIS\": {}, \"RD_DIS\": {}, \"FLASH_CRYPT_CNT\": {}, \"FLASH_CRYPT_CONFIG\": {}, "
+         "\"ABS_DONE_0\": {}, \"BLOCK1\": {\"value\": \"01 02\"}}",
+         "eFuse summary: no such value of BLOCK1"},
+    };
+    struct ss_efuse window;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(ss_doctor_read_efuses((const uint8_t *)cases[i].text, strlen(cases[i].text), &window, &err),
+                         SS_ERROR_DATA_INVALID);
+        assert_string_equal(err.message, cases[i].message);
+        assert_int_equal(window.words[0], 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_line_has_its_cause),
+        cmocka_unit_test(a_loop_is_told_once),
+        cmocka_unit_test(silence_after_the_reset_line),
+        cmocka_unit_test(a_slot_that_is_passed_over),
+        cmocka_unit_test(an_empty_table),
+        cmocka_unit_test(recorded_runs),
+        cmocka_unit_test(efuses_from_a_summary),
+        cmocka_unit_test(efuses_from_words),
+        cmocka_unit_test(efuses_that_are_none),
+    };
+    return ss_test_main(argc, argv, tests);
+}
