@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "chip/boot.h"
 #include "chip/serve_parts.h"
 
 enum {
@@ -65,30 +66,34 @@ static void write_line(void *context, const uint8_t *bytes, size_t len)
     port_send(context, bytes, len);
 }
 
-/// What a chip does while it has power; false if the power failed on the way.
-static bool with_power(struct port *p, void (*work)(struct port *, const uint8_t *, size_t), const uint8_t *bytes,
-                       size_t len)
+static void say(void *context, const char *line)
+{
+    port_send(context, (const uint8_t *)line, strlen(line));
+    port_send(context, (const uint8_t *)"\r\n", 2);
+}
+
+/// From reset to an app, or to the loader. What a boot finds stands in its log; here it does not matter.
+static void boot(struct port *p)
+{
+    struct ss_boot_result *result = malloc(sizeof *result);
+    if (result && ss_chip_boot(p->chip, NULL, NULL, say, p, result, NULL) == SS_OK &&
+        result->outcome == SS_OUTCOME_POWER_LOST)
+        p->powered = false;
+    free(result);
+}
+
+/// False if the power failed on the way.
+static bool feed_loader(struct port *p, const uint8_t *bytes, size_t len)
 {
     jmp_buf off;
     p->chip->power.off = &off;
-    if (setjmp(off)) {
-        p->powered = false;
-        return false;
+    bool done = false;
+    if (setjmp(off) == 0) {
+        ss_loader_take(p->loader, bytes, len);
+        done = true;
     }
-    work(p, bytes, len);
-    return true;
-}
-
-static void start_flash(struct port *p, const uint8_t *bytes, size_t len)
-{
-    (void)bytes, (void)len;
-    if (p->options.boot && !p->options.boot(p->options.boot_context, p->chip, write_line, p))
-        p->powered = false;
-}
-
-static void take(struct port *p, const uint8_t *bytes, size_t len)
-{
-    ss_loader_take(p->loader, bytes, len);
+    p->chip->power.off = NULL;
+    return done;
 }
 
 static bool strap_is_low(const struct port *p)
@@ -101,10 +106,8 @@ void port_reset(struct port *p)
     if (!p->powered)
         return;
     p->chip->strap_download = strap_is_low(p);
-    ss_chip_reset(p->chip);
     ss_loader_reset(p->loader);
-    if (!p->chip->in_download)
-        with_power(p, start_flash, NULL, 0);
+    boot(p);
 }
 
 void port_power(struct port *p, bool on)
@@ -117,9 +120,9 @@ void port_power(struct port *p, bool on)
 /// Without a reset, so that the strap does not matter.
 static void leave_loader(struct port *p)
 {
-    p->chip->in_download = p->chip->strap_download = false;
+    p->chip->strap_download = false;
     ss_loader_reset(p->loader);
-    with_power(p, start_flash, NULL, 0);
+    boot(p);
 }
 
 void port_take(struct port *p, const uint8_t *bytes, size_t len)
@@ -130,12 +133,14 @@ void port_take(struct port *p, const uint8_t *bytes, size_t len)
         return;
     if (p->options.kind == SS_SERVE_PTY)
         ss_loader_set_baud(p->loader, pty_baud(p->line_fd));
-    if (!with_power(p, take, bytes, len))
+    if (!feed_loader(p, bytes, len)) {
+        p->powered = false;
         ss_loader_reset(p->loader);
-    else if (ss_loader_mode(p->loader) == SS_LOADER_RESET)
+    } else if (ss_loader_mode(p->loader) == SS_LOADER_RESET) {
         port_reset(p);
-    else if (ss_loader_mode(p->loader) == SS_LOADER_FLASH)
+    } else if (ss_loader_mode(p->loader) == SS_LOADER_FLASH) {
         leave_loader(p);
+    }
 }
 
 static void line_ended(struct port *p)
@@ -257,7 +262,6 @@ static void port_free(struct port *p)
     if (p->listen_fd >= 0)
         close(p->listen_fd);
     ss_loader_free(p->loader);
-    p->chip->power.off = NULL;
     free(p->out.bytes);
     free(p);
 }

@@ -14,19 +14,14 @@ enum ss_serve_kind {
     SS_SERVE_RFC2217, ///< with baud rate, DTR (GPIO0) and RTS (EN), as on boards with automatic reset
 };
 
-/// Starts what is in flash after a reset: prints the boot's log by @p write. Returns false if the power failed on the
-/// way.
-typedef bool (*ss_serve_boot_fn)(void *context, struct ss_vchip *chip, ss_loader_write_fn write, void *write_context);
-
-/// How a chip is connected. All zero is a pty without a link.
+/// How a chip is connected. After every reset it says on its UART what the real one says, and boots if GPIO0 is high:
+/// ss_chip_boot() with a guessed profile. All zero is a pty without a link.
 struct ss_serve_options {
     enum ss_serve_kind kind;
-    const char *link;      ///< pty: symbolic link to make, replacing another link; NULL: none
-    uint16_t port;         ///< TCP port on 127.0.0.1; 0: any that is free
-    const char *folder;    ///< gets the control socket while the chip is served; NULL: none
-    bool download;         ///< hold GPIO0 low from the beginning; over TCP it is low unless changed by control
-    ss_serve_boot_fn boot; ///< NULL: a chip that does not go into download mode is silent
-    void *boot_context;
+    const char *link;   ///< pty: symbolic link to make, replacing another link; NULL: none
+    uint16_t port;      ///< TCP port on 127.0.0.1; 0: any that is free
+    const char *folder; ///< gets the control socket while the chip is served; NULL: none
+    bool download;      ///< hold GPIO0 low from the beginning; over TCP it is low unless changed by control
 };
 
 #define SS_SERVE_ADDRESS_SIZE 128
