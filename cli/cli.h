@@ -67,6 +67,7 @@ enum cli_option_id {
     OPT_PLAN,
     OPT_BUILD_DIR,
     OPT_PROFILE,
+    OPT_MAX_RESETS,
     OPT_COUNT
 };
 

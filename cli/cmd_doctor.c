@@ -9,19 +9,20 @@
 #include "doctor_text.h"
 #include "file.h"
 #include "json.h"
-#include "provision/build_dir.h"
+#include "profile_option.h"
 #include "provision/doctor.h"
+#include "provision/plan.h"
 
-enum { LOG_LIMIT = 16 << 20, PROFILE_LIMIT = 65536, FLASH_KEY_LIMIT = 4096 };
+enum { LOG_LIMIT = 16 << 20, PLAN_LIMIT = 1 << 20, FLASH_KEY_LIMIT = 4096 };
 
 static const struct cli_option options[] = {
     {OPT_EFUSE, "efuse", 0, false, "FILE", "eFuses: espefuse dump --format joint, or summary --format json", NULL,
      COMPLETE_FILE},
     {OPT_FLASH, "flash", 0, false, "FILE", "flash from address 0: esptool read_flash 0 ALL", NULL, COMPLETE_FILE},
     {OPT_LOG, "log", 0, false, "FILE", "a UART log alone", NULL, COMPLETE_FILE},
-    {OPT_BUILD_DIR, "build-dir", 0, false, "DIR", "ESP-IDF's build folder: options, table, files", NULL, COMPLETE_FILE},
-    {OPT_PROFILE, "profile", 0, false, "FILE", "what is compiled into the bootloader, as key = value lines", NULL,
+    {OPT_PLAN, "plan", 0, false, "FILE", "commands of esptool, espefuse and espsecure that nobody has run yet", NULL,
      COMPLETE_FILE},
+    OPTIONS_PROFILE,
     {OPT_FLASH_KEY, "flash-key", 'k', false, "FILE", "flash encryption key; not needed, but it sees more", NULL,
      COMPLETE_FILE},
     {OPT_TABLE_OFFSET, "table-offset", 0, false, "N", "flash address of the partition table (0x8000)", NULL,
@@ -33,40 +34,21 @@ static const struct cli_option options[] = {
 struct visit {
     struct ss_doctor_input in;
     struct ss_doctor_report *report;
-    struct ss_boot_profile profile;
-    struct ss_build build;
+    struct profile_option profile;
     struct ss_vchip *chip;
     struct ss_efuse efuse;
-    struct input efuse_file, flash_file, key_file, profile_file, log_file;
+    struct input efuse_file, flash_file, key_file, log_file;
 };
 
 static int usage(const struct cli_args *args)
 {
     unsigned chip = args->operand_count, dumps = args->options[OPT_EFUSE] || args->options[OPT_FLASH];
-    unsigned log = args->options[OPT_LOG] != NULL;
-    if (chip + dumps + log > 1)
-        return cli_usage(NULL, "a chip's folder, dumps and a log exclude each other");
-    if (chip + dumps + log == 0 && !args->options[OPT_BUILD_DIR])
+    unsigned log = args->options[OPT_LOG] != NULL, plan = args->options[OPT_PLAN] != NULL;
+    if (chip + dumps + log + plan > 1)
+        return cli_usage(NULL, "a chip's folder, dumps, a log and a plan exclude each other");
+    if (chip + dumps + log + plan == 0 && !args->options[OPT_BUILD_DIR])
         return cli_usage("slotseal help doctor", "nothing to examine");
-    if (args->options[OPT_PROFILE] && args->options[OPT_BUILD_DIR])
-        return cli_usage(NULL, "--profile and --build-dir exclude each other");
-    return CLI_OK;
-}
-
-static ss_status_t read_profile(const struct cli_args *args, struct visit *v, struct ss_error *err)
-{
-    const char *dir = args->options[OPT_BUILD_DIR], *file = args->options[OPT_PROFILE];
-    ss_status_t status = SS_OK;
-    if (dir) {
-        status = ss_build_read(dir, &v->build, err);
-        v->in.profile = &v->build.profile;
-    } else if (file) {
-        status = file_read(file, PROFILE_LIMIT, &v->profile_file, err);
-        if (status == SS_OK)
-            status = ss_profile_parse((const char *)v->profile_file.data, v->profile_file.len, &v->profile, err);
-        v->in.profile = &v->profile;
-    }
-    return status;
+    return profile_option_check(args);
 }
 
 static ss_status_t read_dumps(const struct cli_args *args, struct visit *v, struct ss_error *err)
@@ -101,7 +83,8 @@ static ss_status_t read_chip(const char *folder, struct visit *v, struct ss_erro
 
 static ss_status_t examine(const struct cli_args *args, struct visit *v, struct ss_error *err)
 {
-    ss_status_t status = read_profile(args, v, err);
+    ss_status_t status = profile_option_read(args, &v->profile, err);
+    v->in.profile = v->profile.profile;
     if (status == SS_OK && args->options[OPT_FLASH_KEY]) {
         status = file_read(args->options[OPT_FLASH_KEY], FLASH_KEY_LIMIT, &v->key_file, err);
         v->in.key = v->key_file.data;
@@ -112,12 +95,12 @@ static ss_status_t examine(const struct cli_args *args, struct visit *v, struct 
         status = read_chip(args->operands[0], v, err);
     else if (status == SS_OK)
         status = read_dumps(args, v, err);
-    if (status == SS_OK && v->build.flash_len && !v->in.flash && !v->in.efuse) {
-        v->in.flash = v->build.flash;
-        v->in.flash_len = v->build.flash_len;
-    } else if (status == SS_OK && v->build.flash_len > v->build.profile.table_offset) {
-        v->in.table = v->build.flash + v->build.profile.table_offset;
-        v->in.table_len = v->build.flash_len - v->build.profile.table_offset;
+    if (status == SS_OK && v->profile.build.flash_len && !v->in.flash && !v->in.efuse) {
+        v->in.flash = v->profile.build.flash;
+        v->in.flash_len = v->profile.build.flash_len;
+    } else if (status == SS_OK && v->profile.build.flash_len > v->profile.build.profile.table_offset) {
+        v->in.table = v->profile.build.flash + v->profile.build.profile.table_offset;
+        v->in.table_len = v->profile.build.flash_len - v->profile.build.profile.table_offset;
     }
     return status == SS_OK ? ss_doctor_examine(&v->in, v->report, err) : status;
 }
@@ -130,14 +113,34 @@ static ss_status_t read_log(const char *path, struct visit *v, struct ss_error *
     return status;
 }
 
+/// Files of a plan lie beside it.
+static ss_status_t read_plan(const struct cli_args *args, struct visit *v, struct ss_error *err)
+{
+    const char *path = args->options[OPT_PLAN], *slash = strrchr(path, '/');
+    struct ss_plan_options plan = {.table_offset = v->in.table_offset};
+    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    if (!folder)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_FILE, "out of memory");
+    ss_status_t status = profile_option_read(args, &v->profile, err);
+    v->in.profile = v->profile.profile;
+    if (status == SS_OK)
+        status = file_read(path, PLAN_LIMIT, &v->log_file, err);
+    if (status == SS_OK) {
+        plan.folder = folder;
+        plan.profile = v->in.profile;
+        status = ss_plan_rehearse((const char *)v->log_file.data, v->log_file.len, &plan, v->report, err);
+    }
+    free(folder);
+    return status;
+}
+
 static void leave(struct visit *v)
 {
     ss_chip_free(v->chip);
-    ss_build_free(&v->build);
+    profile_option_free(&v->profile);
     file_free(&v->efuse_file);
     file_free(&v->flash_file);
     file_free(&v->key_file);
-    file_free(&v->profile_file);
     file_free(&v->log_file);
     free(v->report);
 }
@@ -158,7 +161,9 @@ static int run(const struct cli_args *args)
         cli_error("out of memory");
         return CLI_FAILED;
     }
-    ss_status_t status = args->options[OPT_LOG] ? read_log(args->options[OPT_LOG], &v, &err) : examine(args, &v, &err);
+    ss_status_t status = args->options[OPT_LOG]    ? read_log(args->options[OPT_LOG], &v, &err)
+                         : args->options[OPT_PLAN] ? read_plan(args, &v, &err)
+                                                   : examine(args, &v, &err);
     if (status != SS_OK) {
         code = cli_fail(&err);
     } else {
@@ -175,19 +180,22 @@ static int run(const struct cli_args *args)
 const struct cli_command command_doctor = {
     .path = "doctor",
     .summary = "say why a chip does not boot, and how to repair it",
-    .description = "Examines a virtual chip's folder, dumps of a real chip, a build folder, or a UART log alone, and "
-                   "names every cause, not only the first: each finding is taken for repaired, and the examination "
-                   "goes on. For each: what was seen, why it matters, whether it is certain, and the commands that "
-                   "repair it. Nothing is changed.\n\n"
-                   "The flash key is not needed; with it, or with a virtual chip, ciphertext is read as well. What "
-                   "cannot be read is reported as not checked, never passed. Options compiled into the bootloader "
-                   "come from --profile or --build-dir, else they are guessed; a command that cannot be undone and "
-                   "rests on a guess is given as a comment.\n\n"
-                   "Exit status 3 means that something stops the boot.",
+    .description =
+        "Examines a virtual chip's folder, dumps of a real chip, a build folder, a UART log alone, or a plan "
+        "that it rehearses on a chip in memory, and names every cause, not only the first: each finding is taken for "
+        "repaired, and the examination goes on. For each: what was seen, why it matters, whether it is certain, and "
+        "the commands that "
+        "repair it. Nothing is changed.\n\n"
+        "The flash key is not needed; with it, or with a virtual chip, ciphertext is read as well. What "
+        "cannot be read is reported as not checked, never passed. Options compiled into the bootloader "
+        "come from --profile or --build-dir, else they are guessed; a command that cannot be undone and "
+        "rests on a guess is given as a comment.\n\n"
+        "Exit status 3 means that something stops the boot.",
     .operands = "[DIR]",
     .options = options,
     .example = "slotseal doctor my-chip\n"
                "slotseal doctor --efuse efuse.bin --flash flash.bin\n"
-               "slotseal doctor --log uart.txt --json\n",
+               "slotseal doctor --log uart.txt --json\n"
+               "slotseal doctor --plan procedure.plan --profile bootloader.profile\n",
     .run = run,
 };

@@ -19,6 +19,7 @@ const struct cli_command *const cli_commands[] = {
     &command_compare,
     &command_chip_new,
     &command_chip_serve,
+    &command_chip_boot,
     &command_chip_load,
     &command_chip_dump,
     &command_chip_efuse,

@@ -21,6 +21,7 @@ extern const struct cli_command command_unseal;
 extern const struct cli_command command_compare;
 extern const struct cli_command command_chip_new;
 extern const struct cli_command command_chip_serve;
+extern const struct cli_command command_chip_boot;
 extern const struct cli_command command_chip_load;
 extern const struct cli_command command_chip_dump;
 extern const struct cli_command command_chip_efuse;
