@@ -170,7 +170,8 @@ bool cli_option_number(const struct cli_args *args, const struct cli_option *opt
 /// Position of the option's value among its choices, @p fallback when it is not given.
 int cli_option_choice(const struct cli_args *args, const struct cli_option *options, enum cli_option_id id,
                       int fallback);
-/// Replaces control characters by '?', in place: names from files must not drive a terminal. Returns @p text.
+/// Replaces control characters and what is not UTF-8 by '?', in place: names from files must not drive a terminal.
+/// Returns @p text.
 char *cli_printable(char *text);
 /// Lower-case hex of @p len bytes to @p out (2·len + 1).
 void cli_hex(const uint8_t *in, size_t len, char *out);

@@ -84,7 +84,6 @@ static ss_status_t set_flash_size(const struct cli_args *args, struct job *job, 
 static ss_status_t refuse_unknown(const struct input *in, struct ss_error *err)
 {
     const char *advice = ss_content_seal_advice(ss_content_classify(in->data, in->len));
-    cli_hint("--data if this is to be sealed as it is");
     return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_SEAL, "%s: %s", in->name,
                         advice ? advice : "not an image, table or otadata");
 }
@@ -129,6 +128,8 @@ static void print_hint(const struct job *job, const struct ss_error *err)
 {
     uint32_t size = ss_image_flash_size(job->summary.report.image.header.spi_size);
 
+    if (job->target.guess_kind && job->target.params.kind == SS_SEAL_DATA && job->in.len)
+        cli_hint("--data if this is to be sealed as it is");
     if (err->status == SS_ERROR_NOT_PERMITTED)
         cli_hint("slotseal seal --sign-key PEM takes the plaintext and does all in the right order");
     if (job->target.params.kind == SS_SEAL_BOOTLOADER && job->summary.report.image.complete &&

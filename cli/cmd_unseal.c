@@ -93,7 +93,9 @@ static ss_status_t unseal(struct job *job, struct ss_error *err)
         params->kind = ss_seal_guess_kind(params->chip, params->address, job->plain.data, len);
         if (params->kind == SS_SEAL_DATA)
             return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_SEAL,
-                                "result is nothing known: wrong flash key, address or FLASH_CRYPT_CONFIG, or data");
+                                "result is nothing known: wrong flash key%s data",
+                                params->chip->scheme == SS_FLASH_SCHEME_ESP32 ? ", address or FLASH_CRYPT_CONFIG, or"
+                                                                              : " or address, or");
     }
     if (status == SS_OK)
         status = ss_unseal(params, job->in.data, job->in.len, job->plain.data, job->plain.len, &len,

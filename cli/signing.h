@@ -14,7 +14,7 @@
             COMPLETE_CHOICE                                                                                            \
     }
 
-/// Loads a private or public key. @p file keeps the file for comparison with outputs, its content is wiped.
+/// Loads a private or public key. @p file keeps the file for comparison with outputs; file_free() wipes it.
 SS_MUST_USE ss_status_t signing_key_read(const char *path, struct input *file, ss_signing_key_t **key,
                                          struct ss_error *err);
 

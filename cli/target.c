@@ -179,7 +179,11 @@ static int load_key(const struct cli_args *args, struct target *t)
     file_warn_readable(&t->key_file);
     t->params.key = t->key_file.data;
     t->params.key_len = t->key_file.len;
-    return CLI_OK;
+    ss_status_t status = ss_seal_check_key(&t->params, &err);
+    if (status == SS_OK)
+        return CLI_OK;
+    (void)ss_error_prefix(&err, status, "%s", t->key_file.name);
+    return cli_fail(&err);
 }
 
 int target_resolve(const struct cli_args *args, const struct cli_option *options, struct target *t)
@@ -198,9 +202,13 @@ int target_resolve(const struct cli_args *args, const struct cli_option *options
     if (args->options[OPT_CRYPT_CONFIG] && table_rules.chip->scheme != SS_FLASH_SCHEME_ESP32)
         return cli_usage(NULL, "%s has no FLASH_CRYPT_CONFIG", table_rules.chip->title);
     if (args->options[OPT_TABLE]) {
-        if (table_load(args->options[OPT_TABLE], &table_rules, &t->table_file, &t->table, &err) != SS_OK ||
-            ss_table_verify(&t->table, &table_rules, &err) != SS_OK)
+        if (table_load(args->options[OPT_TABLE], &table_rules, &t->table_file, &t->table, &err) != SS_OK)
             return cli_fail(&err);
+        ss_status_t verdict = ss_table_verify(&t->table, &table_rules, &err);
+        if (verdict != SS_OK) {
+            (void)ss_error_prefix(&err, verdict, "%s", t->table_file.name);
+            return cli_fail(&err);
+        }
         t->has_table = true;
     }
     status = use_target(args, options, t, &table_rules);

@@ -73,11 +73,32 @@ int cli_option_choice(const struct cli_args *args, const struct cli_option *opti
     return fallback; // the parser has let nothing else through
 }
 
+/// Length of the UTF-8 character at @p p if it is one that a terminal may see, else 0. Overlong forms and surrogates
+/// are none, nor are the control characters U+0080 to U+009F, which terminals obey like those of ASCII.
+static size_t visible_utf8(const unsigned char *p)
+{
+    static const unsigned smallest[] = {0, 0, 0xA0, 0x800, 0x10000};
+    size_t len = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
+    if (len <= 1)
+        return len == 1 && p[0] >= 0x20 && p[0] != 0x7F;
+
+    unsigned code = p[0] & (0x7Fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        if (p[i] >> 6 != 2)
+            return 0;
+        code = code << 6 | (p[i] & 0x3F);
+    }
+    return code >= smallest[len] && code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF) ? len : 0;
+}
+
 char *cli_printable(char *text)
 {
-    for (char *p = text; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+    for (char *p = text; *p;) {
+        size_t len = visible_utf8((const unsigned char *)p);
+        if (!len)
             *p = '?';
+        p += len ? len : 1;
+    }
     return text;
 }
 

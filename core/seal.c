@@ -91,10 +91,11 @@ ss_status_t ss_seal(const struct ss_seal_params *params, const uint8_t *in, size
 static ss_status_t refuse_result(const struct ss_seal_params *params, const uint8_t *out, size_t len,
                                  ss_status_t status, struct ss_error *err)
 {
+    bool esp32 = ss_seal_chip(params)->scheme == SS_FLASH_SCHEME_ESP32;
     if (ss_content_classify(out, len) == SS_CONTENT_NOISE || status == SS_ERROR_DATA_INVALID)
         return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_SEAL,
-                            "result is no %s: wrong flash key, address or FLASH_CRYPT_CONFIG, or not sealed at all",
-                            ss_seal_kind_name(params->kind));
+                            "result is no %s: wrong flash key%s not sealed at all", ss_seal_kind_name(params->kind),
+                            esp32 ? ", address or FLASH_CRYPT_CONFIG, or" : " or address, or");
     return ss_error_prefix(err, status, "result");
 }
 

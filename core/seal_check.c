@@ -38,7 +38,7 @@ static const char *key_lengths(const struct ss_chip *chip)
     return "32";
 }
 
-static ss_status_t check_key(const struct ss_seal_params *params, struct ss_error *err)
+ss_status_t ss_seal_check_key(const struct ss_seal_params *params, struct ss_error *err)
 {
     const struct ss_chip *chip = ss_seal_chip(params);
     if (!params->key || !ss_chip_takes_flash_key(chip, params->key_len))
@@ -84,7 +84,7 @@ ss_status_t ss_seal_check_place(const struct ss_seal_params *params, size_t len,
         return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SEAL, "%zu bytes are more than any flash", len);
 
     size_t padded = (len + unit - 1) / unit * unit;
-    ss_status_t status = check_key(params, err);
+    ss_status_t status = ss_seal_check_key(params, err);
     if (status == SS_OK)
         status = check_address(params, padded, err);
     if (status != SS_OK)

@@ -65,6 +65,10 @@ struct ss_seal_report {
     struct ss_image image;             ///< app and bootloader: its description; image.file_len 0 otherwise
 };
 
+/// Checks the flash key of @p params alone: its length and crypt_config. ss_seal_check() and ss_unseal() do it, too.
+/// Statuses: SS_ERROR_INVALID_ARGUMENT: the chip takes no key of that length, or crypt_config is out of range.
+SS_MUST_USE ss_status_t ss_seal_check_key(const struct ss_seal_params *params, struct ss_error *err);
+
 /// Checks everything that ss_seal() checks, without sealing. @p report (may be NULL) is filled as far as the checks
 /// got.
 ///

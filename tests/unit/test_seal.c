@@ -166,6 +166,9 @@ static void test_parameters_are_checked(void **state)
     assert_refused(&p, plain, len, SS_ERROR_INVALID_ARGUMENT, "flash key is 64 bytes, ESP32-C2 takes 16 or 32");
     p = good, p.key_len = 64, p.chip = ss_chip_find("esp32c3");
     assert_refused(&p, plain, len, SS_ERROR_INVALID_ARGUMENT, "flash key is 64 bytes, ESP32-C3 takes 32");
+    assert_int_equal(ss_seal_check_key(&p, NULL), SS_ERROR_INVALID_ARGUMENT);
+    p.key_len = 32;
+    assert_int_equal(ss_seal_check_key(&p, NULL), SS_OK);
     p = good, p.key = NULL;
     assert_refused(&p, plain, len, SS_ERROR_INVALID_ARGUMENT, "flash key is 32 bytes, ESP32 takes 24 or 32");
     p = good, p.crypt_config = 16;
