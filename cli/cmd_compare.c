@@ -209,8 +209,10 @@ static json_t *comparison_json(const struct comparison *c)
 
 static void print_text(const struct comparison *c)
 {
-    printf("A                %s, %zu bytes\nB                %s, %zu bytes\n", c->a->name, c->a->len, c->b->name,
-           c->b->len);
+    char a[512], b[512];
+
+    printf("A                %s, %zu bytes\nB                %s, %zu bytes\n", cli_shown(c->a->name, a, sizeof a),
+           c->a->len, cli_shown(c->b->name, b, sizeof b), c->b->len);
     printf("same offset      %zu of %zu blocks of 16 bytes are equal (%.1f %%)", c->same, c->blocks,
            c->blocks ? 100.0 * (double)c->same / (double)c->blocks : 0.0);
     printf(c->erased ? ", %zu of them erased flash\n" : "\n", c->erased);

@@ -137,6 +137,7 @@ static int print_verdict(const struct cli_args *args, const char *name, const st
                          const struct ss_error *err)
 {
     bool valid = err->status == SS_OK;
+    char shown[512];
     const char *scheme_name = report->scheme == SS_SIGN_V1 ? "v1" : "v2";
 
     if (args->options[OPT_JSON])
@@ -146,8 +147,8 @@ static int print_verdict(const struct cli_args *args, const char *name, const st
                                     "reason", valid ? json_null() : json_text(err->message)),
                           valid ? CLI_OK : CLI_REFUSED);
     if (valid)
-        printf("%s: the secure boot %s signature at 0x%zx is valid\n", name, report->scheme == SS_SIGN_V1 ? "V1" : "V2",
-               report->signature_at);
+        printf("%s: the secure boot %s signature at 0x%zx is valid\n", cli_shown(name, shown, sizeof shown),
+               report->scheme == SS_SIGN_V1 ? "V1" : "V2", report->signature_at);
     else
         cli_error("%s: not valid: %s", name, err->message);
     return valid ? CLI_OK : CLI_REFUSED;

@@ -85,8 +85,7 @@ static void print_integrity(const struct ss_image *image)
 static void print_text(const char *label, const char *text)
 {
     char copy[64];
-    snprintf(copy, sizeof copy, "%s", text);
-    printf("%-16s %s\n", label, cli_printable(copy));
+    printf("%-16s %s\n", label, cli_shown(text, copy, sizeof copy));
 }
 
 static void print_descriptors(const struct ss_image *image)

@@ -17,6 +17,7 @@ static void set_place(struct target *t, const struct ss_partition *row)
     bool app = row->type == SS_PARTITION_APP;
     snprintf(t->slot, sizeof t->slot, "%s", row->label);
     snprintf(t->place, sizeof t->place, "%s %s", app ? "slot" : "partition", row->label);
+    (void)cli_printable(t->place);
     t->params.place = t->place;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -100,6 +101,12 @@ char *cli_printable(char *text)
         p += len ? len : 1;
     }
     return text;
+}
+
+const char *cli_shown(const char *text, char *out, size_t size)
+{
+    snprintf(out, size, "%s", text);
+    return cli_printable(out);
 }
 
 void cli_hex(const uint8_t *in, size_t len, char *out)

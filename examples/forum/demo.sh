@@ -59,7 +59,7 @@ for device in "${devices[@]}"; do
             -o "$device-$version.unsealed.bin"
         length=$(stat -c %s "$device-$version.signed.bin")
         cmp -n "$length" "$device-$version.unsealed.bin" "$device-$version.signed.bin" || fail "$device $version: not the same"
-        run verify --key "$device.sign.pem" "$device-$version.signed.bin"
+        run verify --key "$device.sign.pem" "$device-$version.unsealed.bin"
     done
 done
 
