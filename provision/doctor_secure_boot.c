@@ -9,7 +9,7 @@
 
 #define ADD(id, severity, certain) finding_add(d->out, SS_DOCTOR_##id, SS_DOCTOR_##severity, certain)
 
-enum { V2_KEY_OFFSET = 36, V2_KEY_SIZE = 776 };
+enum { V2_KEY_OFFSET = 36, V2_KEY_SIZE = 776, DIGEST_UNIT = 128 };
 
 static void unknown(struct doctor *d, const char *what, const char *needs)
 {
@@ -52,16 +52,15 @@ static bool read_digest(struct doctor *d, uint8_t out[192], struct ss_error *err
     return *status == SS_OK;
 }
 
-static bool bootloader_length(const struct doctor *d, size_t *len)
+/// What the ROM reads for the digest: up to the checksum, in units of 128 bytes, so that bytes behind the image count.
+static bool digest_length(const struct doctor *d, size_t *len)
 {
     struct ss_image image;
     struct ss_image_context context = {
         .kind = SS_IMAGE_KIND_BOOTLOADER, .flash_address = BOOTLOADER_ADDRESS, .chip_id = -1, .chip_rev = -1};
-    if (!d->bootloader.data || d->bootloader.damaged ||
-        ss_image_describe(d->bootloader.data, d->bootloader.size, &context, &image, NULL) != SS_OK || !image.complete)
-        return false;
-    *len = image.image_len;
-    return true;
+    const struct place *b = &d->bootloader;
+    return b->data && !b->damaged && ss_image_describe(b->data, b->size, &context, &image, NULL) == SS_OK &&
+           image.complete && ss_round_up(image.checksum_offset + 1, DIGEST_UNIT, len) && *len <= b->size;
 }
 
 static void digest_wrong(struct doctor *d, const char *seen)
@@ -72,7 +71,7 @@ static void digest_wrong(struct doctor *d, const char *seen)
     finding_repair(f, SS_REPAIR_FLASH,
                    "possible only where the key of BLOCK2 is known: make digest and bootloader anew and "
                    "write both%s",
-                   expects ? ", sealed as one file for address 0" : "");
+                   expects ? ", sealed as one file for address 0: bytes behind the image count, too" : "");
     finding_command(f, "espsecure digest_secure_bootloader --keyfile secure-boot-key.bin -o boot0.bin bootloader.bin");
     if (expects)
         finding_command(f, "slotseal seal boot0.bin --address 0 --flash-key flash-key.bin -o boot0.sealed");
@@ -96,7 +95,7 @@ static ss_status_t digest_v1(struct doctor *d, struct ss_error *err)
                 "nothing: only the chip itself can");
         return SS_OK;
     }
-    if (!bootloader_length(d, &len))
+    if (!digest_length(d, &len))
         return SS_OK; // said already
     if (!read_digest(d, stored, err, &status)) {
         if (status == SS_OK)

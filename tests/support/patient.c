@@ -186,13 +186,17 @@ void patient_make(const struct patient *p, struct patient_chip *chip)
     chip->profile.secure_boot = p->v2        ? SS_PROFILE_SECURE_BOOT_V2
                                 : p->sign_v1 ? SS_PROFILE_SECURE_BOOT_V1
                                              : SS_PROFILE_SECURE_BOOT_NONE;
+    chip->profile.signed_on_boot = p->sign_v1 || p->v2;
     chip->profile.has_public_key = p->sign_v1;
     chip->profile.public_key_len = p->public_key_len;
     chip->profile.flash_encryption = p->profile_encrypts;
     make_efuses(p, chip);
 
     size_t len = bootloader(p, file, sizeof file);
-    put(p, chip, &p->bootloader, 0x1000, file, len);
+    // The secure boot digest covers whole units of 128 bytes: erased flash behind the image would read as noise.
+    size_t padded = (len + 127) / 128 * 128;
+    memset(file + len, 0xFF, padded - len);
+    put(p, chip, &p->bootloader, 0x1000, file, padded);
     if (p->armed)
         make_digest(p, chip, file, len);
     if (p->v2) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chip/boot.h"
 #include "provision/doctor.h"
 #include "slotseal/efuse.h"
 #include "support/patient.h"
@@ -220,6 +221,22 @@ static bool compatible(const struct mistake *a, const struct mistake *b)
     return strpbrk(a->excludes, b->excludes) == NULL;
 }
 
+/// Whether the model of the boot chain starts an app on the chip that was examined last.
+static bool boots(void)
+{
+    static struct ss_boot_result result;
+    struct ss_chip_options options = SS_CHIP_OPTIONS_DEFAULT;
+    struct ss_vchip *model = NULL;
+    options.flash_size = PATIENT_FLASH;
+    assert_ok(ss_chip_new(&options, &model, &err), err);
+    memcpy(model->flash.data, chip.flash, PATIENT_FLASH);
+    *model->silicon = chip.silicon;
+    ss_chip_reset(model);
+    assert_ok(ss_chip_boot(model, &chip.profile, NULL, NULL, NULL, &result, &err), err);
+    ss_chip_free(model);
+    return result.outcome == SS_OUTCOME_APP;
+}
+
 static void every_mistake_is_named(void **state)
 {
     (void)state;
@@ -244,9 +261,33 @@ static void every_pair_of_mistakes_is_named(void **state)
             mistakes[j].make(&p);
             examine(&p);
             check(&mistakes[i], &mistakes[j]);
+            if (boots() == ss_doctor_stops(&report))
+                fail_msg("%s and %s: the boot chain disagrees", ss_doctor_rule(mistakes[i].id)->id,
+                         ss_doctor_rule(mistakes[j].id)->id);
             pairs++;
         }
     assert_true(pairs > 500);
+}
+
+static void the_boot_chain_agrees(void **state)
+{
+    (void)state;
+    static const struct patient *const good[] = {&patient_plain, &patient_development, &patient_release,
+                                                 &patient_secure};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        examine(good[i]);
+        if (!boots())
+            fail_msg("healthy chip %zu does not boot", i);
+        for (size_t n = 0; n < MISTAKES; n++) {
+            struct patient p = *good[i];
+            mistakes[n].make(&p);
+            examine(&p);
+            if (boots() == ss_doctor_stops(&report))
+                fail_msg("chip %zu with %s %s", i, ss_doctor_rule(mistakes[n].id)->id,
+                         ss_doctor_stops(&report) ? "boots, but the doctor says that it does not"
+                                                  : "does not boot, and the doctor does not say why");
+        }
+    }
 }
 
 /// Fails unless the finding is there with this severity and prospect.
@@ -498,6 +539,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(what_is_hidden_is_unknown, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_mistake_is_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_pair_of_mistakes_is_named, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_boot_chain_agrees, set_up, tear_down),
         cmocka_unit_test_setup_teardown(efuse_mistakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(first_boot_needs_a_protected_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(config_without_tweak_is_weak, set_up, tear_down),
