@@ -76,7 +76,7 @@ static void say(void *context, const char *line)
 static void boot(struct port *p)
 {
     struct ss_boot_result *result = malloc(sizeof *result);
-    if (result && ss_chip_boot(p->chip, NULL, NULL, say, p, result, NULL) == SS_OK &&
+    if (result && ss_chip_boot(p->chip, p->options.profile, NULL, say, p, result, NULL) == SS_OK &&
         result->outcome == SS_OUTCOME_POWER_LOST)
         p->powered = false;
     free(result);

@@ -5,7 +5,7 @@
 #define SS_CHIP_SERVE_H
 
 #include "chip/chip.h"
-#include "chip/loader.h"
+#include "chip/profile.h"
 #include "slotseal/error.h"
 
 enum ss_serve_kind {
@@ -15,13 +15,14 @@ enum ss_serve_kind {
 };
 
 /// How a chip is connected. After every reset it says on its UART what the real one says, and boots if GPIO0 is high:
-/// ss_chip_boot() with a guessed profile. All zero is a pty without a link.
+/// ss_chip_boot(). All zero is a pty without a link.
 struct ss_serve_options {
     enum ss_serve_kind kind;
     const char *link;   ///< pty: symbolic link to make, replacing another link; NULL: none
     uint16_t port;      ///< TCP port on 127.0.0.1; 0: any that is free
     const char *folder; ///< gets the control socket while the chip is served; NULL: none
     bool download;      ///< hold GPIO0 low from the beginning; over TCP it is low unless changed by control
+    const struct ss_boot_profile *profile; ///< of its bootloader, borrowed while it is served; NULL: guessed
 };
 
 #define SS_SERVE_ADDRESS_SIZE 128

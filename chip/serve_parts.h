@@ -5,6 +5,7 @@
 
 #include <poll.h>
 
+#include "chip/loader.h"
 #include "chip/serve.h"
 
 #define TELNET_MAX  64 ///< bytes of a subnegotiation that are kept
@@ -31,7 +32,7 @@ struct port {
     struct port *next;
     struct ss_vchip *chip;
     struct ss_loader *loader;
-    struct ss_serve_options options; ///< with pointers that are the caller's, used only while it is added
+    struct ss_serve_options options; ///< of its pointers only `profile` lives on
     char *link;                      ///< symbolic link made
     int listen_fd;                   ///< TCP, RFC 2217: waits for a connection; else -1
     int line_fd;                     ///< the pty's master, or the connection; -1: none

@@ -4,6 +4,7 @@
 
 #include "chip/serve.h"
 #include "commands.h"
+#include "profile_option.h"
 
 static const struct cli_option options[] = {
     {OPT_PTY, "pty", 0, false, "LINK", "make LINK a symbolic link to the pseudo-terminal", NULL, COMPLETE_FILE},
@@ -13,6 +14,7 @@ static const struct cli_option options[] = {
      COMPLETE_NOTHING},
     {OPT_DOWNLOAD, "download", 0, false, NULL, "hold GPIO0 low: every reset starts the serial loader", NULL,
      COMPLETE_NOTHING},
+    OPTIONS_PROFILE,
     OPTION_END,
 };
 
@@ -59,10 +61,16 @@ static int run(const struct cli_args *args)
     struct ss_vchip *chip = NULL;
     struct ss_error err = {0};
     char address[SS_SERVE_ADDRESS_SIZE];
-    int result = parse(args, &serve);
+    struct profile_option profile = {0};
+    int result = profile_option_check(args);
+    if (result == CLI_OK)
+        result = parse(args, &serve);
     if (result != CLI_OK)
         return result;
-    ss_status_t status = ss_chip_open(args->operands[0], &chip, &err);
+    ss_status_t status = profile_option_read(args, &profile, &err);
+    serve.profile = profile.profile;
+    if (status == SS_OK)
+        status = ss_chip_open(args->operands[0], &chip, &err);
     if (status == SS_OK)
         status = ss_serve_new(&running, &err);
     if (status == SS_OK)
@@ -78,6 +86,7 @@ static int run(const struct cli_args *args)
         result = cli_fail(&err);
     ss_serve_free(running);
     ss_chip_free(chip);
+    profile_option_free(&profile);
     return result;
 }
 
@@ -86,10 +95,12 @@ const struct cli_command command_chip_serve = {
     .summary = "give a virtual ESP32 a serial port",
     .description =
         "Prints what a serial program has to open, and serves until it is ended by Ctrl-C or SIGTERM. Without options "
-        "that is a pseudo-terminal. esptool, espefuse and espflash work on it unchanged.\n\n"
+        "that is a pseudo-terminal. esptool and espefuse work on it unchanged.\n\n"
         "A pseudo-terminal has no DTR and RTS: hold GPIO0 low with --download; each time the port is closed the chip "
         "is reset. With --tcp every connection is a power-on into the serial loader. With --rfc2217 programs reset the "
         "chip as they reset a board.\n\n"
+        "With GPIO0 high it boots what is in flash; what is compiled into the bootloader comes from --profile or "
+        "--build-dir, else it is guessed.\n\n"
         "While the chip is served, `slotseal chip reset`, `strap`, `power` and `cut` act on it.",
     .operands = "DIR",
     .options = options,
