@@ -6,37 +6,9 @@
 #include <string.h>
 
 #include "chip/boot_parts.h"
-#include "core/crypto.h"
-#include "slotseal/flash_cipher.h"
 
 #define DEFAULT_MAX_RESETS 10
 #define PROFILE_BYTES      0x10000u
-#define SECTORS            (SS_FLASH_CIPHER_SIZE / SS_FLASH_SECTOR)
-
-static bool init(struct ss_boot *b, const struct ss_boot_profile *profile)
-{
-    b->view = malloc(SS_FLASH_CIPHER_SIZE);
-    b->filled = calloc(SECTORS, 1);
-    b->profile = &b->result->profile;
-    if (!b->view || !b->filled) {
-        b->status = ss_error_set(b->err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_CHIP, "out of memory for a boot");
-        return false;
-    }
-    if (profile)
-        b->result->profile = *profile;
-    return true;
-}
-
-static void finish(struct ss_boot *b)
-{
-    // What the cache has shown is plaintext of an encrypted flash.
-    for (uint32_t i = 0; b->view && b->filled && i < SECTORS; i++)
-        if (b->filled[i])
-            ss_wipe(b->view + (size_t)i * SS_FLASH_SECTOR, SS_FLASH_SECTOR);
-    free(b->view);
-    free(b->filled);
-    free(b);
-}
 
 /// What lies at 0x1000 tells what it was built to do, as far as it can be read.
 static void guess_profile(struct ss_boot *b)
@@ -52,7 +24,7 @@ static void guess_profile(struct ss_boot *b)
 static enum ss_cycle_end run_cycle(struct ss_boot *b)
 {
     ss_chip_reset(b->chip);
-    memset(b->filled, 0, SECTORS);
+    ss_boot_forget_all(b);
     enum ss_cycle_end end = ss_boot_rom(b);
     return b->status == SS_OK ? end : SS_CYCLE_FAILED;
 }
@@ -134,14 +106,17 @@ ss_status_t ss_chip_boot(struct ss_vchip *chip, const struct ss_boot_profile *pr
         result->outcome = SS_OUTCOME_POWER_LOST;
         forget_app(result);
         ss_chip_reset(chip);
-    } else if (init(b, profile)) {
+    } else {
         chip->power.off = &off;
-        if (!profile)
+        if (profile)
+            result->profile = *profile;
+        else
             guess_profile(b);
         run(b, options);
     }
     chip->power.off = outer;
     ss_status_t status = b->status;
-    finish(b);
+    ss_boot_end_view(b);
+    free(b);
     return status;
 }

@@ -4,6 +4,7 @@
 #define SS_CHIP_BOOT_PARTS_H
 
 #include "chip/boot.h"
+#include "slotseal/flash_cipher.h"
 #include "slotseal/image.h"
 #include "slotseal/otadata.h"
 #include "slotseal/partition_table.h"
@@ -81,11 +82,12 @@ struct ss_boot {
     ss_status_t status; ///< a library below failed: the boot cannot be followed any further
     enum ss_reset reset;
     unsigned cycle;
-    bool unchecked;             ///< something could not be checked and was taken as passed
-    uint8_t *view;              ///< 16 MiB of address space as the cache shows it; filled where it was looked at
-    uint8_t *filled;            ///< one byte a sector
-    struct ss_image bootloader; ///< as the mask ROM loaded it
-    uint32_t flash_size;        ///< by the bootloader's header
+    bool unchecked;     ///< something could not be checked and was taken as passed
+    uint8_t *view;      ///< the beginning of the address space as the cache shows it, as far as it was looked at
+    uint32_t view_size; ///< bytes
+    uint8_t filled[SS_FLASH_CIPHER_SIZE / SS_FLASH_SECTOR]; ///< which sectors of it are valid
+    struct ss_image bootloader;                             ///< as the mask ROM loaded it
+    uint32_t flash_size;                                    ///< by the bootloader's header
     struct ss_partition_table table;
 };
 
@@ -106,9 +108,12 @@ void ss_boot_stage(struct ss_boot *b, enum ss_boot_rule_id rule, bool ok, const 
 void ss_boot_unknown(struct ss_boot *b, enum ss_boot_rule_id rule, const char *format, ...) SS_PRINTF(3, 4);
 
 // boot_view.c
-/// @p len bytes from @p address as the cache shows them; valid until something is written. NULL beyond the 16 MiB, or
-/// with b->status set.
+/// @p len bytes from @p address as the cache shows them; valid until the next call or until something is written. NULL
+/// beyond the 16 MiB, or with b->status set.
 const uint8_t *ss_boot_map(struct ss_boot *b, uint32_t address, uint32_t len);
+/// After a reset: nothing is cached. At the end: wiped and freed.
+void ss_boot_forget_all(struct ss_boot *b);
+void ss_boot_end_view(struct ss_boot *b);
 /// Erases the sector of @p address and writes @p len bytes there, encrypting if @p encrypted. False with b->status set.
 bool ss_boot_rewrite(struct ss_boot *b, uint32_t address, const uint8_t *data, uint32_t len, bool encrypted);
 void ss_boot_erase(struct ss_boot *b, uint32_t address);

@@ -9,7 +9,31 @@
 #include "slotseal/flash_cipher.h"
 #include "slotseal/secure_boot_v1.h"
 
-#define SECTOR SS_FLASH_SECTOR
+#define SECTOR   SS_FLASH_SECTOR
+#define VIEW_MIN 0x40000u
+
+/// Room for the view up to @p end. What was seen is plaintext of an encrypted flash: it is wiped where it lay.
+static bool grow(struct ss_boot *b, uint32_t end)
+{
+    uint32_t size = b->view_size ? b->view_size : VIEW_MIN;
+    while (size < end)
+        size *= 2;
+    if (size == b->view_size)
+        return true;
+    uint8_t *view = malloc(size);
+    if (!view) {
+        b->status = ss_error_set(b->err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_CHIP, "out of memory for a boot");
+        return false;
+    }
+    if (b->view) {
+        memcpy(view, b->view, b->view_size);
+        ss_wipe(b->view, b->view_size);
+        free(b->view);
+    }
+    b->view = view;
+    b->view_size = size;
+    return true;
+}
 
 /// Fills the sectors from @p sector on that are missing, up to @p end: as many as are missing in a row.
 static uint32_t fill(struct ss_boot *b, uint32_t sector, uint32_t end)
@@ -30,10 +54,23 @@ const uint8_t *ss_boot_map(struct ss_boot *b, uint32_t address, uint32_t len)
 {
     if (!ss_range_ok(address, len, SS_FLASH_CIPHER_SIZE) || b->status != SS_OK)
         return NULL;
-    uint32_t end = (uint32_t)(((uint64_t)address + len + SECTOR - 1) / SECTOR);
+    uint32_t end = (address + len + SECTOR - 1) / SECTOR;
+    if (!grow(b, end * SECTOR))
+        return NULL;
     for (uint32_t sector = address / SECTOR; b->status == SS_OK && sector < end;)
         sector = fill(b, sector, end);
     return b->status == SS_OK ? b->view + address : NULL;
+}
+
+void ss_boot_forget_all(struct ss_boot *b)
+{
+    memset(b->filled, 0, sizeof b->filled);
+}
+
+void ss_boot_end_view(struct ss_boot *b)
+{
+    ss_wipe(b->view, b->view_size);
+    free(b->view);
 }
 
 static void forget(struct ss_boot *b, uint32_t address)
