@@ -6,7 +6,7 @@
 
 #include "provision/doctor_internal.h"
 
-static void format_into(char *out, size_t size, const char *format, va_list args)
+static void SS_PRINTF(3, 0) format_into(char *out, size_t size, const char *format, va_list args)
 {
     vsnprintf(out, size, format, args);
     for (char *p = out; *p; p++)
