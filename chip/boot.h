@@ -107,7 +107,8 @@ const char *ss_boot_basis_name(enum ss_boot_basis basis);
 /// The rules of the model in the order of the boot; NULL from the first index that has none.
 const struct ss_boot_rule *ss_boot_rule_at(size_t index);
 
-/// First stage that failed or could not be checked in the last cycle; NULL if all is well.
+/// First stage that failed or could not be checked in the last cycle; NULL if all is well. It need not be what stopped
+/// the boot: an app also starts with otadata that cannot be used, or from the other slot.
 const struct ss_boot_stage *ss_boot_first_failure(const struct ss_boot_result *result);
 
 #endif

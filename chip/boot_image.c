@@ -220,14 +220,20 @@ static bool check_hash(struct loader *l)
         return true;
     uint32_t covered = image->len - SS_IMAGE_HASH_SIZE;
     const uint8_t *p = ss_boot_map(l->b, image->address, image->len);
-    if (!p)
-        return false;
-    l->b->status = ss_hash_once(SS_HASH_SHA256, p, covered, hash);
-    if (l->b->status != SS_OK)
+    if (!p || !ss_boot_hash(l->b, SS_HASH_SHA256, p, covered, hash))
         return false;
     if (memcmp(hash, p + covered, sizeof hash))
         FAIL(l, SS_RULE_IMAGE, "Image hash failed - image is corrupt");
     return true;
+}
+
+/// Apps by signature or hash, the bootloader by its signature of V2 or not at all.
+static bool check_content(struct loader *l)
+{
+    const struct ss_boot_profile *profile = l->b->profile;
+    if (l->bootloader)
+        return profile->secure_boot != SS_PROFILE_SECURE_BOOT_V2 || ss_boot_signature_ok(l->b, l->image);
+    return profile->signed_on_boot ? ss_boot_signature_ok(l->b, l->image) : check_hash(l);
 }
 
 static bool check(struct loader *l)
@@ -247,9 +253,7 @@ static bool check(struct loader *l)
             return false;
     if (!check_checksum(l) || !check_space(l))
         return false;
-    bool v2 = b->profile->secure_boot == SS_PROFILE_SECURE_BOOT_V2;
-    if (l->bootloader ? v2 && !ss_boot_signature_ok(b, l->image)
-                      : !(b->profile->signed_on_boot ? ss_boot_signature_ok(b, l->image) : check_hash(l)))
+    if (!check_content(l))
         return false;
     ss_boot_stage(b, SS_RULE_IMAGE, true, "the image at 0x%x is complete, %u bytes", at, (unsigned)l->image->len);
     return true;

@@ -4,6 +4,7 @@
 #define SS_CHIP_BOOT_PARTS_H
 
 #include "chip/boot.h"
+#include "core/crypto.h"
 #include "slotseal/flash_cipher.h"
 #include "slotseal/image.h"
 #include "slotseal/otadata.h"
@@ -118,6 +119,8 @@ void ss_boot_end_view(struct ss_boot *b);
 bool ss_boot_rewrite(struct ss_boot *b, uint32_t address, const uint8_t *data, uint32_t len, bool encrypted);
 void ss_boot_erase(struct ss_boot *b, uint32_t address);
 bool ss_boot_write(struct ss_boot *b, uint32_t address, const uint8_t *data, uint32_t len, bool encrypted);
+/// False with b->status set.
+bool ss_boot_hash(struct ss_boot *b, enum ss_hash_alg alg, const uint8_t *p, size_t len, uint8_t *out);
 /// False if the key in @p block is not known, or its check bytes disagree: recorded as not checkable under @p rule.
 bool ss_boot_key_known(struct ss_boot *b, unsigned block, enum ss_boot_rule_id rule);
 /// Secure boot V1's digest of the bootloader in flash, whose checksum is at @p checksum_offset, with the key of BLOCK2,

@@ -17,6 +17,14 @@ static const char *tag_v1(const struct ss_boot *b)
     return ss_boot_is_modern(b) ? "secure_boot_v1" : TAG_V1;
 }
 
+/// True for what says nothing about the signature: the boot cannot be followed then.
+static bool library_failed(struct ss_boot *b, ss_status_t status)
+{
+    if (status == SS_ERROR_INSUFFICIENT_MEMORY || status == SS_ERROR_GENERIC)
+        b->status = ss_error_set(b->err, status, SS_AREA_CHIP, "cannot verify a signature");
+    return b->status != SS_OK;
+}
+
 /// What the bootloader says once a signature did not hold: whether the image itself is whole.
 static void explain(struct ss_boot *b, const struct ss_boot_image *image, uint32_t len)
 {
@@ -24,10 +32,7 @@ static void explain(struct ss_boot *b, const struct ss_boot_image *image, uint32
     ss_boot_log(b, 'E', "esp_image", "Secure boot signature verification failed");
     ss_boot_log(b, 'I', "esp_image", "Calculating simple hash to check for corruption...");
     const uint8_t *p = ss_boot_map(b, image->address, len);
-    if (!p)
-        return;
-    b->status = ss_hash_once(SS_HASH_SHA256, p, len - SS_IMAGE_HASH_SIZE, hash);
-    if (b->status != SS_OK)
+    if (!p || !ss_boot_hash(b, SS_HASH_SHA256, p, len - SS_IMAGE_HASH_SIZE, hash))
         return;
     if (memcmp(hash, p + len - SS_IMAGE_HASH_SIZE, sizeof hash)) {
         ss_boot_log(b, 'E', "esp_image", "Image hash failed - image is corrupt");
@@ -63,9 +68,8 @@ static bool verify_v1(struct ss_boot *b, const struct ss_boot_image *image, cons
         return false;
     }
     ss_status_t status = ss_secure_boot_v1_verify(profile->public_key, p, image->len, block, NULL);
-    // A key off the curve verifies nothing either; all else is the library's.
-    if (status != SS_OK && status != SS_ERROR_INVALID_SIGNATURE && status != SS_ERROR_DATA_INVALID)
-        b->status = ss_error_set(b->err, status, SS_AREA_CHIP, "cannot verify a signature");
+    if (library_failed(b, status))
+        return false;
     ss_boot_stage(b, SS_RULE_SIGNATURE, status == SS_OK,
                   status == SS_OK ? "0x%x: signed by the key in the bootloader"
                                   : "0x%x: the signature is not by the key in the bootloader over this image",
@@ -85,32 +89,36 @@ static bool check_v1(struct ss_boot *b, struct ss_boot_image *image)
     return false;
 }
 
-static enum ss_boot_v2 judge_block(const uint8_t *block, const uint8_t digest[32], const uint8_t *trusted)
+static enum ss_boot_v2 judge_block(struct ss_boot *b, const uint8_t *block, const uint8_t digest[32],
+                                   const uint8_t *trusted)
 {
     ss_signing_key_t *key = NULL;
     struct ss_sbv2_block info;
     if (block[0] != 0xE7)
         return SS_BOOT_V2_NO_BLOCK;
-    if (ss_secure_boot_v2_parse_block(block, &info, NULL) != SS_OK || info.type != SS_KEY_RSA3072)
+    ss_status_t status = ss_secure_boot_v2_parse_block(block, &info, NULL);
+    if (library_failed(b, status) || status != SS_OK || info.type != SS_KEY_RSA3072)
         return SS_BOOT_V2_DAMAGED;
     if (memcmp(info.image_digest, digest, 32))
         return SS_BOOT_V2_OTHER_IMAGE;
     if (trusted && memcmp(info.key_digest, trusted, 32))
         return SS_BOOT_V2_OTHER_KEY;
-    bool ok = ss_secure_boot_v2_block_key(block, &key, NULL) == SS_OK &&
-              ss_secure_boot_v2_verify_block(key, digest, block, NULL) == SS_OK;
+    status = ss_secure_boot_v2_block_key(block, &key, NULL);
+    if (status == SS_OK)
+        status = ss_secure_boot_v2_verify_block(key, digest, block, NULL);
     ss_signing_key_free(key);
-    return ok ? SS_BOOT_V2_OK : SS_BOOT_V2_INVALID;
+    return !library_failed(b, status) && status == SS_OK ? SS_BOOT_V2_OK : SS_BOOT_V2_INVALID;
 }
 
 enum ss_boot_v2 ss_boot_verify_v2(struct ss_boot *b, const uint8_t *image, uint32_t padded, const uint8_t *trusted)
 {
     uint8_t digest[32];
     const uint8_t *block = image + padded;
-    b->status = ss_hash_once(SS_HASH_SHA256, image, padded, digest);
-    if (b->status != SS_OK)
+    if (!ss_boot_hash(b, SS_HASH_SHA256, image, padded, digest))
         return SS_BOOT_V2_NO_BLOCK;
-    enum ss_boot_v2 verdict = judge_block(block, digest, trusted);
+    enum ss_boot_v2 verdict = judge_block(b, block, digest, trusted);
+    if (b->status != SS_OK)
+        return verdict;
     // The mask ROM's function is used by the bootloader, too, and says this.
     if (verdict == SS_BOOT_V2_NO_BLOCK)
         ss_boot_say(

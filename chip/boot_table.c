@@ -23,8 +23,8 @@
 static bool md5_matches(struct ss_boot *b, const uint8_t *rows, unsigned count)
 {
     uint8_t digest[16];
-    b->status = ss_hash_once(SS_HASH_MD5, rows, count * SS_TABLE_ROW_SIZE, digest);
-    return b->status == SS_OK && !memcmp(digest, rows + count * SS_TABLE_ROW_SIZE + 16, sizeof digest);
+    return ss_boot_hash(b, SS_HASH_MD5, rows, count * SS_TABLE_ROW_SIZE, digest) &&
+           !memcmp(digest, rows + count * SS_TABLE_ROW_SIZE + 16, sizeof digest);
 }
 
 bool ss_boot_table_verify(struct ss_boot *b, const uint8_t *rows, bool log, unsigned *count)
@@ -42,7 +42,10 @@ bool ss_boot_table_verify(struct ss_boot *b, const uint8_t *rows, bool log, unsi
         } else if (magic == MAGIC_MD5) {
             if (md5)
                 REFUSE(b, log, "Only one MD5 checksum is allowed");
-            if (!md5_matches(b, rows, i))
+            bool matches = md5_matches(b, rows, i);
+            if (b->status != SS_OK)
+                return false;
+            if (!matches)
                 REFUSE(b, log, "Incorrect MD5 checksum");
             md5 = true;
         } else if (magic == 0xFFFF && row[2] == 0xFF && row[3] == 0xFF) {

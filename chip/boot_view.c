@@ -103,6 +103,14 @@ bool ss_boot_rewrite(struct ss_boot *b, uint32_t address, const uint8_t *data, u
     return ss_boot_write(b, address, data, len, encrypted);
 }
 
+bool ss_boot_hash(struct ss_boot *b, enum ss_hash_alg alg, const uint8_t *p, size_t len, uint8_t *out)
+{
+    ss_status_t status = ss_hash_once(alg, p, len, out);
+    if (status != SS_OK)
+        b->status = ss_error_set(b->err, status, SS_AREA_CHIP, "cannot compute a hash");
+    return status == SS_OK;
+}
+
 bool ss_boot_key_known(struct ss_boot *b, unsigned block, enum ss_boot_rule_id rule)
 {
     uint8_t key[32];

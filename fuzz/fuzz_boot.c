@@ -75,7 +75,7 @@ static void prepare(const uint8_t *data, struct ss_boot_profile *p)
     words[6] = (data[4] & 0x3Fu) | (data[2] & 8 ? SS_EFUSE_CODING_34 : 0u);
     words[ss_efuse_block_start(1)] = data[2] & 16 ? 1 : 0;
     words[ss_efuse_block_start(3) + 4] = data[2] & 32 ? 0xFF : 0;
-    chip->unknown_blocks = data[2] >> 6 << 1;
+    chip->unknown_blocks = (uint8_t)(data[2] >> 6 << 1);
     chip->apb_date_bit31 = !(data[4] & 0x80);
     chip->strap_download = data[4] & 0x40;
 }

@@ -7,6 +7,7 @@
 
 #include "core/bytes.h"
 #include "slotseal/secure_boot_v2.h"
+#include "support/alloc_fault.h"
 #include "support/boot_bench.h"
 #include "support/sample_image.h"
 
@@ -435,6 +436,34 @@ static void v2_is_on_but_block2_cannot_be_read(void **state)
     bench_free(b);
 }
 
+/// No boot is judged on what memory was missing for.
+static ss_status_t boot_once(void *context)
+{
+    static struct ss_boot_result result;
+    struct bench *b = context;
+    struct ss_error why = {0};
+    ss_status_t status = ss_chip_boot(b->chip, &b->profile, NULL, NULL, NULL, &result, &why);
+    if (status == SS_OK)
+        assert_int_equal(result.outcome, SS_OUTCOME_APP);
+    else
+        assert_true(why.message[0] != 0);
+    return status;
+}
+
+static void memory_runs_out(void **state)
+{
+    (void)state;
+    struct bench *b = bench_as("v4.0.1");
+    bench_lay_signed_app(b, BENCH_SLOT_0, bench_sign_with_v1(b));
+    bench_boot(b); // what is written at a first start is written
+    assert_true(alloc_fault_each(boot_once, b) > 3);
+    bench_free(b);
+    b = bench_v2();
+    bench_boot(b);
+    assert_true(alloc_fault_each(boot_once, b) > 3);
+    bench_free(b);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +483,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(v2_that_cannot_be_enabled),
         cmocka_unit_test(v2_bootloaders_without_a_signature),
         cmocka_unit_test(v2_is_on_but_block2_cannot_be_read),
+        cmocka_unit_test(memory_runs_out),
     };
     return ss_test_main(argc, argv, tests);
 }
