@@ -140,17 +140,18 @@ static void verify_v1(struct doctor *d, struct place *app, const struct ss_image
 
 static void verify_v2(struct doctor *d, struct place *app, const struct ss_image *image)
 {
-    bool any = false, good = false;
-    for (unsigned i = 0; i < SS_IMAGE_V2_MAX_BLOCKS; i++) {
-        any = any || image->v2_blocks[i].present;
-        good = good || (image->v2_blocks[i].present && image->v2_blocks[i].crc_ok && image->v2_blocks[i].digest_ok);
-    }
-    if (good)
+    uint8_t key[32];
+    enum v2_signature signature = doctor_v2_signature(d, app, image, key);
+    if (signature == V2_GOOD || (app->damaged && signature != V2_ABSENT))
         return;
     struct ss_doctor_finding *f =
-        app_finding(d, app, any ? SS_DOCTOR_APP_SIGNATURE_WRONG : SS_DOCTOR_APP_UNSIGNED, true);
-    finding_seen(f, any ? "%s: the signature block is damaged or of another image" : "%s: no signature sector",
-                 app->name);
+        app_finding(d, app, signature == V2_ABSENT ? SS_DOCTOR_APP_UNSIGNED : SS_DOCTOR_APP_SIGNATURE_WRONG, true);
+    if (signature == V2_UNTRUSTED)
+        finding_seen(f, "%s: signed by key %02x%02x%02x%02x…, which is not the one in BLOCK2", app->name, key[0],
+                     key[1], key[2], key[3]);
+    else
+        finding_seen(f, signature == V2_ABSENT ? "%s: no signature sector" : "%s: the signature block does not verify",
+                     app->name);
 }
 
 static void content(struct doctor *d, struct place *app, const struct ss_image *image)

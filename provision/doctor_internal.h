@@ -106,6 +106,16 @@ ss_status_t doctor_secure_boot(struct doctor *d, struct ss_error *err);
 void doctor_protection(struct doctor *d);
 void doctor_prospects(struct doctor *d);
 
+/// The first V2 signature block of an image in a place, which is all that an ESP32 looks at.
+enum v2_signature {
+    V2_ABSENT,
+    V2_WRONG,     ///< damaged, of another image, or the signature does not verify
+    V2_UNTRUSTED, ///< by a key whose digest BLOCK2 does not hold
+    V2_GOOD,
+};
+enum v2_signature doctor_v2_signature(const struct doctor *d, const struct place *place, const struct ss_image *image,
+                                      uint8_t key_digest[32]);
+
 uint32_t doctor_get(const struct doctor *d, const char *field);
 /// True if this block's content is known: silicon, or not hidden.
 bool doctor_block_known(const struct doctor *d, unsigned block);

@@ -6,10 +6,11 @@
 #include "core/crypto.h"
 #include "provision/doctor_internal.h"
 #include "slotseal/secure_boot_v1.h"
+#include "slotseal/secure_boot_v2.h"
 
 #define ADD(id, severity, certain) finding_add(d->out, SS_DOCTOR_##id, SS_DOCTOR_##severity, certain)
 
-enum { V2_KEY_OFFSET = 36, V2_KEY_SIZE = 776, DIGEST_UNIT = 128 };
+enum { DIGEST_UNIT = 128 };
 
 static void unknown(struct doctor *d, const char *what, const char *needs)
 {
@@ -150,43 +151,68 @@ static ss_status_t armed_v1(struct doctor *d, struct ss_error *err)
     return digest_v1(d, err);
 }
 
+static void trusted_digest(const struct doctor *d, uint8_t out[32])
+{
+    for (size_t i = 0; i < 8; i++)
+        ss_put_le32(out + 4 * i, d->in->efuse->words[ss_efuse_block_start(2) + i]);
+}
+
+enum v2_signature doctor_v2_signature(const struct doctor *d, const struct place *place, const struct ss_image *image,
+                                      uint8_t key_digest[32])
+{
+    struct ss_sbv2_block infos[SS_SBV2_BLOCK_COUNT];
+    ss_status_t statuses[SS_SBV2_BLOCK_COUNT];
+    uint8_t trusted[32];
+    size_t at = image->signature_offset;
+    if (image->signature != SS_IMAGE_SIGNED_V2 || !ss_range_ok(at, SS_SBV2_SECTOR_SIZE, place->size))
+        return V2_ABSENT;
+    if (ss_secure_boot_v2_inspect(place->data, at, place->data + at, infos, statuses, NULL) != SS_OK ||
+        statuses[0] != SS_OK)
+        return V2_WRONG;
+    memcpy(key_digest, infos[0].key_digest, 32);
+    if (!d->in->efuse || !doctor_block_known(d, 2) || doctor_block_blank(d, 2))
+        return V2_GOOD; // whom the chip trusts is not known, or not settled yet
+    trusted_digest(d, trusted);
+    return memcmp(key_digest, trusted, sizeof trusted) ? V2_UNTRUSTED : V2_GOOD;
+}
+
+static struct ss_doctor_finding *bad_signer(struct doctor *d, enum ss_doctor_id id, const char *how)
+{
+    struct ss_doctor_finding *f = finding_add(d->out, id, SS_DOCTOR_STOPS, true);
+    finding_repair(f, SS_REPAIR_FLASH, "%s", how);
+    finding_command(f, "espsecure sign_data --version 2 --keyfile signing-key.pem bootloader.bin");
+    finding_rewrite(d, f, &d->bootloader);
+    return f;
+}
+
 static ss_status_t signer_v2(struct doctor *d, struct ss_error *err)
 {
     struct ss_image image;
     struct ss_image_context context = {
         .kind = SS_IMAGE_KIND_BOOTLOADER, .flash_address = BOOTLOADER_ADDRESS, .chip_id = -1, .chip_rev = -1};
     const struct place *b = &d->bootloader;
-    uint8_t digest[32], trusted[32];
+    uint8_t key[32], trusted[32];
     if (!b->data || b->damaged)
         return SS_OK;
     ss_status_t status = ss_image_describe(b->data, b->size, &context, &image, err);
     if (status != SS_OK || !image.complete)
         return status;
-    const struct ss_image_v2_block *block = &image.v2_blocks[0];
-    if (image.signature != SS_IMAGE_SIGNED_V2 || !block->present || !block->crc_ok || !block->digest_ok) {
-        struct ss_doctor_finding *f = ADD(SECURE_BOOT_V2_UNSIGNED, STOPS, true);
-        finding_seen(f,
-                     image.signature == SS_IMAGE_SIGNED_V2
-                         ? "the signature block at 0x%x is damaged or of another image"
-                         : "no signature sector behind the bootloader, at 0x%x",
-                     (unsigned)(BOOTLOADER_ADDRESS + (image.image_len + 4095) / 4096 * 4096));
-        finding_repair(f, SS_REPAIR_FLASH, "sign the bootloader and write it");
-        finding_command(f, "espsecure sign_data --version 2 --keyfile signing-key.pem bootloader.bin");
-        finding_rewrite(d, f, b);
+    enum v2_signature signature = doctor_v2_signature(d, b, &image, key);
+    unsigned at = (unsigned)(BOOTLOADER_ADDRESS + (image.image_len + 4095) / 4096 * 4096);
+    if (signature == V2_ABSENT)
+        finding_seen(bad_signer(d, SS_DOCTOR_SECURE_BOOT_V2_UNSIGNED, "sign the bootloader and write it"),
+                     "no signature sector behind the bootloader, at 0x%x", at);
+    else if (signature == V2_WRONG)
+        finding_seen(bad_signer(d, SS_DOCTOR_SECURE_BOOT_V2_UNSIGNED, "sign the bootloader again and write it"),
+                     "the signature block at 0x%x does not verify", at);
+    if (signature != V2_UNTRUSTED)
         return SS_OK;
-    }
-    for (size_t i = 0; i < 8; i++)
-        ss_put_le32(trusted + 4 * i, d->in->efuse->words[ss_efuse_block_start(2) + i]);
-    status = ss_hash_once(SS_HASH_SHA256, b->data + image.signature_offset + V2_KEY_OFFSET, V2_KEY_SIZE, digest);
-    if (status == SS_OK && memcmp(digest, trusted, sizeof digest) != 0) {
-        struct ss_doctor_finding *f = ADD(SECURE_BOOT_V2_KEY, STOPS, true);
-        finding_seen(f, "signed by key %02x%02x%02x%02x…, BLOCK2 trusts %02x%02x%02x%02x…", digest[0], digest[1],
-                     digest[2], digest[3], trusted[0], trusted[1], trusted[2], trusted[3]);
-        finding_repair(f, SS_REPAIR_FLASH, "sign bootloader and app with the key whose digest was burned");
-        finding_command(f, "espsecure sign_data --version 2 --keyfile signing-key.pem bootloader.bin");
-        finding_rewrite(d, f, b);
-    }
-    return status;
+    trusted_digest(d, trusted);
+    finding_seen(
+        bad_signer(d, SS_DOCTOR_SECURE_BOOT_V2_KEY, "sign bootloader and app with the key whose digest was burned"),
+        "signed by key %02x%02x%02x%02x…, BLOCK2 trusts %02x%02x%02x%02x…", key[0], key[1], key[2], key[3], trusted[0],
+        trusted[1], trusted[2], trusted[3]);
+    return SS_OK;
 }
 
 static ss_status_t armed_v2(struct doctor *d, struct ss_error *err)

@@ -12,6 +12,7 @@
 #include "slotseal/otadata.h"
 #include "slotseal/partition_table.h"
 #include "slotseal/secure_boot_v1.h"
+#include "slotseal/secure_boot_v2.h"
 #include "support/sample_image.h"
 #include "support/vectors.h"
 
@@ -68,6 +69,19 @@ static ss_signing_key_t *signing_key(const char *name)
     return key;
 }
 
+static size_t sign_v2(uint8_t *image, size_t len, size_t size)
+{
+    static uint8_t out[0x4000];
+    ss_signing_key_t *key = signing_key("keys/rsa3072.pem");
+    struct ss_sbv2_signer signer = {.key = key};
+    size_t signed_len;
+    assert_ok(ss_secure_boot_v2_sign_file(&signer, 1, NULL, image, len, out, sizeof out, &signed_len, &err), err);
+    assert_true(signed_len <= size);
+    memcpy(image, out, signed_len);
+    ss_signing_key_free(key);
+    return signed_len;
+}
+
 /// Writes @p len bytes for @p address in the given form; bytes beyond a multiple of 16 are filled with 0xFF.
 static void put(const struct patient *p, struct patient_chip *chip, const struct patient_form *form, uint32_t address,
                 const uint8_t *data, size_t len)
@@ -96,7 +110,7 @@ static size_t bootloader(const struct patient *p, uint8_t *out, size_t size)
     size_t len = sample_image(out, size, segments, 2, true);
     out[3] = (uint8_t)(p->flash_code << 4);
     sample_refresh(out, len);
-    return p->v2 ? sample_sign_v2(out, len, size) : len;
+    return p->v2 ? sign_v2(out, len, size) : len;
 }
 
 static size_t app(const struct patient *p, struct patient_chip *chip, uint8_t *out, size_t size)
@@ -112,7 +126,7 @@ static size_t app(const struct patient *p, struct patient_chip *chip, uint8_t *o
     }
     ss_signing_key_free(key);
     ss_signing_key_free(other);
-    return p->v2 ? sample_sign_v2(out, len, size) : len;
+    return p->v2 ? sign_v2(out, len, size) : len;
 }
 
 /// The signature over what lies in flash already.
