@@ -1,166 +1,149 @@
 // SPDX-License-Identifier: Apache-2.0
-// Virtual chips: how long one takes to boot, and how many can be made and booted in a run.
+// How fast virtual chips boot and answer: one in this process, a thousand at once, and whole programs on one.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "bench/chip_device.h"
+#include "bench/chip_processes.h"
 #include "bench/harness.h"
-#include "chip/boot.h"
-#include "core/bytes.h"
-#include "core/image_parts.h"
-#include "slotseal/flash_cipher.h"
-#include "slotseal/partition_table.h"
+
+#define FLEET 1000
 
 static const char what[] =
-    "Boots virtual chips with encrypted flash: bootloader, the partition table of two slots of 0x150000 bytes, an app "
-    "of "
-    "1 MiB of incompressible data.\v"
-    "A boot is the whole of it: mask ROM, second stage, verification of the app through decryption, its hash.";
+    "Measures virtual chips: boots of an app of 1.3 MiB, a thousand chips in one process, and esptool reading over a "
+    "pseudo-terminal.\v"
+    "In-process times are CPU time of one thread, those of whole programs wall time; medians. MB are 10^6 bytes.";
 
-#define APP_ADDRESS 0x10000u
-#define APP_DATA    0x100000u
-#define CHIPS       1000u
-#define BOOTS       200u
-
-static void must(bool condition, const char *what_failed)
+static void run_boot(void *arg)
 {
-    if (!condition) {
-        fprintf(stderr, "bench_chip: %s\n", what_failed);
-        exit(1);
-    }
+    device_boot(arg);
 }
 
-static double now(void)
+static json_t *boot_entry(const struct bench_case *c)
+{
+    return json_pack("{s:f, s:f, s:f, s:I, s:i}", "ms", c->seconds_median * 1e3, "ms_min", c->seconds_min * 1e3,
+                     "ms_max", c->seconds_max * 1e3, "bytes", (json_int_t)c->bytes, "samples", (int)c->count);
+}
+
+static void measure_boots(const struct bench_options *o, json_t *report)
+{
+    struct ss_vchip *plain = device_new(1, false), *sealed = device_new(1, true);
+    struct bench_case cases[] = {
+        {.name = "boot_plain", .kernel = "", .bytes = DEVICE_APP_SIZE, .run = run_boot, .arg = plain},
+        {.name = "boot_encrypted", .kernel = "", .bytes = DEVICE_APP_SIZE, .run = run_boot, .arg = sealed},
+    };
+    const unsigned count = sizeof cases / sizeof *cases;
+    bench_run(o, cases, count);
+    for (unsigned i = 0; i < count; i++)
+        if (cases[i].count)
+            json_object_set_new(report, cases[i].name, boot_entry(&cases[i]));
+    ss_chip_free(plain);
+    ss_chip_free(sealed);
+}
+
+static double seconds_on(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/// An image of one segment with any data; checksum and hash are right.
-static void lay_image(uint8_t *at, uint32_t load, uint32_t len)
+/// Resident memory of this process, bytes.
+static double resident(void)
 {
-    struct ss_image image;
-    uint64_t seed = 1;
-    static const uint8_t header[24] = {0xE9, 1, 2, 0x20, 0, 4, 8, 0x40, 0xEE, [23] = 1};
-    memcpy(at, header, sizeof header);
-    ss_put_le32(at + 24, load);
-    ss_put_le32(at + 28, len);
-    for (uint32_t i = 0; i < len; i++) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        at[32 + i] = (uint8_t)(seed >> 56);
-    }
-    must(ss_image_walk(at, len + 128, &image) && ss_image_refresh(at, &image) == SS_OK, "no image");
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (!f || fscanf(f, "%*u %lu", &pages) != 1)
+        pages = 0;
+    if (f)
+        fclose(f);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
-static void lay_table(uint8_t *at)
+/// As many as three quarters of the free memory hold, with a little for each beside its flash.
+static unsigned fleet_size(void)
 {
-    static const struct ss_partition_table table = {
-        .rows = {{.label = "otadata", .type = 1, .subtype = 0, .offset = 0xD000, .size = 0x2000},
-                 {.label = "ota_0", .type = 0, .subtype = 0x10, .offset = 0x10000, .size = 0x150000},
-                 {.label = "ota_1", .type = 0, .subtype = 0x11, .offset = 0x160000, .size = 0x150000}},
-        .count = 3,
-        .md5 = true,
-    };
-    must(ss_table_to_binary(&table, at, NULL) == SS_OK, "no table");
+    double bytes = (double)sysconf(_SC_AVPHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) * 0.75;
+    double chips = bytes / (DEVICE_FLASH * 1.02);
+    return chips < FLEET ? (unsigned)chips : FLEET;
 }
 
-static struct ss_vchip *make_chip(uint64_t seed)
+/// All chips are there at the same time, each sealed for a key of its own.
+static void measure_fleet(json_t *report, json_t *notes)
 {
-    struct ss_chip_options options = SS_CHIP_OPTIONS_DEFAULT;
-    struct ss_vchip *chip;
-    options.seed = seed;
-    must(ss_chip_new(&options, &chip, NULL) == SS_OK, "no chip");
-    return chip;
+    static struct ss_vchip *chips[FLEET];
+    unsigned count = fleet_size();
+    if (count < FLEET)
+        json_array_append_new(notes, json_sprintf("fleet: memory for %u chips only", count));
+    if (count == 0)
+        return;
+    ss_chip_free(device_new(1, true)); // the images are made once
+    double memory = resident(), wall = seconds_on(CLOCK_MONOTONIC), start = seconds_on(CLOCK_THREAD_CPUTIME_ID);
+    for (unsigned i = 0; i < count; i++)
+        chips[i] = device_new(i + 1, true);
+    double made = seconds_on(CLOCK_THREAD_CPUTIME_ID);
+    for (unsigned i = 0; i < count; i++)
+        device_boot(chips[i]);
+    double end = seconds_on(CLOCK_THREAD_CPUTIME_ID);
+    wall = seconds_on(CLOCK_MONOTONIC) - wall;
+    memory = (resident() - memory) / count;
+    for (unsigned i = 0; i < count; i++)
+        ss_chip_free(chips[i]);
+    json_object_set_new(report, "fleet",
+                        json_pack("{s:i, s:f, s:f, s:f, s:f, s:f}", "chips", (int)count, "chips_per_s",
+                                  count / (end - start), "make_ms", (made - start) / count * 1e3, "boot_ms",
+                                  (end - made) / count * 1e3, "mib_per_chip", memory / (1 << 20), "wall_s", wall));
 }
 
-/// What one chip holds in flash is the plaintext of all, encrypted for its own key.
-static void provision(struct ss_vchip *chip, const uint8_t *plain)
+static void print_entry(const char *name, json_t *e)
 {
-    static struct ss_flash_cipher cipher;
-    uint8_t key[32];
-    for (unsigned i = 0; i < sizeof key; i += 8)
-        ss_put_le64(key + i, ss_power_random(&chip->power));
-    must(ss_efuse_key_to_words(key, sizeof key, SS_EFUSE_CODING_NONE, &chip->silicon->words[ss_efuse_block_start(1)],
-                               NULL) == SS_OK,
-         "no key");
-    chip->silicon->words[0] |= 1u << 20;
-    chip->silicon->words[5] |= 15u << 28;
-    must(ss_flash_cipher_init(&cipher, key, sizeof key, 15, NULL) == SS_OK, "no cipher");
-    must(ss_flash_cipher_seal(&cipher, 0x1000, plain + 0x1000, chip->flash.data + 0x1000, 0x15F000, NULL) == SS_OK,
-         "not sealed");
+    double ms, cpu_ms, chip_cpu_ms, rate, make_ms, boot_ms, mib, wall;
+    int chips;
+    if (json_unpack(e, "{s:i, s:f, s:f, s:f, s:f, s:f}", "chips", &chips, "chips_per_s", &rate, "make_ms", &make_ms,
+                    "boot_ms", &boot_ms, "mib_per_chip", &mib, "wall_s", &wall) == 0)
+        printf("%-20s %d chips: %.0f chips/s of CPU time (make %.2f ms, boot %.2f ms), %.2f MiB a chip, %.1f s\n", name,
+               chips, rate, make_ms, boot_ms, mib, wall);
+    else if (json_unpack(e, "{s:f, s:f, s:f}", "ms", &ms, "cpu_ms", &cpu_ms, "chip_cpu_ms", &chip_cpu_ms) == 0)
+        printf("%-20s %8.2f ms, of which CPU %.1f ms; CPU of the chip %.1f ms; %.2f MB/s\n", name, ms, cpu_ms,
+               chip_cpu_ms, DEVICE_APP_SIZE / ms / 1e3);
+    else if (json_unpack(e, "{s:f, s:f}", "ms", &ms, "cpu_ms", &cpu_ms) == 0)
+        printf("%-20s %8.2f ms, of which CPU %.1f ms\n", name, ms, cpu_ms);
+    else if (json_unpack(e, "{s:f}", "ms", &ms) == 0)
+        printf("%-20s %8.2f ms\n", name, ms);
 }
 
-static void boot(struct ss_vchip *chip)
+static void print_table(json_t *report)
 {
-    static const struct ss_boot_profile profile = SS_BOOT_PROFILE_DEFAULT;
-    static struct ss_boot_result result;
-    must(ss_chip_boot(chip, &profile, NULL, NULL, NULL, &result, NULL) == SS_OK, "no boot");
-    must(result.outcome == SS_OUTCOME_APP && result.address == APP_ADDRESS, "the app did not start");
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static double boot_seconds(const uint8_t *plain)
-{
-    static double times[BOOTS];
-    struct ss_vchip *chip = make_chip(1);
-    provision(chip, plain);
-    boot(chip); // fills in otadata
-    for (unsigned i = 0; i < BOOTS; i++) {
-        double start = now();
-        boot(chip);
-        times[i] = now() - start;
-    }
-    ss_chip_free(chip);
-    qsort(times, BOOTS, sizeof *times, compare);
-    return times[BOOTS / 2];
-}
-
-static double chips_per_second(const uint8_t *plain)
-{
-    double start = now();
-    for (unsigned i = 0; i < CHIPS; i++) {
-        struct ss_vchip *chip = make_chip(i + 1);
-        provision(chip, plain);
-        boot(chip);
-        ss_chip_free(chip);
-    }
-    return CHIPS / (now() - start);
+    const char *name, *cpu, *compiler;
+    json_t *value;
+    size_t i;
+    if (json_unpack(report, "{s:{s:s, s:s}}", "machine", "cpu", &cpu, "compiler", &compiler) == 0)
+        printf("%s, %s\n\n", cpu, compiler);
+    json_object_foreach(report, name, value) print_entry(name, value);
+    json_array_foreach(json_object_get(report, "notes"), i, value) printf("note: %s\n", json_string_value(value));
 }
 
 int main(int argc, char **argv)
 {
-    struct bench_options options;
-    struct rusage usage;
-    bench_parse(argc, argv, what, &options);
-    uint8_t *plain = malloc(0x160000);
-    must(plain != NULL, "out of memory");
-    memset(plain, 0xFF, 0x160000);
-    lay_image(plain + 0x1000, 0x40080400, 400);
-    lay_table(plain + 0x8000);
-    lay_image(plain + APP_ADDRESS, 0x3F400020, APP_DATA);
-    double seconds = boot_seconds(plain), rate = chips_per_second(plain);
-    getrusage(RUSAGE_SELF, &usage);
-    json_t *json = json_pack("{s:f, s:f, s:i, s:f}", "boot_ms", seconds * 1e3, "chips_per_s", rate, "chips", (int)CHIPS,
-                             "peak_mib", (double)usage.ru_maxrss / 1024);
-    must(json != NULL, "out of memory");
-    if (options.json)
-        json_dumpf(json, stdout, JSON_INDENT(1));
-    else
-        printf("boot of an encrypted chip  %8.2f ms\nmade, sealed and booted    %8.1f chips/s of %u\npeak memory       "
-               "     "
-               "    %8.1f MiB, of which 4 are the chip's flash\n",
-               seconds * 1e3, rate, CHIPS, (double)usage.ru_maxrss / 1024);
-    if (options.json_file && json_dump_file(json, options.json_file, JSON_INDENT(1)))
-        must(false, "the JSON file cannot be written");
-    json_decref(json);
-    free(plain);
-    return 0;
+    struct bench_options o;
+    bench_parse(argc, argv, what, &o);
+    json_t *report = json_object(), *notes = json_array();
+    bool same = true;
+    measure_boots(&o, report);
+    if (bench_wanted(&o, "fleet"))
+        measure_fleet(report, notes);
+    if (bench_wanted(&o, "process_boot"))
+        chip_process_boot(&o, report, notes);
+    if (bench_wanted(&o, "process_read_flash"))
+        same = chip_process_read(&o, report, notes);
+    json_object_set_new(report, "machine", bench_machine());
+    json_object_set_new(report, "notes", notes);
+    bool delivered = bench_deliver(&o, report, print_table);
+    json_decref(report);
+    if (!same)
+        fprintf(stderr, "bench_chip: error: esptool read other bytes than the chip holds\n");
+    return same && delivered ? 0 : 1;
 }

@@ -66,21 +66,6 @@ static void print_table(json_t *report)
     json_array_foreach(json_object_get(report, "notes"), i, value) printf("note: %s\n", json_string_value(value));
 }
 
-static int deliver(const struct bench_options *o, json_t *report)
-{
-    if (o->json) {
-        json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-        putchar('\n');
-    } else {
-        print_table(report);
-    }
-    if (o->json_file && json_dump_file(report, o->json_file, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) != 0) {
-        fprintf(stderr, "bench_seal: error: cannot write %s\n", o->json_file);
-        return 1;
-    }
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     static struct bench_case cases[BENCH_MAX_CASES];
@@ -102,9 +87,9 @@ int main(int argc, char **argv)
         same = seal_processes(&o, report, notes);
     json_object_set_new(report, "machine", bench_machine());
     json_object_set_new(report, "notes", notes);
-    int status = deliver(&o, report);
+    bool delivered = bench_deliver(&o, report, print_table);
     json_decref(report);
     if (!same)
         fprintf(stderr, "bench_seal: error: slotseal and espsecure wrote different files\n");
-    return same ? status : 1;
+    return same && delivered ? 0 : 1;
 }

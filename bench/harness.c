@@ -12,7 +12,7 @@
 #define MAX_ROUNDS   2000
 #define TURN_SECONDS 0.001
 
-enum { OPTION_JSON = 1, OPTION_ONLY, OPTION_SECONDS, OPTION_ESPSECURE, OPTION_SLOTSEAL };
+enum { OPTION_JSON = 1, OPTION_ONLY, OPTION_SECONDS, OPTION_ESPSECURE, OPTION_ESPTOOL, OPTION_SLOTSEAL };
 
 static const struct argp_option options[] = {
     {"json", OPTION_JSON, NULL, 0, "Print JSON instead of a table", 0},
@@ -20,6 +20,7 @@ static const struct argp_option options[] = {
     {"only", OPTION_ONLY, "GLOB", 0, "Measure only what GLOB matches, such as 'seal_*'", 0},
     {"seconds", OPTION_SECONDS, "N", 0, "Measuring time of all together (default 5)", 0},
     {"espsecure", OPTION_ESPSECURE, "PATH", 0, "The original espsecure to compare with, as a process", 0},
+    {"esptool", OPTION_ESPTOOL, "PATH", 0, "The original esptool to measure virtual chips with", 0},
     {"slotseal", OPTION_SLOTSEAL, "PATH", 0, "The slotseal program to compare it to", 0},
     {0},
 };
@@ -45,6 +46,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case OPTION_ESPSECURE:
         o->espsecure = arg;
+        return 0;
+    case OPTION_ESPTOOL:
+        o->esptool = arg;
         return 0;
     case OPTION_SLOTSEAL:
         o->slotseal = arg;
@@ -172,4 +176,18 @@ double bench_gb_per_s(const struct bench_case *c)
 double bench_cycles_per_byte(const struct bench_case *c)
 {
     return c->cycles_median / (double)c->bytes;
+}
+
+bool bench_deliver(const struct bench_options *o, json_t *report, void (*print)(json_t *report))
+{
+    if (o->json) {
+        json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+        putchar('\n');
+    } else {
+        print(report);
+    }
+    if (!o->json_file || json_dump_file(report, o->json_file, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) == 0)
+        return true;
+    fprintf(stderr, "bench: error: cannot write %s\n", o->json_file);
+    return false;
 }

@@ -18,6 +18,7 @@ struct bench_options {
     const char *json_file; ///< JSON also to this file, or NULL
     const char *only;      ///< glob of entry names, default "*"
     const char *espsecure; ///< the original espsecure program, or NULL
+    const char *esptool;   ///< the original esptool program, or NULL
     const char *slotseal;  ///< our own program, or NULL
 };
 
@@ -61,6 +62,9 @@ const char *bench_cycles_source(void);
 
 /// CPU model, features, time-stamp frequency, compiler, OpenSSL. The caller owns the reference.
 json_t *bench_machine(void);
+
+/// The report as JSON or by @p print, and as JSON to o->json_file. False with a message if that cannot be written.
+bool bench_deliver(const struct bench_options *o, json_t *report, void (*print)(json_t *report));
 
 /// A program to run as a whole, start-up included.
 struct bench_process {
