@@ -124,8 +124,9 @@ bool ss_boot_hash(struct ss_boot *b, enum ss_hash_alg alg, const uint8_t *p, siz
 /// False if the key in @p block is not known, or its check bytes disagree: recorded as not checkable under @p rule.
 bool ss_boot_key_known(struct ss_boot *b, unsigned block, enum ss_boot_rule_id rule);
 /// Secure boot V1's digest of the bootloader in flash, whose checksum is at @p checksum_offset, with the key of BLOCK2,
-/// which has to be known. False with b->status set.
-bool ss_boot_bootloader_digest(struct ss_boot *b, uint32_t checksum_offset, const uint8_t iv[128], uint8_t digest[64]);
+/// which has to be known. False with b->status set, or with an image that no rule covers: recorded under @p rule.
+bool ss_boot_bootloader_digest(struct ss_boot *b, enum ss_boot_rule_id rule, uint32_t checksum_offset,
+                               const uint8_t iv[128], uint8_t digest[64]);
 
 // boot_rom.c
 enum ss_cycle_end ss_boot_rom(struct ss_boot *b);

@@ -44,7 +44,7 @@ static bool write_digest(struct ss_boot *b, uint32_t checksum_offset)
     for (size_t i = 0; i < SS_SBV1_IV_SIZE; i += 8)
         ss_put_le64(file + i, ss_power_random(&b->chip->power));
     ss_boot_erase(b, 0);
-    return ss_boot_bootloader_digest(b, checksum_offset, file, file + SS_SBV1_IV_SIZE) &&
+    return ss_boot_bootloader_digest(b, SS_RULE_DIGEST, checksum_offset, file, file + SS_SBV1_IV_SIZE) &&
            ss_boot_write(b, 0, file, sizeof file, ss_chip_encrypts(b->chip));
 }
 
@@ -70,7 +70,7 @@ static int generate(struct ss_boot *b)
     ss_boot_log(b, 'I', tag(b), "Generating secure boot digest...");
     uint32_t hash = image.header.hash_appended ? SS_IMAGE_HASH_SIZE : 0;
     if (!write_digest(b, image.len - hash - 1))
-        return SS_ESP_FAIL;
+        return b->status == SS_OK ? SS_BOOT_NOT_KNOWN : SS_ESP_FAIL;
     ss_boot_log(b, 'I', tag(b), "Digest generation complete.");
     ss_boot_stage(b, SS_RULE_DIGEST, true, "IV and digest of the bootloader are at address 0");
     return SS_ESP_OK;

@@ -129,7 +129,8 @@ bool ss_boot_key_known(struct ss_boot *b, unsigned block, enum ss_boot_rule_id r
     return false;
 }
 
-bool ss_boot_bootloader_digest(struct ss_boot *b, uint32_t checksum_offset, const uint8_t iv[128], uint8_t digest[64])
+bool ss_boot_bootloader_digest(struct ss_boot *b, enum ss_boot_rule_id rule, uint32_t checksum_offset,
+                               const uint8_t iv[128], uint8_t digest[64])
 {
     uint8_t key[32];
     size_t key_len;
@@ -144,5 +145,11 @@ bool ss_boot_bootloader_digest(struct ss_boot *b, uint32_t checksum_offset, cons
     if (b->status == SS_OK)
         b->status = ss_secure_boot_v1_bootloader_digest(&params, image, len, digest, b->err);
     ss_wipe(key, sizeof key);
-    return b->status == SS_OK;
+    if (b->status != SS_ERROR_DATA_INVALID)
+        return b->status == SS_OK;
+    // The one thing that is left to object to.
+    b->status = SS_OK;
+    ss_boot_unknown(b, rule, "hash_appended is 0x%02x: whether the hardware counts a hash then is not known",
+                    image[23]);
+    return false;
 }

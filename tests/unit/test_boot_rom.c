@@ -325,6 +325,28 @@ static void keys_that_no_hardware_rule_covers(void **state)
     bench_free(b);
 }
 
+/// A header that says neither that a hash follows nor that none does, with secure boot V1.
+static void a_hash_field_that_no_rule_covers(void **state)
+{
+    (void)state;
+    struct bench *b = bench_bootable(300);
+    b->chip->flash.data[0x1000 + 23] = 0x41;
+    bench_boot(b);
+    assert_int_equal(b->result.outcome, SS_OUTCOME_APP); // nobody looks
+    b->profile.secure_boot = SS_PROFILE_SECURE_BOOT_V1;
+    bench_lay_signed_app(b, BENCH_SLOT_0, bench_sign_with_v1(b));
+    bench_boot(b);
+    assert_int_equal(b->result.outcome, SS_OUTCOME_UNKNOWN);
+    bench_expect_failure(b, "secure-boot-digest",
+                         "hash_appended is 0x41: whether the hardware counts a hash then is not known");
+    bench_set(b, "ABS_DONE_0", 1);
+    bench_boot(b);
+    assert_int_equal(b->result.outcome, SS_OUTCOME_UNKNOWN);
+    bench_expect_failure(b, "secure-boot-v1",
+                         "hash_appended is 0x41: whether the hardware counts a hash then is not known");
+    bench_free(b);
+}
+
 struct life {
     unsigned runs;
     unsigned restarts;
@@ -441,6 +463,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(v2_does_not_exist_before_revision_3),
         cmocka_unit_test(a_flash_key_that_is_not_known),
         cmocka_unit_test(keys_that_no_hardware_rule_covers),
+        cmocka_unit_test(a_hash_field_that_no_rule_covers),
         cmocka_unit_test(an_app_lives_and_restarts),
         cmocka_unit_test(power_fails_while_the_app_runs),
         cmocka_unit_test(the_profile_is_guessed_if_none_is_given),
