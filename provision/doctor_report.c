@@ -4,7 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/bytes.h"
 #include "provision/doctor_internal.h"
+
+/// Bytes at the start of a slot that tell whether anything was written.
+enum { SAMPLE = 256 };
 
 static void SS_PRINTF(3, 0) format_into(char *out, size_t size, const char *format, va_list args)
 {
@@ -84,6 +88,23 @@ static const char *file_of(const struct place *place)
     return names[place->kind];
 }
 
+/// The app that otadata is to select: the first that is there, and without any the first slot.
+static const char *label_to_select(const struct doctor *d)
+{
+    const struct ss_partition *first = NULL;
+    for (size_t i = 0; i < d->table.count; i++) {
+        const struct ss_partition *row = &d->table.rows[i];
+        if (row->type != SS_PARTITION_APP || row->subtype == SS_PARTITION_APP_TEST)
+            continue;
+        if (ss_range_ok(row->offset, SAMPLE, d->in->flash_len) &&
+            !ss_all_bytes(d->in->flash + row->offset, SAMPLE, 0xFF))
+            return row->label;
+        if (!first)
+            first = row;
+    }
+    return first ? first->label : "ota_0";
+}
+
 void finding_rewrite(const struct doctor *d, struct ss_doctor_finding *f, const struct place *place)
 {
     char target[64] = "", offset[40] = "", sealed[32], config[32] = "";
@@ -92,12 +113,13 @@ void finding_rewrite(const struct doctor *d, struct ss_doctor_finding *f, const 
     const char *signing = sign ? " --sign-key signing-key.pem" : "";
     const char *file = file_of(place);
 
-    if (d->table_at != 0x8000 && place->kind != PLACE_BOOTLOADER)
+    if (d->table_at != 0x8000 && place->kind != PLACE_BOOTLOADER && (place->kind != PLACE_APP || d->has_table))
         snprintf(offset, sizeof offset, " --table-offset 0x%x", (unsigned)d->table_at);
     if (d->settled_config != CONFIG_FULL)
         snprintf(config, sizeof config, " --crypt-config 0x%X", d->settled_config);
     if (place->kind == PLACE_OTADATA)
-        finding_command(f, "slotseal otadata build --table partitions.bin%s -o otadata.bin", offset);
+        finding_command(f, "slotseal otadata build --table partitions.bin%s --select %s -o otadata.bin", offset,
+                        label_to_select(d));
     if (!d->expects) {
         if (sign)
             finding_command(f, "espsecure sign_data --version %d --keyfile signing-key.pem app.bin",
@@ -105,7 +127,9 @@ void finding_rewrite(const struct doctor *d, struct ss_doctor_finding *f, const 
         write_file(d, f, place->address, file);
         return;
     }
-    if (place->kind == PLACE_APP)
+    if (place->kind == PLACE_APP && !d->has_table)
+        snprintf(target, sizeof target, "--address 0x%x", (unsigned)place->address);
+    else if (place->kind == PLACE_APP)
         snprintf(target, sizeof target, "--table partitions.bin --slot %s", place->name);
     else
         snprintf(target, sizeof target, "--region %s",
