@@ -48,8 +48,8 @@ static void coding(struct doctor *d)
         finding_seen(f, "CODING_SCHEME is %d, which takes keys of %d bytes; the key file has %zu", (int)coding,
                      coding == SS_EFUSE_CODING_34 ? 24 : 32, d->in->key_len);
         finding_repair(f, SS_REPAIR_FLASH, "make a key of the right length before anything is burned");
-        finding_command(f, "slotseal key generate --type flash --length %d -o flash-key.bin",
-                        coding == SS_EFUSE_CODING_34 ? 192 : 256);
+        finding_command(f, "slotseal key generate --type %s -o new-flash-key.bin",
+                        coding == SS_EFUSE_CODING_34 ? "flash-192" : "flash");
     }
 }
 

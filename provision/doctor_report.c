@@ -122,7 +122,7 @@ void finding_rewrite(const struct doctor *d, struct ss_doctor_finding *f, const 
                         label_to_select(d));
     if (!d->expects) {
         if (sign)
-            finding_command(f, "espsecure sign_data --version %d --keyfile signing-key.pem app.bin",
+            finding_command(f, "espsecure sign_data --keyfile signing-key.pem --version %d app.bin",
                             d->profile->secure_boot == SS_PROFILE_SECURE_BOOT_V2 ? 2 : 1);
         write_file(d, f, place->address, file);
         return;

@@ -180,7 +180,7 @@ static struct ss_doctor_finding *bad_signer(struct doctor *d, enum ss_doctor_id 
 {
     struct ss_doctor_finding *f = finding_add(d->out, id, SS_DOCTOR_STOPS, true);
     finding_repair(f, SS_REPAIR_FLASH, "%s", how);
-    finding_command(f, "espsecure sign_data --version 2 --keyfile signing-key.pem bootloader.bin");
+    finding_command(f, "espsecure sign_data --keyfile signing-key.pem --version 2 bootloader.bin");
     finding_rewrite(d, f, &d->bootloader);
     return f;
 }
