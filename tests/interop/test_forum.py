@@ -221,6 +221,22 @@ def test_repair_of_the_dead(dead, tmp_path):
     assert set(left) <= {"encryption-not-built-in", "download-mode-open"}, left
 
 
+def test_repair_without_encryption(tmp_path):
+    """An unsigned app: espsecure signs it as the doctor words that."""
+    bench = Bench(tmp_path, "procedure")
+    slotseal("key", "generate", "--type", "secure-boot-v1", "-o", tmp_path / "signing-key.pem")
+    slotseal("key", "public", "--key", tmp_path / "signing-key.pem", "-o", tmp_path / "verification-key.bin")
+    bench.build()
+    tmp_path.joinpath("app.bin").write_bytes(tmp_path.joinpath("build/app.bin").read_bytes())
+    for address, file in (("0x1000", "bootloader/bootloader.bin"), ("0x8000", "partition_table/partition-table.bin"),
+                          ("0x10000", "app.bin")):
+        slotseal("chip", "load", bench.chip, address, tmp_path / "build" / file)
+    stops = [f for f in bench.examine(status=REFUSED) if f["severity"] == "stops"]
+    assert [f["id"] for f in stops] == ["app-unsigned"]
+    bench.run_all(lambda port: (shlex.split(c.replace("PORT", port)) for c in stops[0]["commands"]))
+    assert_runs(bench.boot())
+
+
 def test_repaired_plan_boots(tmp_path):
     bench = Bench(tmp_path, "repaired")
     bench.build()
