@@ -145,6 +145,8 @@ void port_take(struct port *p, const uint8_t *bytes, size_t len)
 
 static void line_ended(struct port *p)
 {
+    // What nobody fetches any more must not keep the rest of the input from being read.
+    port_drop_output(p);
     if (p->options.kind == SS_SERVE_PTY)
         pty_check(p);
     else

@@ -64,6 +64,17 @@ ss_status_t pty_open(struct port *p, const char *link, char *address, struct ss_
     return SS_OK;
 }
 
+/// Forgets what is on its way in both directions; what the terminal's user did not read waits on that side.
+static void flush(int fd)
+{
+    int user = ioctl(fd, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (user >= 0) {
+        tcflush(user, TCIOFLUSH);
+        close(user);
+    }
+    tcflush(fd, TCIOFLUSH);
+}
+
 void pty_check(struct port *p)
 {
     struct pollfd fd = {.fd = p->line_fd, .events = POLLIN};
@@ -74,6 +85,6 @@ void pty_check(struct port *p)
     if (!hung_up)
         return;
     port_drop_output(p);
-    ioctl(p->line_fd, TCFLSH, TCIOFLUSH);
+    flush(p->line_fd);
     port_reset(p);
 }

@@ -273,6 +273,28 @@ static void hanging_up_a_pty_resets(void **state)
     close(fd);
 }
 
+static void a_host_that_stops_reading_and_goes_is_noticed(void **state)
+{
+    (void)state;
+    char link[64];
+    snprintf(link, sizeof link, "%s/tty", folder);
+    start(SS_SERVE_PTY, link);
+    assert_ok(ss_serve_control(folder, "strap download", &err), err);
+    assert_ok(ss_serve_control(folder, "reset", &err), err);
+    int fd = open(link, O_RDWR | O_NOCTTY | O_NONBLOCK);
+    assert_true(fd >= 0);
+    // Until both directions are full: answers are not fetched, so requests are not read.
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+    while (poll(&wait, 1, QUIET_MS) == 1)
+        (void)!write(fd, WRITE_RAM, sizeof WRITE_RAM - 1);
+    close(fd);
+    poll(NULL, 0, QUIET_MS);
+    fd = open(link, O_RDWR | O_NOCTTY);
+    SAY(fd, READ_RAM);
+    HEAR(fd, RAM_IS("\x00"));
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -281,6 +303,7 @@ int main(int argc, char **argv)
         TEST(control_is_what_buttons_do),
         TEST(rfc2217_negotiates_and_resets),
         TEST(hanging_up_a_pty_resets),
+        TEST(a_host_that_stops_reading_and_goes_is_noticed),
     };
     return ss_test_main(argc, argv, tests);
 }
