@@ -73,12 +73,24 @@ static void note(json_t *notes, const char *program, const char *why)
     json_array_append_new(notes, json_sprintf("whole processes: %s %s", program, why));
 }
 
-/// @p ratio: how many times as fast as the other program, 0 if there was none.
-static json_t *entry(const struct bench_process *p, const char *kernel, double ratio)
+static void set_ratio(json_t *e, const char *name, const json_t *report, const char *peer)
+{
+    double other = json_number_value(json_object_get(json_object_get(report, peer), "gb_per_s"));
+    double own = json_number_value(json_object_get(e, "gb_per_s"));
+    json_object_set_new(e, name, other > 0 ? json_real(own / other) : json_null());
+}
+
+/// @p ratio: how many times as fast as the other program, 0 if there was none. The other figures are as those of the
+/// kernels, start-up and writing of the file included.
+static json_t *entry(const struct bench_process *p, const char *kernel, double ratio, const json_t *report)
 {
     json_t *e = json_pack("{s:f, s:f, s:f, s:f, s:f, s:s, s:I, s:i}", "ms", p->ms_median, "cpu_ms", p->cpu_ms, "ms_min",
                           p->ms_min, "ms_max", p->ms_max, "gb_per_s", FILE_SIZE / p->ms_median / 1e6, "kernel", kernel,
                           "bytes", (json_int_t)FILE_SIZE, "samples", ROUNDS);
+    double tsc_mhz = json_number_value(json_object_get(json_object_get(report, "machine"), "tsc_mhz"));
+    json_object_set_new(e, "cycles_per_byte", json_real(p->ms_median * 1e3 * tsc_mhz / FILE_SIZE));
+    set_ratio(e, "ratio_vs_openssl_ecb", report, "openssl_ecb");
+    set_ratio(e, "ratio_vs_evp_rekeyed", report, "evp_rekeyed");
     if (ratio > 0)
         json_object_set_new(e, "ratio", json_real(ratio));
     return e;
@@ -98,12 +110,12 @@ static bool measure(const struct bench_options *o, const struct files *f, json_t
         return true;
     }
     double ratio = with_peer ? processes[1].ms_median / processes[0].ms_median : 0;
-    json_object_set_new(report, "process_slotseal", entry(&processes[0], "slotseal", ratio));
+    json_object_set_new(report, "process_slotseal", entry(&processes[0], "slotseal", ratio, report));
     if (!with_peer) {
         note(notes, "espsecure", "is not there, give its path with --espsecure");
         return true;
     }
-    json_object_set_new(report, "process_espsecure", entry(&processes[1], "espsecure", 1 / ratio));
+    json_object_set_new(report, "process_espsecure", entry(&processes[1], "espsecure", 1 / ratio, report));
     if (equal_files(f->ours, f->theirs))
         return true;
     note(notes, o->slotseal, "and espsecure wrote different files");

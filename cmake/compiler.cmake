@@ -9,7 +9,9 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 add_compile_options(
   -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes
   -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings
-  -Wformat=2 -Wundef -Wvla -Wimplicit-fallthrough -fno-common -fstack-protector-strong)
+  -Wformat=2 -Wundef -Wvla -Wimplicit-fallthrough -fno-common -fstack-protector-strong
+  # The same binary wherever it is built: libraries' error macros put __FILE__ into it.
+  -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 add_compile_definitions(_GNU_SOURCE)
 
 if(SS_WERROR)
