@@ -73,8 +73,8 @@ const struct ss_efuse_field *ss_efuse_field_find(const char *name);
 /// The fields in the order of their position: index 0, 1, … until NULL.
 const struct ss_efuse_field *ss_efuse_field_at(size_t index);
 
-/// Value of a field of at most 32 bits, the low 32 of a longer one. Under 3/4 coding the fields of BLOCK3 have their place in the read window, not
-/// in the silicon.
+/// Value of a field of at most 32 bits, the low 32 of a longer one. Under 3/4 coding the fields of BLOCK3 have their
+/// place in the read window, not in the silicon.
 uint32_t ss_efuse_get(const struct ss_efuse *efuse, const struct ss_efuse_field *field);
 /// The same by name. The name must exist: a wrong one is a programming error.
 uint32_t ss_efuse_get_name(const struct ss_efuse *efuse, const char *name);
@@ -88,16 +88,16 @@ bool ss_efuse_block_write_protected(const struct ss_efuse *efuse, unsigned block
 bool ss_efuse_read_protected(const struct ss_efuse *efuse, const struct ss_efuse_field *field);
 bool ss_efuse_block_read_protected(const struct ss_efuse *efuse, unsigned block);
 
-/// Burns @p value into a field of at most 32 bits. Burning what is there already is allowed.
-/// SS_ERROR_INVALID_ARGUMENT: the value does not fit the field, or the field is longer.
-/// SS_ERROR_NOT_PERMITTED: a set bit would have to be cleared; the field is write-protected and would change; or it
-/// lies in BLOCK1 … BLOCK3 under 3/4 coding, where whole chunks have to be burned. On error nothing changes.
+/// Burns @p value into a field of at most 32 bits. Burning what is there already is allowed. On error nothing changes.
+///   SS_ERROR_INVALID_ARGUMENT   the value does not fit the field, or the field is longer
+///   SS_ERROR_NOT_PERMITTED      a set bit would have to be cleared; the field is write-protected and would change; or
+///                               it lies in BLOCK1 … BLOCK3 under 3/4 coding, where whole chunks have to be burned
 SS_MUST_USE ss_status_t ss_efuse_burn(struct ss_efuse *silicon, const struct ss_efuse_field *field, uint32_t value,
                                       struct ss_error *err);
 
 /// Burns a whole block of 1 … 3: ORs @p words (already coded) in. Statuses as ss_efuse_burn(), and
-/// SS_ERROR_INVALID_ARGUMENT for another block; under 3/4 coding a chunk
-/// of 8 bytes that is not blank can only be burned with the same content (SS_ERROR_NOT_PERMITTED).
+///   SS_ERROR_INVALID_ARGUMENT   another block
+///   SS_ERROR_NOT_PERMITTED      under 3/4 coding: a chunk of 8 bytes that is not blank and has other content
 SS_MUST_USE ss_status_t ss_efuse_burn_block(struct ss_efuse *silicon, unsigned block, const uint32_t words[8],
                                             struct ss_error *err);
 
@@ -111,12 +111,14 @@ void ss_efuse_encode_34(const uint8_t data[24], uint32_t words[8]);
 unsigned ss_efuse_decode_34(const uint32_t words[8], uint8_t data[24]);
 
 /// Words to burn for a flash encryption or secure boot V1 key in file order: reversed, and 3/4 coded if @p len is 24.
-/// SS_ERROR_INVALID_ARGUMENT: @p len is not 32, or 24 with 3/4 coding.
-/// SS_ERROR_NOT_SUPPORTED: repeat coding. On error @p words are zero.
+/// On error @p words are zero.
+///   SS_ERROR_INVALID_ARGUMENT   @p len is not 32, or 24 with 3/4 coding
+///   SS_ERROR_NOT_SUPPORTED      repeat coding
 SS_MUST_USE ss_status_t ss_efuse_key_to_words(const uint8_t *key, size_t len, enum ss_efuse_coding coding,
                                               uint32_t words[8], struct ss_error *err);
-/// The key in file order from a block of the silicon: 32 bytes, or 24 with 3/4 coding.
-/// SS_ERROR_DATA_CORRUPT: 3/4 check bytes disagree. SS_ERROR_NOT_SUPPORTED: repeat coding. On error @p key is zero.
+/// The key in file order from a block of the silicon: 32 bytes, or 24 with 3/4 coding. On error @p key is zero.
+///   SS_ERROR_DATA_CORRUPT    3/4 check bytes disagree
+///   SS_ERROR_NOT_SUPPORTED   repeat coding
 SS_MUST_USE ss_status_t ss_efuse_key_from_words(const uint32_t words[8], enum ss_efuse_coding coding, uint8_t key[32],
                                                 size_t *len, struct ss_error *err);
 /// The 32 bytes with which the ESP32 uses a 24-byte flash key: bytes 8 … 15 follow again at the end.

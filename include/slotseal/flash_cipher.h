@@ -29,7 +29,7 @@ extern "C" {
 ///
 ///      0..7   the words
 ///      8..15  InvMixColumns of the words
-///     16..19  the last word of family 0, taken i = 0, 1, 2, 3 steps before the schedule begins, through RotWord i times
+///     16..19  the last word of family 0, taken i = 0, 1, 2, 3 steps before the schedule begins, by RotWord i times
 ///     20..23  the same of family 1
 ///     24..27  the last two words of each family one step before the schedule begins
 ///     28..31  InvMixColumns of 24..27
@@ -65,8 +65,8 @@ SS_MUST_USE ss_status_t ss_flash_cipher_init(struct ss_flash_cipher *c, const ui
 /// SS_FLASH_CIPHER_SIZE; any sub-range gives the same bytes as that part of the whole. @p len may be 0. @p in and
 /// @p out may be the same buffer; any other overlap is not allowed. Constant-time in key and data.
 ///
-/// Returns SS_OK; SS_ERROR_INVALID_ARGUMENT: address, length or their sum out of range, buffers overlap in part.
-/// Nothing is written on error.
+/// SS_ERROR_INVALID_ARGUMENT: address, length or their sum out of range, buffers overlap in part. Nothing is written
+/// on error.
 SS_MUST_USE ss_status_t ss_flash_cipher_seal(const struct ss_flash_cipher *c, uint32_t address, const uint8_t *in,
                                              uint8_t *out, size_t len, struct ss_error *err);
 

@@ -50,8 +50,10 @@ struct ss_flash_xts {
 /// @param key      64 bytes: XTS-256, data key then tweak key. 32 bytes: XTS-128. 16 bytes: XTS-128 with the SHA-256
 ///                 of those bytes, as chips do that burn half a key block (ESP-IDF, "Flash Encryption", ESP32-C2).
 /// @param key_len  16, 32 or 64
-/// @return SS_OK; SS_ERROR_INVALID_ARGUMENT: another length; SS_ERROR_NOT_SUPPORTED: no kernel passed its self-check on
-///         this CPU; or what the crypto provider reports for the SHA-256.
+///
+///   SS_ERROR_INVALID_ARGUMENT   another length
+///   SS_ERROR_NOT_SUPPORTED      no kernel passed its self-check on this CPU
+///   what the crypto provider reports for the SHA-256
 SS_MUST_USE ss_status_t ss_flash_xts_init(struct ss_flash_xts *c, const uint8_t *key, size_t key_len,
                                           struct ss_error *err);
 
@@ -60,9 +62,12 @@ SS_MUST_USE ss_status_t ss_flash_xts_init(struct ss_flash_xts *c, const uint8_t 
 /// @param address  absolute flash address, a multiple of 16
 /// @param len      a multiple of 16; 0 is allowed
 /// @param out      @p len bytes; may be @p in itself, must not overlap it otherwise
-/// @return SS_OK; SS_ERROR_INVALID_ARGUMENT: address or length not a multiple of 16, the range passes 4 GiB, buffers
-///         overlap in part, or both halves of the key are equal (XTS loses its security then; espsecure refuses it too);
-///         SS_ERROR_BAD_STATE: @p c is not initialised. On error nothing is written.
+///
+/// On error nothing is written.
+///   SS_ERROR_INVALID_ARGUMENT   address or length not a multiple of 16; the range passes SS_FLASH_XTS_SIZE; buffers
+///                               overlap in part; both halves of the key are equal (XTS loses its security then;
+///                               espsecure refuses it too)
+///   SS_ERROR_BAD_STATE          @p c is not initialised
 SS_MUST_USE ss_status_t ss_flash_xts_seal(const struct ss_flash_xts *c, uint32_t address, const uint8_t *in,
                                           uint8_t *out, size_t len, struct ss_error *err);
 

@@ -134,8 +134,7 @@ enum ss_image_finding_code {
     SS_IMAGE_TRUNCATED,         ///< fatal; found = length of the file, limit = length needed at least
     SS_IMAGE_NO_SEGMENTS,       ///< fatal; the bootloader would jump to what it has not loaded
     SS_IMAGE_HASH_FLAG,         ///< warning; found = hash_appended, neither 0 nor 1
-    SS_IMAGE_NOT_SECURE_PADDED, ///< warning; V1-signed app that does not fill its last MMU page (elf2image
-                                ///< --secure-pad)
+    SS_IMAGE_NOT_SECURE_PADDED, ///< warning; V1-signed app that does not fill its last MMU page (--secure-pad)
     SS_IMAGE_V2_BLOCK,          ///< warning; segment = block, found: 1 CRC wrong, 2 digest is not of this image
     SS_IMAGE_TRAILING,          ///< warning; found = bytes after image, signature and filler, limit = their offset
     SS_IMAGE_FINDING_CODES,
@@ -210,9 +209,12 @@ SS_MUST_USE ss_status_t ss_image_describe(const uint8_t *data, size_t len, const
                                           struct ss_image *out, struct ss_error *err);
 
 /// As ss_image_describe(), and refuses an image that would not boot: SS_OK means that no finding is fatal.
-/// Statuses: SS_ERROR_DATA_INVALID, with the first fatal finding as message; SS_ERROR_DATA_CORRUPT if that is checksum
-/// or hash; SS_ERROR_NOT_SUPPORTED if it is the chip or its revision; SS_ERROR_INSUFFICIENT_SPACE if it is too big.
-/// *out keeps the description then, so that the caller can show the findings.
+/// *out keeps the description then, so that the caller can show the findings; the first fatal one is the message:
+///   SS_ERROR_DATA_CORRUPT         checksum or hash
+///   SS_ERROR_NOT_SUPPORTED        the chip or its revision
+///   SS_ERROR_INSUFFICIENT_SPACE   too big
+///   SS_ERROR_DATA_INVALID         any other
+///   and those of ss_image_describe()
 SS_MUST_USE ss_status_t ss_image_parse(const uint8_t *data, size_t len, const struct ss_image_context *context,
                                        struct ss_image *out, struct ss_error *err);
 
@@ -255,9 +257,11 @@ struct ss_image_flash_params {
 
 /// Changes flash mode, clock and size in the header of the image in @p data and recomputes the appended hash, as
 /// esptool's write-flash does. In place; nothing is changed on error.
-/// Statuses: SS_ERROR_DATA_INVALID if it is not a complete image; SS_ERROR_DATA_CORRUPT if its checksum or hash was
-/// wrong already; SS_ERROR_NOT_PERMITTED if it is signed: the change would break the signature, so it has to come
-/// first; SS_ERROR_INVALID_ARGUMENT for a parameter out of range; what the hash provider returns.
+///   SS_ERROR_DATA_INVALID       not a complete image
+///   SS_ERROR_DATA_CORRUPT       its checksum or hash was wrong already
+///   SS_ERROR_NOT_PERMITTED      it is signed: the change would break the signature, so it has to come first
+///   SS_ERROR_INVALID_ARGUMENT   a parameter out of range
+///   what the hash provider returns
 SS_MUST_USE ss_status_t ss_image_set_flash_params(uint8_t *data, size_t len, const struct ss_image_flash_params *params,
                                                   struct ss_error *err);
 

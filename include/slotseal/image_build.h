@@ -51,11 +51,13 @@ struct ss_image_build_options {
 ///
 /// *out_len: length of the image, also with SS_ERROR_BUFFER_TOO_SMALL (then the length needed; out == NULL with size 0
 /// asks for it), 0 on other errors. What out holds after an error is unspecified.
-/// Statuses: SS_ERROR_DATA_INVALID: not an ELF file of that sort, tables or sections outside the file, no loadable
-/// section, two mapped segments in one 64 KiB page, mapped address not a multiple of 4, more than 16 segments, segment
-/// of 16 MiB or more, or the place for the ELF's SHA-256 not zero; SS_ERROR_NOT_SUPPORTED: machine or chip other than
-/// Xtensa and ESP32, more than SS_IMAGE_BUILD_MAX_SECTIONS sections; SS_ERROR_INVALID_ARGUMENT: options out of range,
-/// or secure_pad without append_hash; what the hash provider returns.
+///   SS_ERROR_DATA_INVALID       not an ELF file of that sort; tables or sections outside the file; no loadable section;
+///                               two mapped segments in one 64 KiB page; mapped address not a multiple of 4; more than
+///                               16 segments; a segment of 16 MiB or more; the place for the ELF's SHA-256 not zero
+///   SS_ERROR_NOT_SUPPORTED      machine other than Xtensa, chip other than the ESP32; more than
+///                               SS_IMAGE_BUILD_MAX_SECTIONS sections
+///   SS_ERROR_INVALID_ARGUMENT   options out of range, or secure_pad without append_hash
+///   SS_ERROR_BUFFER_TOO_SMALL, and what the hash provider returns
 SS_MUST_USE ss_status_t ss_image_build(const uint8_t *elf, size_t elf_len, const struct ss_image_build_options *options,
                                        uint8_t *out, size_t size, size_t *out_len, struct ss_error *err);
 

@@ -114,8 +114,9 @@ SS_MUST_USE ss_status_t ss_nvs_add_namespace(struct ss_nvs_writer *w, const char
 ///
 /// SS_ERROR_INVALID_ARGUMENT: @p ns or @p key empty, longer than 15 characters or not printable ASCII; the number is
 /// out of its type's range; a NUL within a string; a string or blob above its limit (see the macros above); unknown
-/// type. SS_ERROR_ALREADY_EXISTS: the namespace has that key, of whatever type. SS_ERROR_INSUFFICIENT_SPACE: the
-/// partition is full, or 254 namespaces are. The image is unchanged after an error.
+/// type.
+/// SS_ERROR_ALREADY_EXISTS: the namespace has that key, of whatever type.
+/// SS_ERROR_INSUFFICIENT_SPACE: the partition is full, or 254 namespaces are. The image is unchanged after an error.
 SS_MUST_USE ss_status_t ss_nvs_set(struct ss_nvs_writer *w, const char *ns, const char *key,
                                    const struct ss_nvs_value *value, struct ss_error *err);
 

@@ -73,14 +73,16 @@ SS_MUST_USE ss_status_t ss_seal_check_key(const struct ss_seal_params *params, s
 /// got.
 ///
 /// Statuses, with the reason in @p err:
-/// SS_ERROR_INVALID_ARGUMENT: @p len is 0; address not a multiple of 16, or of 64 KiB for an app; key length that the
-///     chip does not take; crypt_config or pad_unit out of range; the range passes the end of the address space;
-/// SS_ERROR_INSUFFICIENT_SPACE: padded length above the capacity (signature included), or flash size in the
-///     bootloader's header below flash_needed, or an app beyond what the chip can map;
-/// SS_ERROR_NOT_PERMITTED: not plaintext: sealed already, or signed after sealing;
-/// SS_ERROR_NOT_SUPPORTED: image for another chip, or for a later chip revision than exists;
-/// SS_ERROR_DATA_INVALID: not what its kind says, or something that would not boot;
-/// SS_ERROR_DATA_CORRUPT: checksum, hash, MD5 or CRC disagrees; or what the crypto provider reports.
+///   SS_ERROR_INVALID_ARGUMENT     @p len is 0; address not a multiple of 16, or of 64 KiB for an app; key length that
+///                                 the chip does not take; crypt_config or pad_unit out of range; the range passes the
+///                                 end of the address space
+///   SS_ERROR_INSUFFICIENT_SPACE   padded length above the capacity (signature included), or flash size in the
+///                                 bootloader's header below flash_needed, or an app beyond what the chip can map
+///   SS_ERROR_NOT_PERMITTED        not plaintext: sealed already, or signed after sealing
+///   SS_ERROR_NOT_SUPPORTED        image for another chip, or for a later chip revision than exists
+///   SS_ERROR_DATA_INVALID         not what its kind says, or something that would not boot
+///   SS_ERROR_DATA_CORRUPT         checksum, hash, MD5 or CRC disagrees
+///   what the crypto provider reports
 SS_MUST_USE ss_status_t ss_seal_check(const struct ss_seal_params *params, const uint8_t *in, size_t len,
                                       struct ss_seal_report *report, struct ss_error *err);
 

@@ -32,8 +32,9 @@ extern "C" {
 /// @p public_key is X‖Y, big endian.
 ///   SS_OK                        the signature is valid
 ///   SS_ERROR_DATA_INVALID        the version field is not 0 (no signature, or encrypted), or the key is not on its
-///   curve SS_ERROR_INVALID_SIGNATURE   made by another key or for other bytes SS_ERROR_INSUFFICIENT_MEMORY,
-///   SS_ERROR_GENERIC
+///                                curve
+///   SS_ERROR_INVALID_SIGNATURE   made by another key or for other bytes
+///   SS_ERROR_INSUFFICIENT_MEMORY, SS_ERROR_GENERIC
 SS_MUST_USE ss_status_t ss_secure_boot_v1_verify_digest(const uint8_t public_key[SS_RAW_PUBLIC_KEY_SIZE],
                                                         const uint8_t digest[32],
                                                         const uint8_t block[SS_SBV1_BLOCK_SIZE], struct ss_error *err);

@@ -46,8 +46,8 @@ SS_MUST_USE ss_status_t ss_signing_key_generate(enum ss_key_type type, ss_signin
 /// A private EC key must belong to its public key and both to the curve. The caller frees *@p key, and wipes @p file.
 /// On error *@p key is NULL:
 ///   SS_ERROR_DATA_INVALID         not one of these formats, damaged, or a point that is not on its curve
-///   SS_ERROR_NOT_SUPPORTED        encrypted, DER, a certificate, curve parameters
-///                                 written out, another algorithm, curve or key size: named in @p err
+///   SS_ERROR_NOT_SUPPORTED        encrypted, DER, a certificate, curve parameters written out, another
+///                                 algorithm, curve or key size: named in @p err
 ///   SS_ERROR_INSUFFICIENT_MEMORY, SS_ERROR_GENERIC
 SS_MUST_USE ss_status_t ss_signing_key_load(const uint8_t *file, size_t len, ss_signing_key_t **key,
                                             struct ss_error *err);
