@@ -30,6 +30,26 @@ static void put_second_words(FILE *f, const struct cli_command *first)
             fprintf(f, "%s ", c->path + len + 1);
 }
 
+/// What follows the words of @p c: values of the option before, or options.
+static void put_bash_case(FILE *f, const struct cli_command *c)
+{
+    fprintf(f, "        \"%s\"%s)\n            case $prev in\n", c->path, strchr(c->path, ' ') ? "" : "\" \"*");
+    for (const struct cli_option *o = c->options; o && o->name; o++) {
+        if (o->completion == COMPLETE_CHOICE)
+            fprintf(f, "            --%s) words=\"%s\" ;;\n", o->name, o->choices);
+        else if (o->value && o->completion == COMPLETE_FILE && o->letter)
+            fprintf(f, "            --%s|-%c) compopt -o default; return ;;\n", o->name, o->letter);
+        else if (o->value && o->completion == COMPLETE_FILE)
+            fprintf(f, "            --%s) compopt -o default; return ;;\n", o->name);
+        else if (o->value)
+            fprintf(f, "            --%s) return ;;\n", o->name);
+    }
+    fputs("            *) if [[ $cur == -* ]]; then words=\"", f);
+    for (const struct cli_option *o = c->options; o && o->name; o++)
+        fprintf(f, "--%s ", o->name);
+    fputs("--help\"; fi ;;\n            esac ;;\n", f);
+}
+
 void complete_bash(FILE *f)
 {
     fputs("# bash completion for slotseal, generated from its command table\n"
@@ -53,23 +73,8 @@ void complete_bash(FILE *f)
     fputs("\" ;;\n        esac\n    fi\n    if [ -z \"$words\" ]; then\n"
           "        case \"$one $two\" in\n",
           f);
-    for_each_command (c) {
-        fprintf(f, "        \"%s\"%s)\n            case $prev in\n", c->path, strchr(c->path, ' ') ? "" : "\" \"*");
-        for (const struct cli_option *o = c->options; o && o->name; o++) {
-            if (o->completion == COMPLETE_CHOICE)
-                fprintf(f, "            --%s) words=\"%s\" ;;\n", o->name, o->choices);
-            else if (o->value && o->completion == COMPLETE_FILE && o->letter)
-                fprintf(f, "            --%s|-%c) compopt -o default; return ;;\n", o->name, o->letter);
-            else if (o->value && o->completion == COMPLETE_FILE)
-                fprintf(f, "            --%s) compopt -o default; return ;;\n", o->name);
-            else if (o->value)
-                fprintf(f, "            --%s) return ;;\n", o->name);
-        }
-        fputs("            *) if [[ $cur == -* ]]; then words=\"", f);
-        for (const struct cli_option *o = c->options; o && o->name; o++)
-            fprintf(f, "--%s ", o->name);
-        fputs("--help\"; fi ;;\n            esac ;;\n", f);
-    }
+    for_each_command (c)
+        put_bash_case(f, c);
     fputs("        esac\n    fi\n"
           "    if [ -n \"$words\" ]; then\n"
           "        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"

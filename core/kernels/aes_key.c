@@ -61,6 +61,7 @@ void ss_aes_invert_keys(uint8_t inverse[15][16], const uint8_t round_keys[15][16
     memcpy(inverse[0], round_keys[rounds], 16);
     for (unsigned r = 1; r < rounds; r++)
         for (int column = 0; column < 4; column++)
-            ss_put_le32(inverse[r] + 4 * column, ss_aes_inv_mix_column(ss_get_le32(round_keys[rounds - r] + 4 * column)));
+            ss_put_le32(inverse[r] + 4 * column,
+                        ss_aes_inv_mix_column(ss_get_le32(round_keys[rounds - r] + 4 * column)));
     memcpy(inverse[rounds], round_keys[0], 16);
 }

@@ -69,8 +69,7 @@ static void xor_byte(byte_planes a, const byte_planes b)
 }
 
 // Step s (0 … 12) makes round key s + 2 from round keys s and s + 1, in place of the former: the first word takes
-// SubWord of the last word of round key s + 1 (for even steps with RotWord and Rcon), each further one the word before
-// it.
+// SubWord of the last word of round key s + 1 (for even steps with RotWord and Rcon), each other one the word before it.
 static void schedule_forward(struct key *k, unsigned step)
 {
     byte_planes *w = k->byte[step % 2], *sub = k->sub_word[step];
@@ -142,8 +141,8 @@ static inline void mix_column(byte_planes out[4], const byte_planes a[4])
     }
 }
 
-// InvMixColumns = MixColumns after adding 4·(a[i] ^ a[i+2]) to both of them: (14, 11, 13, 9) = (2, 3, 1, 1)·(5, 0, 4,
-// 0).
+// InvMixColumns = MixColumns after adding 4·(a[i] ^ a[i+2]) to both of them:
+// (14, 11, 13, 9) = (2, 3, 1, 1)·(5, 0, 4, 0).
 static inline void inv_mix_column(byte_planes out[4], const byte_planes a[4])
 {
     byte_planes sum, twice, four, b[4];

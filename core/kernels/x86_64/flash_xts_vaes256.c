@@ -18,7 +18,11 @@ typedef __m256i vec;
 #define v_aesdec(state, key)     _mm256_aesdec_epi128(state, key)
 #define v_aesenclast(state, key) _mm256_aesenclast_epi128(state, key)
 #define v_aesdeclast(state, key) _mm256_aesdeclast_epi128(state, key)
-#define v_addresses(address)     _mm256_set_epi32(0, 0, 0, (int)((address) + SS_FLASH_XTS_UNIT), 0, 0, 0, (int)(address))
+
+ALWAYS_INLINE vec v_addresses(uint32_t address)
+{
+    return _mm256_set_epi32(0, 0, 0, (int)(address + SS_FLASH_XTS_UNIT), 0, 0, 0, (int)address);
+}
 
 ALWAYS_INLINE vec v_reverse(vec blocks)
 {
