@@ -111,11 +111,11 @@ struct cli_args {
 };
 
 struct cli_command {
-    const char *path;                 ///< as typed: "key generate"
-    const char *summary;              ///< one lower-case phrase, for lists
-    const char *description;          ///< what else a user must know; paragraphs separated by "\n\n"
-    const char *operands;             ///< names of the operands, "A B"; most are files; "[A]" is optional; NULL for none
-    const char *example;              ///< whole command lines, each at most 76 columns, each ending in a newline
+    const char *path;        ///< as typed: "key generate"
+    const char *summary;     ///< one lower-case phrase, for lists
+    const char *description; ///< what else a user must know; paragraphs separated by "\n\n"
+    const char *operands;    ///< names of the operands, "A B"; most are files; "[A]" is optional; NULL for none
+    const char *example;     ///< whole command lines, each at most 76 columns, each ending in a newline
     const struct cli_option *options; ///< ends with OPTION_END
     int (*run)(const struct cli_args *args);
     bool own_parser; ///< everything after the path is handed over in args->raw
