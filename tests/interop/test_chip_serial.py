@@ -49,7 +49,8 @@ class Chip:
 
     @contextlib.contextmanager
     def serve(self, *options):
-        server = subprocess.Popen(["timeout", str(LIFE), str(SLOTSEAL), "chip", "serve", str(self.folder), *options],
+        # --foreground: one SIGTERM only. A second one, to the group, can hang the leak check at exit.
+        server = subprocess.Popen(["timeout", "--foreground", str(LIFE), str(SLOTSEAL), "chip", "serve", str(self.folder), *options],
                                   stdout=subprocess.PIPE, text=True)
         try:
             self.port = server.stdout.readline().strip()

@@ -130,7 +130,8 @@ class Bench:
 
     def run_all(self, make_commands):
         """Runs what make_commands(port) gives, against the served chip."""
-        server = subprocess.Popen(["timeout", str(LIFE), SLOTSEAL, "chip", "serve", self.chip, "--tcp", "0"],
+        # --foreground: one SIGTERM only. A second one, to the group, can hang the leak check at exit.
+        server = subprocess.Popen(["timeout", "--foreground", str(LIFE), SLOTSEAL, "chip", "serve", self.chip, "--tcp", "0"],
                                   stdout=subprocess.PIPE, text=True)
         try:
             port = server.stdout.readline().strip()
