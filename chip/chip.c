@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "chip/folder.h"
+#include "core/bytes.h"
 #include "core/crypto.h"
 #include "slotseal/flash_cipher.h"
 
@@ -42,13 +43,6 @@ ss_status_t ss_chip_assemble(uint8_t *flash, uint32_t flash_size, struct ss_efus
     return SS_OK;
 }
 
-static bool all_zero(const uint8_t *p, size_t len)
-{
-    while (len > 0 && p[len - 1] == 0)
-        len--;
-    return len == 0;
-}
-
 static ss_status_t burn_revision(struct ss_efuse *silicon, unsigned revision, struct ss_error *err)
 {
     unsigned major = revision / 100, minor = revision % 100;
@@ -68,7 +62,7 @@ ss_status_t ss_chip_factory(const struct ss_chip_options *options, struct ss_efu
     uint8_t mac[6];
     struct ss_power random = {.seed = options->seed};
     memcpy(mac, options->mac, sizeof mac);
-    if (all_zero(mac, sizeof mac)) {
+    if (ss_all_bytes(mac, sizeof mac, 0)) {
         uint64_t r = ss_power_random(&random);
         memcpy(mac, (const uint8_t[]){0x24, 0x0A, 0xC4, (uint8_t)r, (uint8_t)(r >> 8), (uint8_t)(r >> 16)}, sizeof mac);
     }

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/espsecure/internal.h"
+#include "core/bytes.h"
 #include "core/crypto.h"
 #include "slotseal/secure_boot_v1.h"
 #include "slotseal/secure_boot_v2.h"
@@ -17,7 +18,7 @@ static int verify_v1(const ss_signing_key_t *key, const struct input *file)
     if (file->len < SS_SBV1_BLOCK_SIZE)
         return esp_fatal("%s is %zu bytes, a signature alone is %d", file->name, file->len, SS_SBV1_BLOCK_SIZE);
     const uint8_t *block = file->data + file->len - SS_SBV1_BLOCK_SIZE;
-    unsigned version = block[0] | block[1] << 8u | block[2] << 16u | (unsigned)block[3] << 24u;
+    unsigned version = ss_get_le32(block);
     if (version != 0)
         return esp_fatal("Signature block has version %u. Only version 0 is supported.", version);
     esp_say("Verifying %zu bytes of data", file->len - SS_SBV1_BLOCK_SIZE);

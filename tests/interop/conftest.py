@@ -17,6 +17,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("SS_BUILD_DIR", "build/release")
+LIFE = 100  # seconds after which a forgotten server ends by itself
 GENERATION = int(esptool.__version__.split(".")[0])
 
 
@@ -62,6 +63,21 @@ def run_slotseal(*args):
 def run_ours(args):
     """The drop-in, with the same spelling as the real one."""
     return run_slotseal("espsecure", *spelled(args))
+
+
+@contextlib.contextmanager
+def served_chip(folder, *options):
+    """Serves a virtual chip; gives what a serial program has to open."""
+    # --foreground: one SIGTERM only. A second one, to the group, can hang the leak check at exit.
+    line = ["timeout", "--foreground", str(LIFE), BUILD / "slotseal", "chip", "serve", folder, *options]
+    server = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
+    try:
+        port = server.stdout.readline().strip()
+        assert port
+        yield port
+    finally:
+        server.terminate()
+        assert server.wait(timeout=10) == 0
 
 
 @pytest.fixture

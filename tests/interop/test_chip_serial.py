@@ -10,12 +10,12 @@ import subprocess
 import sys
 
 import pytest
+from conftest import served_chip
 
 esptool = pytest.importorskip("esptool")
 
 SLOTSEAL = pathlib.Path(os.environ["SS_BUILD_DIR"]).resolve() / "slotseal"
 GENERATION = int(esptool.__version__.split(".")[0])
-LIFE = 100  # seconds after which a forgotten server ends by itself
 RANDOM = random.Random(7)
 
 
@@ -49,17 +49,9 @@ class Chip:
 
     @contextlib.contextmanager
     def serve(self, *options):
-        # --foreground: one SIGTERM only. A second one, to the group, can hang the leak check at exit.
-        server = subprocess.Popen(["timeout", "--foreground", str(LIFE), str(SLOTSEAL), "chip", "serve", str(self.folder), *options],
-                                  stdout=subprocess.PIPE, text=True)
-        try:
-            self.port = server.stdout.readline().strip()
-            assert self.port
+        with served_chip(self.folder, *options) as self.port:
             yield self
-        finally:
-            server.terminate()
-            assert server.wait(timeout=10) == 0
-            self.port = None
+        self.port = None
 
     def esptool(self, *args, **options):
         port = self.port + ("?ign_set_control" if self.port.startswith("rfc2217") else "")

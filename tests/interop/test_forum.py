@@ -17,6 +17,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import served_chip
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FORUM = ROOT / "examples/forum"
@@ -26,7 +27,6 @@ MATERIAL = pathlib.Path(os.environ.get("SS_TEST_MATERIAL", ROOT / "../shared"))
 REAL = MATERIAL / "firmware/bootloader-idf-v3.2.bin"
 TRUTH = MATERIAL / "boot-truth/enc-forum-procedure.json"
 APP = BUILD / "firmware/demo-1.0.0.bin"
-LIFE = 100  # seconds after which a forgotten server ends by itself
 REFUSED = 3  # slotseal's exit status for "it does not boot"
 
 # What each mistake leaves on the chip, and what of it only the commands show. Letters as in examples/forum/README.md.
@@ -130,17 +130,9 @@ class Bench:
 
     def run_all(self, make_commands):
         """Runs what make_commands(port) gives, against the served chip."""
-        # --foreground: one SIGTERM only. A second one, to the group, can hang the leak check at exit.
-        server = subprocess.Popen(["timeout", "--foreground", str(LIFE), SLOTSEAL, "chip", "serve", self.chip, "--tcp", "0"],
-                                  stdout=subprocess.PIPE, text=True)
-        try:
-            port = server.stdout.readline().strip()
-            assert port
+        with served_chip(self.chip, "--tcp", "0") as port:
             for words in make_commands(port):
                 self.run(words)
-        finally:
-            server.terminate()
-            assert server.wait(timeout=10) == 0
 
     def boot(self, status=0):
         return json.loads(slotseal("chip", "boot", self.chip, "--profile", "profile", "--json", status=status,
