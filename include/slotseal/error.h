@@ -27,6 +27,7 @@ enum ss_area {
     SS_AREA_SEAL,
     SS_AREA_FILE,
     SS_AREA_CHIP,
+    SS_AREA_VAULT,
 };
 
 /// Capacity of an error message with its terminator, bytes. Longer messages are cut.

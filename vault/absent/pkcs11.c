@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stands in for the tokens in a build without them (SS_WITH_PKCS11=OFF).
+#include "vault/key_source.h"
+
+static ss_status_t not_built(struct ss_error *err)
+{
+    return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_VAULT, "this build has no PKCS#11 support");
+}
+
+static ss_status_t create(const struct ss_vault_key_request *request, uint8_t *params, size_t size, size_t *len,
+                          void **key, struct ss_error *err)
+{
+    (void)request, (void)params, (void)size;
+    *len = 0;
+    *key = NULL;
+    return not_built(err);
+}
+
+static ss_status_t open_key(const struct ss_vault_key_request *request, const uint8_t *params, size_t len, void **key,
+                            struct ss_error *err)
+{
+    (void)request, (void)params, (void)len;
+    *key = NULL;
+    return not_built(err);
+}
+
+// Without an open key the other functions are never called.
+const struct ss_vault_key_ops ss_vault_key_pkcs11 = {.scheme = "pkcs11", .create = create, .open = open_key};
