@@ -100,7 +100,7 @@ struct cli_option {
         0                                                                                                              \
     }
 
-#define CLI_MAX_OPERANDS 3
+#define CLI_MAX_OPERANDS 64
 
 /// A parsed command line.
 struct cli_args {
@@ -114,8 +114,9 @@ struct cli_command {
     const char *path;        ///< as typed: "key generate"
     const char *summary;     ///< one lower-case phrase, for lists
     const char *description; ///< what else a user must know; paragraphs separated by "\n\n"
-    const char *operands;    ///< names of the operands, "A B"; most are files; "[A]" is optional; NULL for none
-    const char *example;     ///< whole command lines, each at most 76 columns, each ending in a newline
+    const char *operands; ///< names of the operands, "A B"; most are files; "[A]" is optional; "..." at the end: and so
+                          ///< on; NULL for none
+    const char *example;  ///< whole command lines, each at most 76 columns, each ending in a newline
     const struct cli_option *options; ///< ends with OPTION_END
     int (*run)(const struct cli_args *args);
     bool own_parser; ///< everything after the path is handed over in args->raw

@@ -23,21 +23,28 @@ struct parse {
     int next; ///< where argp stopped at an error
 };
 
+/// How many operands are named up to @p end.
+static unsigned count_words(const char *text, const char *end)
+{
+    unsigned n = 0;
+    for (const char *p = text; p < end; p++)
+        n += *p != ' ' && (p == text || p[-1] == ' ');
+    return n;
+}
+
 static unsigned operand_limit(const struct cli_command *command)
 {
-    unsigned n = command->operands != NULL;
-    for (const char *p = command->operands; p && *p; p++)
-        n += *p == ' ';
-    return n;
+    const char *names = command->operands ? command->operands : "";
+    size_t len = strlen(names);
+    bool more = len >= 3 && !strcmp(names + len - 3, "...");
+    return more ? CLI_MAX_OPERANDS : count_words(names, names + len);
 }
 
 /// Operands that are required: those without brackets, which come first.
 static unsigned operand_minimum(const struct cli_command *command)
 {
-    unsigned n = operand_limit(command);
-    for (const char *p = command->operands; p && (p = strchr(p, '[')); p++)
-        n--;
-    return n;
+    const char *names = command->operands ? command->operands : "";
+    return count_words(names, names + strcspn(names, "["));
 }
 
 const struct cli_option *cli_find_option(const struct cli_command *command, const char *name)
