@@ -202,14 +202,11 @@ static ss_status_t build_verified(const ss_signing_key_t *key, const uint8_t *di
     return status;
 }
 
-ss_status_t ss_secure_boot_v2_sign_digest(const ss_signing_key_t *key, const uint8_t *digest,
-                                          uint8_t block[SS_SBV2_BLOCK_SIZE], struct ss_error *err)
+// Signs with the private key in memory; the signature as it lies in a block.
+static ss_status_t sign_here(const ss_signing_key_t *key, const uint8_t *digest, uint8_t *signature)
 {
-    uint8_t raw[SBV2_SIGNATURE_MAX], signature[SBV2_SIGNATURE_MAX];
+    uint8_t raw[SBV2_SIGNATURE_MAX];
     size_t len = sizeof raw;
-    if (!key->is_private)
-        return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_SECURE_BOOT,
-                            "this is a public key, signing needs the private one");
     // OpenSSL keeps the blinding numbers of RSA in the key and squares them for each signature. An allocation that
     // fails between the two leaves them unequal, and the next 30 signatures wrong: so each signature has a key of its
     // own.
@@ -219,7 +216,36 @@ ss_status_t ss_secure_boot_v2_sign_digest(const ss_signing_key_t *key, const uin
               signature_to_block(key, raw, len, signature);
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(once);
-    ss_status_t status = ok ? build_verified(key, digest, signature, block) : ss_openssl_status(SS_ERROR_GENERIC);
+    return ok ? SS_OK : ss_openssl_status(SS_ERROR_GENERIC);
+}
+
+static ss_status_t sign_remote(const ss_signing_key_t *key, const uint8_t *digest, uint8_t *signature,
+                               struct ss_error *err)
+{
+    uint8_t raw[SS_SIGNATURE_MAX];
+    ss_status_t status = key->ops->sign(key->context, digest, ss_secure_boot_v2_digest_size(key->type), raw, err);
+    if (status != SS_OK)
+        return status;
+    size_t size = key->type == SS_KEY_RSA3072 ? RSA_SIZE : key->ec_size;
+    memset(signature, 0, SBV2_SIGNATURE_MAX);
+    for (size_t at = 0; at < ss_signature_size(key->type); at += size)
+        reversed(signature + at, raw + at, size);
+    return SS_OK;
+}
+
+ss_status_t ss_secure_boot_v2_sign_digest(const ss_signing_key_t *key, const uint8_t *digest,
+                                          uint8_t block[SS_SBV2_BLOCK_SIZE], struct ss_error *err)
+{
+    uint8_t signature[SBV2_SIGNATURE_MAX];
+    ss_status_t status = ss_signing_key_check_can_sign(key, SS_AREA_SECURE_BOOT, err);
+    if (status == SS_OK && key->ops)
+        status = sign_remote(key, digest, signature, err);
+    if (status != SS_OK)
+        return status;
+    if (!key->ops)
+        status = sign_here(key, digest, signature);
+    if (status == SS_OK)
+        status = build_verified(key, digest, signature, block);
     ERR_clear_error();
     // A wrong signature of our own comes from an unsound key or a fault of the machine; it must not leave.
     if (status == SS_ERROR_INVALID_SIGNATURE)

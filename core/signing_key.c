@@ -101,6 +101,8 @@ void ss_signing_key_free(ss_signing_key_t *key)
 {
     if (!key)
         return;
+    if (key->ops && key->ops->close)
+        key->ops->close(key->context);
     EVP_PKEY_free(key->pkey);
     OPENSSL_clear_free(key, sizeof *key);
 }
@@ -113,6 +115,11 @@ enum ss_key_type ss_signing_key_type(const ss_signing_key_t *key)
 bool ss_signing_key_is_private(const ss_signing_key_t *key)
 {
     return key->is_private;
+}
+
+bool ss_signing_key_can_sign(const ss_signing_key_t *key)
+{
+    return key->is_private || key->ops;
 }
 
 bool ss_signing_key_same_public(const ss_signing_key_t *a, const ss_signing_key_t *b)
@@ -222,7 +229,9 @@ ss_status_t ss_signing_key_write_private(const ss_signing_key_t *key, uint8_t *o
 {
     *len = 0;
     if (!key->is_private)
-        return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_KEY, "this is a public key, there is no private one");
+        return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_KEY, "%s",
+                            key->ops ? "the private key stays where it is kept"
+                                     : "this is a public key, there is no private one");
     return write_pem(key, true, out, size, len, err);
 }
 

@@ -17,7 +17,15 @@ struct ss_signing_key {
     size_t ec_size;                    ///< bytes of a coordinate or scalar: 24, 32, 48; 0 for RSA
     uint8_t secret[SS_EC_SIZE_MAX];    ///< EC private scalar, big endian, ec_size bytes
     uint8_t point[2 * SS_EC_SIZE_MAX]; ///< EC public point X‖Y, big endian, 2 · ec_size bytes
+    const struct ss_signing_ops *ops;  ///< of a remote key, else NULL
+    void *context;
 };
+
+/// SS_ERROR_NOT_PERMITTED, in the words of @p area, for a public key alone.
+ss_status_t ss_signing_key_check_can_sign(const ss_signing_key_t *key, enum ss_area area, struct ss_error *err);
+
+/// Deterministic ECDSA P-256 (RFC 6979) with @p secret, 32 bytes big endian; not verified.
+ss_status_t ss_p256_sign(const uint8_t secret[32], const uint8_t digest[32], uint8_t signature[SS_ES256_SIZE]);
 
 /// OpenSSL's curve (NID) of an EC type; NID_undef for RSA.
 int ss_key_type_curve(enum ss_key_type type);

@@ -55,12 +55,13 @@ SS_MUST_USE ss_status_t ss_secure_boot_v1_attach(const uint8_t public_key[SS_RAW
                                                  const uint8_t signature[SS_SBV1_SIGNATURE_SIZE],
                                                  uint8_t block[SS_SBV1_BLOCK_SIZE], struct ss_error *err);
 
-/// Hosts only. Signs a SHA-256 @p digest deterministically (RFC 6979), byte for byte as `espsecure sign_data -v 1`.
+/// Hosts only. Signs a SHA-256 @p digest; by a key in memory deterministically (RFC 6979), byte for byte as `espsecure
+/// sign_data -v 1`.
 /// The signature is verified before it is handed out. These functions sign whatever they get: ss_sign_image()
 /// in slotseal/sign.h refuses what must not be signed.
 ///   SS_ERROR_NOT_PERMITTED   @p key is a public key
 ///   SS_ERROR_NOT_SUPPORTED   @p key is not P-256
-///   SS_ERROR_INSUFFICIENT_MEMORY, SS_ERROR_GENERIC
+///   SS_ERROR_INSUFFICIENT_MEMORY, SS_ERROR_GENERIC, and what a remote key's operations return
 SS_MUST_USE ss_status_t ss_secure_boot_v1_sign_digest(const ss_signing_key_t *key, const uint8_t digest[32],
                                                       uint8_t block[SS_SBV1_BLOCK_SIZE], struct ss_error *err);
 
@@ -112,7 +113,7 @@ SS_MUST_USE ss_status_t ss_secure_boot_v1_bootloader_file(const struct ss_sbv1_d
 /// Hosts only. The secure boot key of the "reflashable" mode, derived from the private signing key: its SHA-256, 32
 /// bytes, or the first 24 for chips with 3/4 coding (`espsecure digest_private_key`). A secret: the caller wipes it.
 ///   SS_ERROR_INVALID_ARGUMENT   @p size is neither 24 nor 32
-///   SS_ERROR_NOT_PERMITTED      @p key is a public key
+///   SS_ERROR_NOT_PERMITTED      @p key is a public key, or a remote one
 ///   SS_ERROR_NOT_SUPPORTED      @p key is not P-256
 ///   SS_ERROR_INSUFFICIENT_MEMORY, SS_ERROR_GENERIC
 SS_MUST_USE ss_status_t ss_secure_boot_v1_reflash_key(const ss_signing_key_t *key, uint8_t *out, size_t size,

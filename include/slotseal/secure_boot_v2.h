@@ -78,7 +78,7 @@ SS_MUST_USE ss_status_t ss_secure_boot_v2_block_key(const uint8_t block[SS_SBV2_
 /// Makes a block with @p key over the digest of the padded image (ss_secure_boot_v2_digest_size() bytes). RSA-PSS and
 /// ECDSA are randomised: each call gives another block. The signature is verified before it is handed out.
 ///   SS_ERROR_NOT_PERMITTED   @p key is a public key
-///   SS_ERROR_INSUFFICIENT_MEMORY, SS_ERROR_GENERIC
+///   SS_ERROR_INSUFFICIENT_MEMORY, SS_ERROR_GENERIC, and what a remote key's operations return
 SS_MUST_USE ss_status_t ss_secure_boot_v2_sign_digest(const ss_signing_key_t *key, const uint8_t *digest,
                                                       uint8_t block[SS_SBV2_BLOCK_SIZE], struct ss_error *err);
 

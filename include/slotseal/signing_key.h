@@ -20,8 +20,9 @@ enum ss_key_type {
     SS_KEY_P384,    ///< ECDSA NIST P-384: secure boot V2 on some chips
 };
 
-/// A private key with its public one, or a public key alone. Made by _generate() or _load(), ended by _free().
-/// After it is made it never changes: threads may share it.
+/// A private key with its public one; a public key with a private one that is kept elsewhere; or a public key alone.
+/// Made by _generate(), _load() or _remote(), ended by _free(). After it is made it never changes: threads may share it,
+/// a remote one as far as its operations allow.
 typedef struct ss_signing_key ss_signing_key_t;
 
 /// Largest PEM text that the writing functions make, bytes; RSA-3072 private keys take about 2,450.
@@ -30,6 +31,10 @@ typedef struct ss_signing_key ss_signing_key_t;
 #define SS_SIGNING_KEY_FILE_MAX 65536
 /// Length of a raw public key, bytes.
 #define SS_RAW_PUBLIC_KEY_SIZE 64
+/// Length of an ES256 signature r‖s, bytes.
+#define SS_ES256_SIZE 64
+/// Longest signature that the operations of a remote key make, bytes: RSA-3072.
+#define SS_SIGNATURE_MAX 384
 
 /// "P-256", "RSA-3072", "P-192" or "P-384".
 const char *ss_key_type_name(enum ss_key_type type);
@@ -56,19 +61,40 @@ SS_MUST_USE ss_status_t ss_signing_key_load(const uint8_t *file, size_t len, ss_
 SS_MUST_USE ss_status_t ss_signing_key_load_raw(const uint8_t xy[SS_RAW_PUBLIC_KEY_SIZE], ss_signing_key_t **key,
                                                 struct ss_error *err);
 
-/// Wipes and frees; NULL is allowed.
+/// How a private key signs that is kept elsewhere: in a PKCS#11 token, by a signing service, by another process.
+struct ss_signing_ops {
+    /// Signs @p digest and writes exactly ss_signature_size() bytes of the key's type to @p signature, big endian: r‖s
+    /// for ECDSA; for RSA-3072 PSS with SHA-256, MGF1 with SHA-256 and 32 bytes of salt. The digest has 32 bytes, for
+    /// P-384 48. Any status; what it signs is verified with the public key before it is used.
+    ss_status_t (*sign)(void *context, const uint8_t *digest, size_t digest_len, uint8_t *signature,
+                        struct ss_error *err);
+    /// Ends @p context; may be NULL.
+    void (*close)(void *context);
+};
+
+/// Length of a signature of @p type as ss_signing_ops makes it, bytes: 384 for RSA-3072, else two coordinates.
+size_t ss_signature_size(enum ss_key_type type);
+
+/// A key that signs by @p ops, with @p public_key's public half; all that signs takes it. @p ops must outlive it. Once
+/// made, the key owns @p context; on error it stays the caller's and *@p key is NULL: SS_ERROR_INSUFFICIENT_MEMORY.
+SS_MUST_USE ss_status_t ss_signing_key_remote(const ss_signing_key_t *public_key, const struct ss_signing_ops *ops,
+                                              void *context, ss_signing_key_t **key, struct ss_error *err);
+
+/// Wipes and frees, and closes a remote key's context; NULL is allowed.
 void ss_signing_key_free(ss_signing_key_t *key);
 
 enum ss_key_type ss_signing_key_type(const ss_signing_key_t *key);
-/// False for a public key alone: it verifies, but cannot sign.
+/// True if the private key is here, in memory, and can be written out.
 bool ss_signing_key_is_private(const ss_signing_key_t *key);
+/// True if it can sign, here or elsewhere. A public key alone only verifies.
+bool ss_signing_key_can_sign(const ss_signing_key_t *key);
 /// True if both have the same type and public key.
 bool ss_signing_key_same_public(const ss_signing_key_t *a, const ss_signing_key_t *b);
 
 /// The private key as unencrypted PEM text in the traditional format, as `espsecure generate_signing_key` writes it:
 /// "EC PRIVATE KEY" with named curve and public key, or "RSA PRIVATE KEY". No terminator is written.
 /// Up to @p size bytes (SS_SIGNING_KEY_PEM_MAX suffices) to @p out, the length to *@p len; the caller wipes @p out.
-/// SS_ERROR_NOT_PERMITTED for a public key, SS_ERROR_BUFFER_TOO_SMALL with the length needed in *@p len,
+/// SS_ERROR_NOT_PERMITTED for a public or remote key, SS_ERROR_BUFFER_TOO_SMALL with the length needed in *@p len,
 /// SS_ERROR_INSUFFICIENT_MEMORY, SS_ERROR_GENERIC.
 SS_MUST_USE ss_status_t ss_signing_key_write_private(const ss_signing_key_t *key, uint8_t *out, size_t size,
                                                      size_t *len, struct ss_error *err);
@@ -82,6 +108,14 @@ SS_MUST_USE ss_status_t ss_signing_key_write_public(const ss_signing_key_t *key,
 /// extract_public_key -v 1`; ESP-IDF docs, "Secure Boot" V1). SS_ERROR_NOT_SUPPORTED if @p key is not P-256.
 SS_MUST_USE ss_status_t ss_signing_key_raw_public(const ss_signing_key_t *key, uint8_t xy[SS_RAW_PUBLIC_KEY_SIZE],
                                                   struct ss_error *err);
+
+/// ES256 (RFC 9053 §2.1): ECDSA P-256 over a SHA-256 @p digest, as r‖s, big endian. Deterministic (RFC 6979) by a key in
+/// memory. The signature is verified before it is handed out.
+///   SS_ERROR_NOT_PERMITTED   @p key is a public key
+///   SS_ERROR_NOT_SUPPORTED   @p key is not P-256
+///   SS_ERROR_INSUFFICIENT_MEMORY, SS_ERROR_GENERIC, and what a remote key's operations return
+SS_MUST_USE ss_status_t ss_signing_key_sign_es256(const ss_signing_key_t *key, const uint8_t digest[32],
+                                                  uint8_t signature[SS_ES256_SIZE], struct ss_error *err);
 
 #ifdef __cplusplus
 }
