@@ -3,22 +3,6 @@
 
 #include <string.h>
 
-enum {
-    REG_CLK = 0x0F8,
-    REG_CONF = 0x0FC,
-    REG_CMD = 0x104,
-    REG_DAC_CONF = 0x118,
-    REG_DEC_STATUS = 0x11C,
-    CONF_PROGRAM = 0x5A5A,
-    CONF_READ = 0x5AA5,
-    CMD_READ = 1,
-    CMD_PROGRAM = 2,
-};
-
-// Register offsets of the read and write window of each block.
-static const uint16_t read_windows[SS_EFUSE_BLOCKS] = {0x000, 0x038, 0x058, 0x078};
-static const uint16_t write_windows[SS_EFUSE_BLOCKS] = {0x01C, 0x098, 0x0B8, 0x0D8};
-
 void ss_efuse_controller_reset(struct ss_efuse_controller *c)
 {
     memset(&c->program, 0, sizeof c->program);
@@ -40,42 +24,42 @@ uint32_t ss_efuse_controller_read(const struct ss_efuse_controller *c, uint32_t 
 {
     uint32_t offset = address - SS_EFUSE_BASE;
     struct ss_efuse window = c->window, program = c->program;
-    const uint32_t *word = find(&window, read_windows, offset);
+    const uint32_t *word = find(&window, ss_efuse_read_windows, offset);
     if (!word)
-        word = find(&program, write_windows, offset);
+        word = find(&program, ss_efuse_write_windows, offset);
     if (word)
         return *word;
     switch (offset) {
-    case REG_CLK:
+    case SS_EFUSE_CLK:
         return c->clk;
-    case REG_CONF:
+    case SS_EFUSE_CONF:
         return c->conf;
-    case REG_DAC_CONF:
+    case SS_EFUSE_DAC_CONF:
         return c->dac;
-    case REG_DEC_STATUS:
+    case SS_EFUSE_DEC_STATUS:
         return c->dec_status;
     default:
-        return 0; // REG_CMD too: commands are done at once
+        return 0; // SS_EFUSE_CMD too: commands are done at once
     }
 }
 
 void ss_efuse_controller_write(struct ss_efuse_controller *c, uint32_t address, uint32_t value)
 {
     uint32_t offset = address - SS_EFUSE_BASE;
-    uint32_t *word = find(&c->program, write_windows, offset);
+    uint32_t *word = find(&c->program, ss_efuse_write_windows, offset);
     if (word)
         *word = value;
-    else if (offset == REG_CLK)
+    else if (offset == SS_EFUSE_CLK)
         c->clk = value;
-    else if (offset == REG_CONF)
+    else if (offset == SS_EFUSE_CONF)
         c->conf = value;
-    else if (offset == REG_DAC_CONF)
+    else if (offset == SS_EFUSE_DAC_CONF)
         c->dac = value;
-    else if (offset == REG_CMD && value == CMD_PROGRAM && c->conf == CONF_PROGRAM) {
+    else if (offset == SS_EFUSE_CMD && value == SS_EFUSE_CMD_PROGRAM && c->conf == SS_EFUSE_CONF_PROGRAM) {
         struct ss_efuse bits = c->program;
         memset(&c->program, 0, sizeof c->program);
         ss_efuse_controller_burn(c, &bits);
-    } else if (offset == REG_CMD && value == CMD_READ && c->conf == CONF_READ)
+    } else if (offset == SS_EFUSE_CMD && value == SS_EFUSE_CMD_READ && c->conf == SS_EFUSE_CONF_READ)
         ss_efuse_read_window(c->silicon, &c->window, &c->dec_status);
 }
 

@@ -9,10 +9,9 @@
 #include <stdint.h>
 
 #include "chip/power.h"
+#include "core/rom_loader.h"
 #include "slotseal/efuse.h"
 
-#define SS_EFUSE_BASE    0x3FF5A000u
-#define SS_EFUSE_END     0x3FF5A200u
 #define SS_EFUSE_BURN_US 2000u
 
 struct ss_efuse_controller {

@@ -8,12 +8,8 @@
 #include "core/bytes.h"
 
 enum {
-    SYNC_ANSWERS = 8,
-    SYNC_LENGTH = 36,
     ROM_SYNC_VALUE = 0x20120707,
-    ROM_STATUS = 4,
     STUB_STATUS = 2,
-    SLOW_READ = 64,
     MD5_SIZE = 16,
 };
 
@@ -77,22 +73,17 @@ static enum failure do_set_params(struct ss_loader *l, const struct request *rq,
     return GOOD;
 }
 
-/// The pins of the flash as SPI_ATTACH names them: five of six bits each.
-static uint32_t pins(uint32_t clk, uint32_t q, uint32_t d, uint32_t cs, uint32_t hd)
-{
-    return hd << 24 | cs << 18 | d << 12 | q << 6 | clk;
-}
-
 /// On the pins that eFuses name, or else on the usual ones, there is a flash; on others (HSPI is 1) there is nothing.
 enum failure loader_attach(struct ss_loader *l, const struct request *rq, struct reply *reply)
 {
     (void)reply;
     const struct ss_efuse *e = &l->chip->efuse.window;
     uint32_t wanted = loader_word(rq, 0);
-    uint32_t burned = pins(ss_efuse_get_name(e, "SPI_PAD_CONFIG_CLK"), ss_efuse_get_name(e, "SPI_PAD_CONFIG_Q"),
-                           ss_efuse_get_name(e, "SPI_PAD_CONFIG_D"), ss_efuse_get_name(e, "SPI_PAD_CONFIG_CS0"),
-                           ss_efuse_get_name(e, "SPI_PAD_CONFIG_HD"));
-    l->registers.flash_attached = wanted == 0 || wanted == (burned ? burned : pins(6, 7, 8, 11, 9));
+    uint32_t burned =
+        ss_rom_flash_pins(ss_efuse_get_name(e, "SPI_PAD_CONFIG_CLK"), ss_efuse_get_name(e, "SPI_PAD_CONFIG_Q"),
+                          ss_efuse_get_name(e, "SPI_PAD_CONFIG_D"), ss_efuse_get_name(e, "SPI_PAD_CONFIG_CS0"),
+                          ss_efuse_get_name(e, "SPI_PAD_CONFIG_HD"));
+    l->registers.flash_attached = wanted == 0 || wanted == (burned ? burned : ss_rom_flash_pins(6, 7, 8, 11, 9));
     return GOOD;
 }
 
@@ -107,10 +98,10 @@ static void read_flash(struct ss_loader *l, uint32_t address, uint8_t *out, size
 static enum failure do_read_slow(struct ss_loader *l, const struct request *rq, struct reply *reply)
 {
     uint32_t address = loader_word(rq, 0), len = loader_word(rq, 1);
-    if (len > SLOW_READ || !loader_in_flash(l, address, len))
+    if (len > SS_ROM_SLOW_READ || !loader_in_flash(l, address, len))
         return FAILED_OPERATION;
     // Always that many bytes come back.
-    reply->len = SLOW_READ;
+    reply->len = SS_ROM_SLOW_READ;
     read_flash(l, address, reply->data, len);
     return GOOD;
 }
@@ -159,28 +150,28 @@ static enum failure do_md5(struct ss_loader *l, const struct request *rq, struct
 }
 
 const struct command loader_common[] = {
-    {OP_FLASH_END, 4, 4, loader_end},
-    {OP_MEM_BEGIN, 16, 16, loader_begin},
-    {OP_MEM_END, 8, 8, loader_end},
-    {OP_MEM_DATA, DATA_HEADER, UINT16_MAX, loader_data},
-    {OP_FLASH_DATA, DATA_HEADER, UINT16_MAX, loader_data},
-    {OP_DEFLATE_DATA, DATA_HEADER, UINT16_MAX, loader_data},
-    {OP_DEFLATE_END, 4, 4, loader_end},
-    {OP_SYNC, SYNC_LENGTH, SYNC_LENGTH, do_sync},
-    {OP_WRITE_REG, 16, UINT16_MAX, do_write_reg},
-    {OP_READ_REG, 4, 4, do_read_reg},
-    {OP_SPI_SET_PARAMS, 24, 24, do_set_params},
-    {OP_CHANGE_BAUDRATE, 8, 8, do_change_baud},
-    {OP_FLASH_MD5, 16, 16, do_md5},
+    {SS_OP_FLASH_END, 4, 4, loader_end},
+    {SS_OP_MEM_BEGIN, 16, 16, loader_begin},
+    {SS_OP_MEM_END, 8, 8, loader_end},
+    {SS_OP_MEM_DATA, SS_ROM_DATA_HEADER, UINT16_MAX, loader_data},
+    {SS_OP_FLASH_DATA, SS_ROM_DATA_HEADER, UINT16_MAX, loader_data},
+    {SS_OP_DEFLATE_DATA, SS_ROM_DATA_HEADER, UINT16_MAX, loader_data},
+    {SS_OP_DEFLATE_END, 4, 4, loader_end},
+    {SS_OP_SYNC, SS_ROM_SYNC, SS_ROM_SYNC, do_sync},
+    {SS_OP_WRITE_REG, 16, UINT16_MAX, do_write_reg},
+    {SS_OP_READ_REG, 4, 4, do_read_reg},
+    {SS_OP_SPI_SET_PARAMS, 24, 24, do_set_params},
+    {SS_OP_CHANGE_BAUDRATE, 8, 8, do_change_baud},
+    {SS_OP_FLASH_MD5, 16, 16, do_md5},
     {0},
 };
 
 /// What only the ROM takes, or takes in this length.
 static const struct command rom_commands[] = {
-    {OP_FLASH_BEGIN, 16, 16, loader_begin},
-    {OP_DEFLATE_BEGIN, 16, 16, loader_begin},
-    {OP_SPI_ATTACH, 8, 8, loader_attach},
-    {OP_READ_FLASH_SLOW, 8, 8, do_read_slow},
+    {SS_OP_FLASH_BEGIN, 16, 16, loader_begin},
+    {SS_OP_DEFLATE_BEGIN, 16, 16, loader_begin},
+    {SS_OP_SPI_ATTACH, 8, 8, loader_attach},
+    {SS_OP_READ_FLASH_SLOW, 8, 8, do_read_slow},
     {0},
 };
 
@@ -220,17 +211,17 @@ static uint8_t failure_number(const struct ss_loader *l, enum failure failure)
 static void answer(struct ss_loader *l, const struct request *rq, const struct reply *reply, enum failure failure)
 {
     bool stub = l->mode == SS_LOADER_STUB;
-    uint8_t frame[HEADER_SIZE + sizeof reply->data + ROM_STATUS] = {1, (uint8_t)rq->op};
-    size_t data_len = failure ? 0 : reply->len, status_len = stub ? STUB_STATUS : ROM_STATUS;
+    uint8_t frame[SS_ROM_HEADER + sizeof reply->data + SS_ROM_STATUS] = {1, (uint8_t)rq->op};
+    size_t data_len = failure ? 0 : reply->len, status_len = stub ? STUB_STATUS : SS_ROM_STATUS;
     ss_put_le16(frame + 2, (uint16_t)(data_len + status_len));
     ss_put_le32(frame + 4, failure ? 0 : reply->value);
-    memcpy(frame + HEADER_SIZE, reply->data, data_len);
-    uint8_t *status = frame + HEADER_SIZE + data_len;
+    memcpy(frame + SS_ROM_HEADER, reply->data, data_len);
+    uint8_t *status = frame + SS_ROM_HEADER + data_len;
     status[stub ? 0 : 1] = failure_number(l, failure);
     if (!stub)
         status[0] = failure != GOOD;
-    for (unsigned i = 0; i < (rq->op == OP_SYNC && !failure ? SYNC_ANSWERS : 1u); i++)
-        loader_send(l, frame, HEADER_SIZE + data_len + status_len);
+    for (unsigned i = 0; i < (rq->op == SS_OP_SYNC && !failure ? SS_ROM_SYNC_ANSWERS : 1u); i++)
+        loader_send(l, frame, SS_ROM_HEADER + data_len + status_len);
 }
 
 static void start_stub(struct ss_loader *l)
@@ -260,9 +251,9 @@ static void take_frame(struct ss_loader *l)
 {
     const uint8_t *f = l->frame;
     size_t len = l->slip.len;
-    if (stub_take_acknowledgement(l, f, len) || len < HEADER_SIZE || f[0] != 0)
+    if (stub_take_acknowledgement(l, f, len) || len < SS_ROM_HEADER || f[0] != 0)
         return;
-    struct request rq = {f[1], f + HEADER_SIZE, len - HEADER_SIZE, ss_get_le32(f + 4)};
+    struct request rq = {f[1], f + SS_ROM_HEADER, len - SS_ROM_HEADER, ss_get_le32(f + 4)};
     struct reply reply = {0};
     const struct command *c = find_command(l, f[1]);
     enum failure failure = BAD_COMMAND;
@@ -271,7 +262,7 @@ static void take_frame(struct ss_loader *l)
     else if (c)
         failure = c->run(l, &rq, &reply);
     // Started from the stub, user code leaves no time for an answer.
-    if (rq.op != OP_RUN_USER_CODE || failure)
+    if (rq.op != SS_OP_RUN_USER_CODE || failure)
         answer(l, &rq, &reply, failure);
     after_answer(l);
 }

@@ -7,43 +7,16 @@
 
 #include "chip/loader.h"
 #include "chip/registers.h"
-#include "chip/slip.h"
 #include "core/crypto.h"
+#include "core/rom_loader.h"
+#include "core/slip.h"
 #include "slotseal/flash_cipher.h"
 
 enum {
     BLOCK_MAX = 0x4000, ///< the largest block a stub takes; tools send smaller ones to the ROM
-    HEADER_SIZE = 8,    ///< direction, operation, u16 length, u32 checksum or value
-    DATA_HEADER = 16,   ///< length, sequence number and two zero words before the data of a block
-    FRAME_MAX = HEADER_SIZE + DATA_HEADER + BLOCK_MAX,
+    FRAME_MAX = SS_ROM_HEADER + SS_ROM_DATA_HEADER + BLOCK_MAX,
     ROM_FLASH_SIZE = 4 << 20,  ///< what the ROM takes for the flash size until it is told
     FLASH_SIZE_MAX = 16 << 20, ///< what the stub takes for it, and the most there can be
-};
-
-/// Operations, as in esptool's documentation.
-enum operation {
-    OP_FLASH_BEGIN = 0x02,
-    OP_FLASH_DATA = 0x03,
-    OP_FLASH_END = 0x04,
-    OP_MEM_BEGIN = 0x05,
-    OP_MEM_END = 0x06,
-    OP_MEM_DATA = 0x07,
-    OP_SYNC = 0x08,
-    OP_WRITE_REG = 0x09,
-    OP_READ_REG = 0x0A,
-    OP_SPI_SET_PARAMS = 0x0B,
-    OP_SPI_ATTACH = 0x0D,
-    OP_READ_FLASH_SLOW = 0x0E,
-    OP_CHANGE_BAUDRATE = 0x0F,
-    OP_DEFLATE_BEGIN = 0x10,
-    OP_DEFLATE_DATA = 0x11,
-    OP_DEFLATE_END = 0x12,
-    OP_FLASH_MD5 = 0x13,
-    OP_ERASE_FLASH = 0xD0,
-    OP_ERASE_REGION = 0xD1,
-    OP_READ_FLASH = 0xD2,
-    OP_RUN_USER_CODE = 0xD3,
-    OP_FLASH_ENCRYPT_DATA = 0xD4,
 };
 
 /// Why a command fails; ROM and stub have numbers of their own for each.
@@ -62,7 +35,7 @@ enum failure {
 };
 
 struct request {
-    enum operation op;
+    enum ss_rom_operation op;
     const uint8_t *body;
     size_t len;
     uint32_t checksum;

@@ -5,8 +5,6 @@
 #include "chip/loader_parts.h"
 #include "core/bytes.h"
 
-enum { CHECKSUM_SEED = 0xEF };
-
 static bool is_stub(const struct ss_loader *l)
 {
     return l->mode == SS_LOADER_STUB;
@@ -40,7 +38,7 @@ static enum failure begin_flash(struct ss_loader *l, const struct request *rq)
     }
     erase(l, address, address + size);
     uint64_t blocks = (uint64_t)loader_word(rq, 1) * t->block_size;
-    t->remaining = rq->op == OP_DEFLATE_BEGIN ? size : blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX;
+    t->remaining = rq->op == SS_OP_DEFLATE_BEGIN ? size : blocks < UINT32_MAX ? (uint32_t)blocks : UINT32_MAX;
     return GOOD;
 }
 
@@ -62,15 +60,15 @@ enum failure loader_begin(struct ss_loader *l, const struct request *rq, struct 
     t->address = loader_word(rq, 3);
     if (t->block_size > BLOCK_MAX)
         return BAD_BLOCK_SIZE;
-    enum failure failure = rq->op == OP_MEM_BEGIN ? begin_memory(l, rq) : begin_flash(l, rq);
-    if (!failure && rq->op == OP_DEFLATE_BEGIN) {
+    enum failure failure = rq->op == SS_OP_MEM_BEGIN ? begin_memory(l, rq) : begin_flash(l, rq);
+    if (!failure && rq->op == SS_OP_DEFLATE_BEGIN) {
         t->inflating = inflateInit(&t->z) == Z_OK;
         failure = t->inflating ? GOOD : BAD_DEFLATE;
     }
     if (!failure)
-        t->kind = rq->op == OP_MEM_BEGIN       ? TRANSFER_MEMORY
-                  : rq->op == OP_DEFLATE_BEGIN ? TRANSFER_DEFLATE
-                                               : TRANSFER_FLASH;
+        t->kind = rq->op == SS_OP_MEM_BEGIN       ? TRANSFER_MEMORY
+                  : rq->op == SS_OP_DEFLATE_BEGIN ? TRANSFER_DEFLATE
+                                                  : TRANSFER_FLASH;
     return failure;
 }
 
@@ -190,15 +188,15 @@ static enum failure put_deflated(struct ss_loader *l, const uint8_t *in, size_t 
     return failure;
 }
 
-static bool belongs(const struct transfer *t, enum operation op)
+static bool belongs(const struct transfer *t, enum ss_rom_operation op)
 {
     switch (t->kind) {
     case TRANSFER_FLASH:
-        return op == OP_FLASH_DATA || op == OP_FLASH_ENCRYPT_DATA;
+        return op == SS_OP_FLASH_DATA || op == SS_OP_FLASH_ENCRYPT_DATA;
     case TRANSFER_DEFLATE:
-        return op == OP_DEFLATE_DATA;
+        return op == SS_OP_DEFLATE_DATA;
     case TRANSFER_MEMORY:
-        return op == OP_MEM_DATA;
+        return op == SS_OP_MEM_DATA;
     default:
         return false;
     }
@@ -207,21 +205,18 @@ static bool belongs(const struct transfer *t, enum operation op)
 enum failure loader_data(struct ss_loader *l, const struct request *rq, struct reply *reply)
 {
     struct transfer *t = &l->transfer;
-    const uint8_t *data = rq->body + DATA_HEADER;
-    size_t len = rq->len - DATA_HEADER;
-    uint8_t sum = CHECKSUM_SEED;
+    const uint8_t *data = rq->body + SS_ROM_DATA_HEADER;
+    size_t len = rq->len - SS_ROM_DATA_HEADER;
     (void)reply;
     if (loader_word(rq, 0) != len)
         return BAD_LENGTH;
-    for (size_t i = 0; i < len; i++)
-        sum ^= data[i];
-    if (sum != rq->checksum)
+    if (ss_rom_checksum(data, len) != rq->checksum)
         return BAD_CHECKSUM;
     if (!belongs(t, rq->op))
         return NOT_BEGUN;
     if (len > t->block_size)
         return BAD_BLOCK_SIZE;
-    if (rq->op == OP_FLASH_ENCRYPT_DATA)
+    if (rq->op == SS_OP_FLASH_ENCRYPT_DATA)
         t->encrypted = true;
     enum failure failure = t->kind == TRANSFER_DEFLATE ? put_deflated(l, data, len) : put_plain(l, data, len);
     // Encrypting writes end on a whole line, like everything that is to be decrypted.
@@ -264,7 +259,7 @@ static enum failure end_flash(struct ss_loader *l, const struct request *rq)
 enum failure loader_end(struct ss_loader *l, const struct request *rq, struct reply *reply)
 {
     (void)reply;
-    enum failure failure = rq->op == OP_MEM_END ? end_memory(l, rq) : end_flash(l, rq);
+    enum failure failure = rq->op == SS_OP_MEM_END ? end_memory(l, rq) : end_flash(l, rq);
     if (!failure)
         loader_abort(l);
     return failure;

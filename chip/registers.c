@@ -5,33 +5,15 @@
 
 #include "core/bytes.h"
 
-#define SPI1_END      (SS_REG_SPI1 + SS_SPI1_WORDS * 4u)
-#define XTAL_HZ       40000000u
-#define APB_DATE      0x16042000u
-#define STRAP_FLASH   0x13u ///< boot from flash: GPIO0, GPIO2 … as a board's resistors leave them
-#define STRAP_LOADER  0x03u ///< GPIO0 low
-#define CALI_SHIFT    7
-#define CALI_CONSTANT 15625u
+#define SPI1_END     (SS_REG_SPI1 + SS_SPI1_WORDS * 4u)
+#define XTAL_HZ      40000000u
+#define APB_DATE     0x16042000u
+#define STRAP_FLASH  0x13u ///< boot from flash: GPIO0, GPIO2 … as a board's resistors leave them
+#define STRAP_LOADER 0x03u ///< GPIO0 low
 
-// Word numbers of SPI1's registers.
-enum {
-    SPI_CMD = 0x00 / 4,
-    SPI_ADDR = 0x04 / 4,
-    SPI_USER = 0x1C / 4,
-    SPI_USER1 = 0x20 / 4,
-    SPI_USER2 = 0x24 / 4,
-    SPI_MOSI_DLEN = 0x28 / 4,
-    SPI_MISO_DLEN = 0x2C / 4,
-    SPI_W0 = 0x80 / 4,
-    SPI_BUFFER = 64, ///< bytes of W0 … W15
-};
+enum { SPI_BUFFER = 64 }; // bytes of W0 … W15
 
-#define SPI_CMD_USR      (1u << 18)
-#define SPI_USER_COMMAND (1u << 31)
-#define SPI_USER_ADDR    (1u << 30)
-#define SPI_USER_MISO    (1u << 28)
-#define SPI_USER_MOSI    (1u << 27)
-#define SPI_DLEN_MASK    0x1FFu
+#define SPI_DLEN_MASK 0x1FFu
 
 void ss_registers_reset(struct ss_registers *r)
 {
@@ -45,33 +27,38 @@ void ss_registers_reset(struct ss_registers *r)
 static uint32_t calibration(const struct ss_vchip *chip)
 {
     uint32_t clk8m = ss_efuse_get_name(&chip->efuse.window, "CLK8M_FREQ");
-    return clk8m ? (uint32_t)((uint64_t)XTAL_HZ * 40 / (CALI_CONSTANT * clk8m)) << CALI_SHIFT : 0;
+    return clk8m ? (uint32_t)((uint64_t)XTAL_HZ * 40 / (SS_RTC_CALI_CONSTANT * clk8m)) << SS_RTC_CALI_SHIFT : 0;
+}
+
+static uint32_t spi1_word(const struct ss_registers *r, uint32_t offset)
+{
+    return r->spi1[offset / 4];
 }
 
 /// A transaction as the "user" registers describe it; lengths there are in bits, less one.
 static void spi1_run(struct ss_registers *r)
 {
-    uint32_t user = r->spi1[SPI_USER];
-    if (!(user & SPI_USER_COMMAND))
+    uint32_t user = spi1_word(r, SS_SPI_USER);
+    if (!(user & SS_SPI_USER_COMMAND))
         return;
-    unsigned address_bits = user & SPI_USER_ADDR ? (r->spi1[SPI_USER1] >> 26) + 1 : 0;
-    unsigned in_bits = user & SPI_USER_MISO ? (r->spi1[SPI_MISO_DLEN] & SPI_DLEN_MASK) + 1 : 0;
+    unsigned address_bits = user & SS_SPI_USER_ADDR ? (spi1_word(r, SS_SPI_USER1) >> 26) + 1 : 0;
+    unsigned in_bits = user & SS_SPI_USER_MISO ? (spi1_word(r, SS_SPI_MISO_DLEN) & SPI_DLEN_MASK) + 1 : 0;
     size_t in_len = (in_bits + 7) / 8;
-    size_t out_len = user & SPI_USER_MOSI ? ((r->spi1[SPI_MOSI_DLEN] & SPI_DLEN_MASK) + 8) / 8 : 0;
+    size_t out_len = user & SS_SPI_USER_MOSI ? ((spi1_word(r, SS_SPI_MOSI_DLEN) & SPI_DLEN_MASK) + 8) / 8 : 0;
     // 24-bit addresses stand at the top of the register; address_bits is 1 to 64, the register has 32.
     unsigned shift = address_bits < 32 ? 32 - address_bits : 0;
-    uint32_t address = address_bits ? r->spi1[SPI_ADDR] >> shift : 0;
+    uint32_t address = address_bits ? spi1_word(r, SS_SPI_ADDR) >> shift : 0;
     uint8_t buffer[SPI_BUFFER], in[SPI_BUFFER];
     memset(in, 0xFF, sizeof in);
     for (unsigned i = 0; i < SPI_BUFFER / 4; i++)
-        ss_put_le32(buffer + 4 * i, r->spi1[SPI_W0 + i]);
+        ss_put_le32(buffer + 4 * i, r->spi1[SS_SPI_W0 / 4 + i]);
     if (r->flash_attached)
-        ss_flash_command(&r->chip->flash, (uint8_t)r->spi1[SPI_USER2], address, buffer, out_len, in, in_len);
+        ss_flash_command(&r->chip->flash, (uint8_t)spi1_word(r, SS_SPI_USER2), address, buffer, out_len, in, in_len);
     memcpy(buffer, in, in_len);
     if (in_bits % 8)
         buffer[in_len - 1] &= (uint8_t)((1u << in_bits % 8) - 1);
     for (unsigned i = 0; i < SPI_BUFFER / 4; i++)
-        r->spi1[SPI_W0 + i] = ss_get_le32(buffer + 4 * i);
+        r->spi1[SS_SPI_W0 / 4 + i] = ss_get_le32(buffer + 4 * i);
 }
 
 static uint32_t read_ram(const struct ss_registers *r, uint32_t address)
@@ -111,7 +98,7 @@ void ss_registers_write(struct ss_registers *r, uint32_t address, uint32_t value
         ss_efuse_controller_write(&r->chip->efuse, address, value);
     } else if (address == SS_REG_SPI1) {
         // The bit clears itself when the transaction is over; here that is at once.
-        if (value & SPI_CMD_USR)
+        if (value & SS_SPI_CMD_USR)
             spi1_run(r);
     } else if (address > SS_REG_SPI1 && address < SPI1_END) {
         r->spi1[(address - SS_REG_SPI1) / 4] = value;

@@ -10,15 +10,9 @@
 
 #include "chip/chip.h"
 #include "chip/ram.h"
+#include "core/rom_loader.h"
 
-#define SS_REG_CHIP_MAGIC 0x40001000u ///< a word of the mask ROM by which tools know the chip
-#define SS_REG_SPI1       0x3FF42000u
-#define SS_REG_UART_CLOCK 0x3FF40014u ///< clock divider: 40 MHz / baud rate
-#define SS_REG_GPIO_STRAP 0x3FF44038u
-#define SS_REG_RTC_CALI   0x3FF5F06Cu ///< ticks of the 40 MHz crystal, measured with the 8 MHz clock
-#define SS_REG_APB_DATE   0x3FF6607Cu ///< bit 31: third bit of the revision
-#define SS_CHIP_MAGIC     0x00F01D83u
-#define SS_SPI1_WORDS     64u
+#define SS_SPI1_WORDS 64u
 
 /// Start with all zero but for `chip` and `baud`; ends with ss_registers_reset().
 struct ss_registers {

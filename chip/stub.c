@@ -109,13 +109,13 @@ static enum failure do_run_user_code(struct ss_loader *l, const struct request *
 }
 
 const struct command stub_commands[] = {
-    {OP_FLASH_BEGIN, 16, 20, loader_begin},
-    {OP_DEFLATE_BEGIN, 16, 20, loader_begin},
-    {OP_SPI_ATTACH, 4, 8, loader_attach},
-    {OP_ERASE_FLASH, 0, 0, do_erase_flash},
-    {OP_ERASE_REGION, 8, 8, do_erase_region},
-    {OP_READ_FLASH, 16, 16, do_read_flash},
-    {OP_RUN_USER_CODE, 0, 0, do_run_user_code},
-    {OP_FLASH_ENCRYPT_DATA, DATA_HEADER, UINT16_MAX, loader_data},
+    {SS_OP_FLASH_BEGIN, 16, 20, loader_begin},
+    {SS_OP_DEFLATE_BEGIN, 16, 20, loader_begin},
+    {SS_OP_SPI_ATTACH, 4, 8, loader_attach},
+    {SS_OP_ERASE_FLASH, 0, 0, do_erase_flash},
+    {SS_OP_ERASE_REGION, 8, 8, do_erase_region},
+    {SS_OP_READ_FLASH, 16, 16, do_read_flash},
+    {SS_OP_RUN_USER_CODE, 0, 0, do_run_user_code},
+    {SS_OP_FLASH_ENCRYPT_DATA, SS_ROM_DATA_HEADER, UINT16_MAX, loader_data},
     {0},
 };

@@ -20,6 +20,7 @@ static const char *const status_names[] = {
     "insufficient space",
     "input/output error",
     "bad state",
+    "timeout",
 };
 
 const char *ss_status_name(ss_status_t status)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "chip/loader.h"
-#include "chip/slip.h"
+#include "core/slip.h"
 #include "core/bytes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

@@ -7,7 +7,7 @@
 #include <zlib.h>
 
 #include "chip/loader.h"
-#include "chip/slip.h"
+#include "core/slip.h"
 #include "core/bytes.h"
 #include "core/crypto.h"
 #include "slotseal/flash_cipher.h"

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "chip/slip.h"
+#include "core/slip.h"
 #include "support/vectors.h"
 
 /// Frames that come out of @p line; the last one stays in @p slip.

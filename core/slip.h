@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SLIP (RFC 1055) as the ESP32's serial loader frames its packets: 0xC0 before and after, 0xDB 0xDC and 0xDB 0xDD for
 // 0xC0 and 0xDB inside. esptool's documentation, "Serial Protocol".
-#ifndef SS_CHIP_SLIP_H
-#define SS_CHIP_SLIP_H
+#ifndef SS_CORE_SLIP_H
+#define SS_CORE_SLIP_H
 
 #include <stdbool.h>
 #include <stddef.h>
