@@ -28,6 +28,7 @@ enum ss_area {
     SS_AREA_FILE,
     SS_AREA_CHIP,
     SS_AREA_VAULT,
+    SS_AREA_LINK,
 };
 
 /// Capacity of an error message with its terminator, bytes. Longer messages are cut.

@@ -24,6 +24,7 @@ typedef enum ss_status {
     SS_ERROR_INSUFFICIENT_SPACE = -12,  ///< does not fit its slot, region or partition
     SS_ERROR_IO = -13,                  ///< the operating system or the medium reported a failure
     SS_ERROR_BAD_STATE = -14,           ///< call made in the wrong order
+    SS_ERROR_TIMEOUT = -15,             ///< the other end did not answer in time
 } ss_status_t;
 
 #if defined(__GNUC__)

@@ -39,9 +39,9 @@ static void long_message_is_cut(void **state)
 static void every_status_has_a_name(void **state)
 {
     (void)state;
-    for (int s = SS_OK; s >= SS_ERROR_BAD_STATE; s--)
+    for (int s = SS_OK; s >= SS_ERROR_TIMEOUT; s--)
         assert_string_not_equal(ss_status_name((ss_status_t)s), "unknown status");
-    assert_string_equal(ss_status_name((ss_status_t)(SS_ERROR_BAD_STATE - 1)), "unknown status");
+    assert_string_equal(ss_status_name((ss_status_t)(SS_ERROR_TIMEOUT - 1)), "unknown status");
     assert_string_equal(ss_status_name((ss_status_t)1), "unknown status");
 }
 
