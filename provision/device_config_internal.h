@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Between the files of device_config.
+#ifndef SS_PROVISION_DEVICE_CONFIG_INTERNAL_H
+#define SS_PROVISION_DEVICE_CONFIG_INTERNAL_H
+
+#include "provision/device_config.h"
+
+/// True if @p file is PEM text, which the image stores with a NUL behind it.
+bool ss_device_file_is_pem(const struct ss_device_file *file);
+
+/// Checks everything about @p config that NVS does not.
+SS_MUST_USE ss_status_t ss_device_config_check(const struct ss_device_config *config, struct ss_error *err);
+
+#endif
