@@ -68,6 +68,18 @@ enum cli_option_id {
     OPT_BUILD_DIR,
     OPT_PROFILE,
     OPT_MAX_RESETS,
+    OPT_DEVICE,
+    OPT_SIZE,
+    OPT_TOKEN,
+    OPT_NEW_TOKEN,
+    OPT_CLIENT_KEY,
+    OPT_CLIENT_CERT,
+    OPT_UPDATE_SERVER,
+    OPT_CA,
+    OPT_KEY_SET,
+    OPT_PLAIN_HTTP,
+    OPT_NVS_VERSION,
+    OPT_NVS_KEYS,
     OPT_COUNT
 };
 

@@ -27,6 +27,7 @@ const struct cli_command *const cli_commands[] = {
     &command_chip_reset,
     &command_chip_strap,
     &command_chip_power,
+    &command_device_config,
     &command_doctor,
     &command_espsecure,
     NULL,

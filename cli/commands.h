@@ -29,6 +29,7 @@ extern const struct cli_command command_chip_cut;
 extern const struct cli_command command_chip_reset;
 extern const struct cli_command command_chip_strap;
 extern const struct cli_command command_chip_power;
+extern const struct cli_command command_device_config;
 extern const struct cli_command command_doctor;
 extern const struct cli_command command_espsecure;
 
