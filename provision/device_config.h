@@ -29,8 +29,8 @@
 #define SS_DEVICE_CONFIG_FORMAT      1
 #define SS_DEVICE_CONFIG_MAX_SERVERS 4
 #define SS_DEVICE_CONFIG_MAX_URL     96 ///< characters of a server address, as in a key set
-#define SS_DEVICE_TOKEN_LEN          43  ///< characters
-#define SS_DEVICE_TOKEN_SIZE         44  ///< with the NUL
+#define SS_DEVICE_TOKEN_LEN          43 ///< characters
+#define SS_DEVICE_TOKEN_SIZE         44 ///< with the NUL
 
 /// PEM or DER from a file. A PEM text need not end in NUL: the image gets one.
 struct ss_device_file {

@@ -29,6 +29,7 @@ enum ss_area {
     SS_AREA_CHIP,
     SS_AREA_VAULT,
     SS_AREA_LINK,
+    SS_AREA_PROVISION,
 };
 
 /// Capacity of an error message with its terminator, bytes. Longer messages are cut.

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a step stands, by the chip's own account.
+#include <string.h>
+
+#include "provision/procedure.h"
+#include "provision/procedure_bits.h"
+
+static enum ss_step_state refuse(struct ss_error *why, const char *text)
+{
+    ss_error_set(why, SS_ERROR_NOT_PERMITTED, SS_AREA_PROVISION, "%s", text);
+    return SS_STEP_REFUSED;
+}
+
+static enum ss_step_state refuse_block(struct ss_error *why, unsigned block, const char *text)
+{
+    ss_error_set(why, SS_ERROR_NOT_PERMITTED, SS_AREA_PROVISION, "BLOCK%u %s", block, text);
+    return SS_STEP_REFUSED;
+}
+
+/// What software would read of a block with these words burned.
+static void as_read(const struct ss_efuse *window, unsigned block, const uint32_t words[8], uint32_t out[8])
+{
+    struct ss_efuse silicon = {.words[6] = window->words[6] & 3};
+    size_t start = ss_efuse_block_start(block);
+    memcpy(&silicon.words[start], words, 8 * sizeof *words);
+    struct ss_efuse read;
+    ss_efuse_read_window(&silicon, &read, NULL);
+    memcpy(out, &read.words[start], 8 * sizeof *out);
+}
+
+static enum ss_step_state judge_hidden(const struct ss_step *s, const struct ss_step_evidence *e, struct ss_error *why)
+{
+    if (s->secret == SS_SECRET_PUBLIC_DIGEST)
+        return refuse_block(why, s->block, "is read-protected: a digest of secure boot V2 has to be readable");
+    if (!e->words[s->block])
+        return refuse_block(why, s->block, "holds a key that is not in the vault: it is lost, or was made on the chip");
+    return e->read_back[s->block]
+               ? SS_STEP_DONE
+               : refuse_block(
+                     why, s->block,
+                     "is read-protected, and the journal does not say that the vault's key was read back there");
+}
+
+static enum ss_step_state judge_key(const struct ss_step *s, const struct ss_efuse *window,
+                                    const struct ss_step_evidence *e, struct ss_error *why)
+{
+    uint32_t wanted[8], differs = 0, missing = 0;
+    const uint32_t *now = &window->words[ss_efuse_block_start(s->block)];
+    if (ss_efuse_block_read_protected(window, s->block))
+        return judge_hidden(s, e, why);
+    if (!e->words[s->block])
+        return refuse_block(why, s->block, "is to hold a key that is not known");
+    as_read(window, s->block, e->words[s->block], wanted);
+    for (unsigned i = 0; i < 8; i++) {
+        differs |= now[i] & ~wanted[i];
+        missing |= wanted[i] & ~now[i];
+    }
+    if (differs)
+        return refuse_block(why, s->block, "holds another key already");
+    if (missing && ss_efuse_block_write_protected(window, s->block))
+        return refuse_block(why, s->block, "is write-protected without the key in it");
+    if (missing && s->secret != SS_SECRET_PUBLIC_DIGEST && (window->words[0] & WR_DIS_RD_DIS))
+        return refuse_block(why, s->block, "can no longer be read-protected: WR_DIS covers RD_DIS");
+    return missing ? SS_STEP_PENDING : SS_STEP_DONE;
+}
+
+/// True if @p missing bits of BLOCK0 cannot be burned any more.
+static bool locked(const struct ss_efuse *window, const uint32_t missing[7])
+{
+    const struct ss_efuse_field *f;
+    for (size_t i = 0; (f = ss_efuse_field_at(i)); i++) {
+        // Fields of BLOCK0 that procedures burn lie within one word.
+        uint32_t mask = f->length >= 32 ? UINT32_MAX : ((1u << f->length) - 1) << f->bit;
+        if (f->block == 0 && (missing[f->word] & mask) && ss_efuse_write_protected(window, f))
+            return true;
+    }
+    return false;
+}
+
+static enum ss_step_state judge_burn(const struct ss_step *s, const struct ss_efuse *window, struct ss_error *why)
+{
+    uint32_t missing[7], any_missing = 0, any_set = 0;
+    for (unsigned i = 0; i < 7; i++) {
+        missing[i] = s->bits.words[i] & ~window->words[i];
+        any_missing |= missing[i];
+        any_set |= s->bits.words[i] & window->words[i];
+    }
+    if (!any_missing || (s->completes && !any_set))
+        return SS_STEP_DONE;
+    if (!locked(window, missing))
+        return SS_STEP_PENDING;
+    ss_error_set(why, SS_ERROR_NOT_PERMITTED, SS_AREA_PROVISION,
+                 "step %s: bits of BLOCK0 that it has to burn are write-protected", s->id);
+    return SS_STEP_REFUSED;
+}
+
+static enum ss_step_state judge_count(const struct ss_efuse *window, struct ss_error *why)
+{
+    struct ss_crypt_count count;
+    ss_efuse_crypt_count(window, &count);
+    if (count.enabled)
+        return SS_STEP_DONE;
+    if (!count.write_protected)
+        return SS_STEP_PENDING;
+    ss_error_set(why, SS_ERROR_NOT_PERMITTED, SS_AREA_PROVISION,
+                 "FLASH_CRYPT_CNT is used up: 0x%02x, encryption off, and write-protected", count.value);
+    return SS_STEP_REFUSED;
+}
+
+static enum ss_step_state judge_check(const struct ss_step *s, const struct ss_efuse *window, struct ss_error *why)
+{
+    struct ss_crypt_count count;
+    ss_efuse_crypt_count(window, &count);
+    if (!count.enabled)
+        return refuse(why, "FLASH_CRYPT_CNT is even: flash encryption is not on");
+    for (unsigned i = 0; i < 7; i++)
+        if (s->bits.words[i] & ~window->words[i]) {
+            ss_error_set(why, SS_ERROR_NOT_PERMITTED, SS_AREA_PROVISION,
+                         "eFuse bits 0x%08x of word %u of BLOCK0 are not burned", s->bits.words[i] & ~window->words[i],
+                         i);
+            return SS_STEP_REFUSED;
+        }
+    return SS_STEP_DONE;
+}
+
+enum ss_step_state ss_step_judge(const struct ss_procedure *procedure, size_t index, const struct ss_efuse *window,
+                                 const struct ss_step_evidence *evidence, struct ss_error *why)
+{
+    const struct ss_step *s = &procedure->steps[index];
+    switch (s->kind) {
+    case SS_STEP_KEY:
+        return judge_key(s, window, evidence, why);
+    case SS_STEP_BURN:
+        return judge_burn(s, window, why);
+    case SS_STEP_COUNT:
+        return judge_count(window, why);
+    case SS_STEP_CHECK:
+        return judge_check(s, window, why);
+    default:
+        return SS_STEP_PENDING;
+    }
+}
+
+static enum ss_step_state judge_secure_boot(const struct ss_procedure *p, const struct ss_efuse *window,
+                                            struct ss_error *why)
+{
+    enum ss_secure_boot_scheme scheme = p->options.secure_boot;
+    bool v1 = window->words[6] & ABS_DONE_0, v2 = window->words[6] & ABS_DONE_1;
+    if (v1 && scheme != SS_SECURE_BOOT_V1_ONE_TIME && scheme != SS_SECURE_BOOT_V1_REFLASHABLE)
+        return refuse(why, "secure boot V1 is on already (ABS_DONE_0), which the product does not have");
+    if (v2 && scheme != SS_SECURE_BOOT_V2)
+        return refuse(why, "secure boot V2 is on already (ABS_DONE_1), which the product does not have");
+    return SS_STEP_PENDING;
+}
+
+enum ss_step_state ss_procedure_judge(const struct ss_procedure *procedure, const struct ss_efuse *window,
+                                      const struct ss_step_evidence *evidence, struct ss_error *why)
+{
+    struct ss_crypt_count count;
+    ss_efuse_crypt_count(window, &count);
+    if (judge_secure_boot(procedure, window, why) == SS_STEP_REFUSED)
+        return SS_STEP_REFUSED;
+    // The bootloader of a chip on which encryption was on before would leave FLASH_CRYPT_CONFIG and the locks alone.
+    if (procedure->options.kind == SS_PROCEDURE_DEVICE_ENCRYPTS && count.value && !count.enabled)
+        return refuse(why, "encryption was on and is off again; only the plan host-sealed turns it on safely");
+    if (procedure->options.kind == SS_PROCEDURE_DEVICE_ENCRYPTS && judge_count(window, why) == SS_STEP_REFUSED)
+        return SS_STEP_REFUSED;
+    enum ss_step_state all = SS_STEP_DONE;
+    for (size_t i = 0; i < procedure->count; i++) {
+        if (procedure->steps[i].kind == SS_STEP_CHECK)
+            continue; // says something only after the boot
+        enum ss_step_state state = ss_step_judge(procedure, i, window, evidence, why);
+        if (state == SS_STEP_REFUSED)
+            return state;
+        all = state == SS_STEP_PENDING ? state : all;
+    }
+    return all;
+}
