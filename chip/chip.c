@@ -20,25 +20,23 @@ static void connect(struct ss_vchip *chip)
     chip->flash.power = &chip->power;
 }
 
-ss_status_t ss_chip_assemble(uint8_t *flash, uint32_t flash_size, struct ss_efuse *silicon, struct ss_vchip **chip,
-                             struct ss_error *err)
+ss_status_t ss_chip_assemble(uint8_t *flash, uint32_t flash_size, struct ss_efuse *silicon, struct ss_chip_state *state,
+                             struct ss_vchip **chip, struct ss_error *err)
 {
     struct ss_vchip *c = calloc(1, sizeof *c);
-    uint32_t *wear = calloc(SECTORS(flash_size) + 1, sizeof *wear);
     *chip = NULL;
-    ss_status_t status = SS_OK;
-    if (!c || !wear)
-        status = ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_CHIP, "out of memory for a chip");
-    else
-        status = ss_flash_init(&c->flash, flash, flash_size, wear, &c->power, err);
+    if (!c)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_CHIP, "out of memory for a chip");
+    ss_status_t status = ss_flash_init(&c->flash, flash, flash_size, state->wear, &c->power, err);
     if (status != SS_OK) {
-        free(wear);
         free(c);
         return status;
     }
     c->lock = -1;
     c->silicon = silicon;
+    c->state = state;
     connect(c);
+    ss_chip_state_load(c);
     *chip = c;
     return SS_OK;
 }
@@ -81,17 +79,19 @@ ss_status_t ss_chip_factory(const struct ss_chip_options *options, struct ss_efu
 ss_status_t ss_chip_new(const struct ss_chip_options *options, struct ss_vchip **chip, struct ss_error *err)
 {
     struct ss_efuse *silicon = calloc(1, sizeof *silicon);
+    struct ss_chip_state *state = ss_chip_state_new();
     uint8_t *flash = malloc(options->flash_size ? options->flash_size : 1);
     *chip = NULL;
     ss_status_t status;
-    if (!silicon || !flash)
+    if (!silicon || !flash || !state)
         status = ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_CHIP, "out of memory for a chip");
     else
         status = ss_chip_factory(options, silicon, err);
     if (status == SS_OK)
-        status = ss_chip_assemble(flash, options->flash_size, silicon, chip, err);
+        status = ss_chip_assemble(flash, options->flash_size, silicon, state, chip, err);
     if (status != SS_OK) {
         free(silicon);
+        free(state);
         free(flash);
         return status;
     }
@@ -116,6 +116,7 @@ ss_status_t ss_chip_clone(const struct ss_vchip *chip, struct ss_vchip **copy, s
     c->power.off = NULL;
     c->silicon = fresh.silicon;
     c->flash.data = fresh.flash.data;
+    c->state = fresh.state;
     c->flash.wear = fresh.flash.wear;
     connect(c);
     *c->silicon = *chip->silicon;
@@ -128,12 +129,13 @@ void ss_chip_free(struct ss_vchip *chip)
 {
     if (!chip)
         return;
-    free(chip->flash.wear);
+    ss_chip_state_keep(chip);
     if (chip->lock >= 0) {
         ss_chip_unmap(chip);
     } else {
         ss_wipe(chip->silicon, sizeof *chip->silicon);
         free(chip->silicon);
+        free(chip->state);
         free(chip->flash.data);
     }
     ss_wipe(chip, sizeof *chip);
@@ -142,6 +144,7 @@ void ss_chip_free(struct ss_vchip *chip)
 
 void ss_chip_reset(struct ss_vchip *chip)
 {
+    ss_chip_state_keep(chip);
     ss_efuse_controller_reset(&chip->efuse);
     chip->flash.write_enabled = chip->flash.reset_armed = false;
     // UART_DOWNLOAD_DIS exists from revision 3 on: the strap is not obeyed then.

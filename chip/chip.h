@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A virtual ESP32: flash, eFuses, power, and what connects them. Everything that outlives a reset is in the flash array
 // and the 31 eFuse words; a chip on disk is a folder with flash.bin (raw flash), efuse.bin (124 bytes, the bits as
-// burned) and chip.conf (`key = value` lines: flash size, revision, coding, what the mask ROM and the board add).
+// burned), chip.conf (`key = value` lines: what is neither: revision, seed) and state.bin (chip/state.h).
 #ifndef SS_CHIP_CHIP_H
 #define SS_CHIP_CHIP_H
 
@@ -12,6 +12,7 @@
 #include "chip/efuse_controller.h"
 #include "chip/flash.h"
 #include "chip/power.h"
+#include "chip/state.h"
 #include "slotseal/error.h"
 
 /// What a new chip is like. Start from SS_CHIP_OPTIONS_DEFAULT.
@@ -39,7 +40,8 @@ struct ss_vchip {
     /// Bit n: BLOCKn is read-protected and its bits are not known, as in a dump of a real chip. The silicon then holds
     /// zeros that mean nothing; what depends on them cannot be checked.
     uint8_t unknown_blocks;
-    int lock; ///< of the folder, -1 for a chip in memory
+    struct ss_chip_state *state; ///< what of all this outlives power, beside flash and eFuses: ss_chip_state_keep()
+    int lock;                    ///< of the folder, -1 for a chip in memory
 };
 
 /// A new chip in memory, as it leaves the factory: erased flash, MAC, revision and coding scheme burned.
@@ -51,7 +53,8 @@ SS_MUST_USE ss_status_t ss_chip_new(const struct ss_chip_options *options, struc
 SS_MUST_USE ss_status_t ss_chip_create(const char *folder, const struct ss_chip_options *options, struct ss_error *err);
 
 /// Opens a folder. Files written by other programs are taken as they are; flash.bin decides the flash size, chip.conf
-/// may be missing. Changes go to the files at once. One opener at a time: SS_ERROR_BAD_STATE if another process has it.
+/// and state.bin may be missing. Changes of flash and eFuses go to the files at once, the state at every reset and at
+/// the end. One opener at a time: SS_ERROR_BAD_STATE if another process has it. SS_ERROR_DATA_INVALID, SS_ERROR_IO.
 SS_MUST_USE ss_status_t ss_chip_open(const char *folder, struct ss_vchip **chip, struct ss_error *err);
 
 /// Writes back what changed and frees. NULL is allowed.

@@ -26,9 +26,10 @@ enum {
     OP_BLOCK_ERASE = 0xD8,
 };
 
-#define STATUS_WEL 0x02
-#define BLOCK_SIZE 0x10000u
-#define MIB        0x100000u
+#define STATUS_BUSY 0x01
+#define STATUS_WEL  0x02
+#define BLOCK_SIZE  0x10000u
+#define MIB         0x100000u
 
 ss_status_t ss_flash_init(struct ss_flash *flash, uint8_t *data, uint32_t size, uint32_t *wear, struct ss_power *power,
                           struct ss_error *err)
@@ -42,6 +43,12 @@ ss_status_t ss_flash_init(struct ss_flash *flash, uint8_t *data, uint32_t size, 
                             "flash of %u bytes: it has to be 1, 2, 4, 8 or 16 MiB", (unsigned)size);
     flash->jedec = log2_size << 16 | 0x40EF;
     return SS_OK;
+}
+
+void ss_flash_power_on(struct ss_flash *flash)
+{
+    memcpy(flash->status, flash->stored_status, sizeof flash->status);
+    flash->write_enabled = flash->volatile_enabled = flash->reset_armed = false;
 }
 
 void ss_flash_read(struct ss_flash *flash, uint32_t address, uint8_t *out, size_t len)
@@ -121,9 +128,11 @@ void ss_flash_erase(struct ss_flash *flash, uint32_t address, uint32_t len)
 static void write_status(struct ss_flash *flash, unsigned index, const uint8_t *out, size_t len)
 {
     bool half = ss_power_begin(flash->power, SS_FLASH_STATUS_US);
-    for (size_t i = 0; i < len && index + i < sizeof flash->status; i++)
-        flash->status[index + i] = half ? flash->status[index + i] : out[i];
-    flash->status[0] &= (uint8_t) ~(STATUS_WEL | 1);
+    for (size_t i = 0; !half && i < len && index + i < sizeof flash->status; i++)
+        flash->status[index + i] = out[i];
+    flash->status[0] &= (uint8_t) ~(STATUS_WEL | STATUS_BUSY);
+    if (!flash->volatile_enabled)
+        memcpy(flash->stored_status, flash->status, sizeof flash->status);
     if (half)
         ss_power_fail(flash->power);
     ss_power_end(flash->power);
@@ -207,8 +216,11 @@ void ss_flash_command(struct ss_flash *flash, uint8_t opcode, uint32_t address, 
     flash->reset_armed = opcode == OP_RESET_ENABLE;
     if (opcode == OP_WRITE_ENABLE || opcode == OP_WRITE_ENABLE_VOLATILE) {
         flash->write_enabled = true;
-    } else if (opcode == OP_WRITE_DISABLE || (opcode == OP_RESET && armed)) {
+        flash->volatile_enabled = opcode == OP_WRITE_ENABLE_VOLATILE;
+    } else if (opcode == OP_WRITE_DISABLE) {
         flash->write_enabled = false;
+    } else if (opcode == OP_RESET && armed) {
+        ss_flash_power_on(flash);
     } else if (opcode == OP_READ || opcode == OP_FAST_READ) {
         ss_flash_read(flash, address, in, in_len);
         return;

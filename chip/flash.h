@@ -14,6 +14,8 @@
 
 #define SS_FLASH_SECTOR 4096u
 #define SS_FLASH_PAGE   256u
+/// Of the largest part, 16 MiB.
+#define SS_FLASH_MAX_SECTORS 4096u
 /// What an operation takes on a typical part, microseconds.
 #define SS_FLASH_PROGRAM_US 700u
 #define SS_FLASH_ERASE_US   45000u
@@ -33,9 +35,11 @@ struct ss_flash {
     uint32_t *wear; ///< erase count per sector (size / 4096), borrowed, may be NULL
     struct ss_power *power;
     struct ss_flash_faults faults;
-    uint32_t jedec; ///< as opcode 9F sends it, first byte lowest: 0x1640EF = Winbond, 4 MB
-    uint8_t status[3];
+    uint32_t jedec;           ///< as opcode 9F sends it, first byte lowest: 0x1640EF = Winbond, 4 MB
+    uint8_t status[3];        ///< registers 1 to 3 as they are read now
+    uint8_t stored_status[3]; ///< … and as they are after power-on
     bool write_enabled;
+    bool volatile_enabled;            ///< opcode 50 came last: what is written to the status registers is not stored
     bool reset_armed;                 ///< opcode 66 came last
     uint64_t reads, programs, erases; ///< operations so far
 };
@@ -44,6 +48,9 @@ struct ss_flash {
 /// SS_ERROR_INVALID_ARGUMENT unless @p size is 1, 2, 4, 8 or 16 MiB.
 SS_MUST_USE ss_status_t ss_flash_init(struct ss_flash *flash, uint8_t *data, uint32_t size, uint32_t *wear,
                                       struct ss_power *power, struct ss_error *err);
+
+/// Power comes on, or opcodes 66 and 99: nothing is enabled, and the status registers are as stored.
+void ss_flash_power_on(struct ss_flash *flash);
 
 /// Raw reading; addresses wrap at the end as on the part.
 void ss_flash_read(struct ss_flash *flash, uint32_t address, uint8_t *out, size_t len);

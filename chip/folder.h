@@ -5,9 +5,10 @@
 
 #include "chip/chip.h"
 
-/// A chip around a flash array and eFuse words that the caller made; the chip owns them from then on if it succeeds.
+/// A chip around a flash array, eFuse words and state that the caller made; the chip owns them from then on if it
+/// succeeds.
 SS_MUST_USE ss_status_t ss_chip_assemble(uint8_t *flash, uint32_t flash_size, struct ss_efuse *silicon,
-                                         struct ss_vchip **chip, struct ss_error *err);
+                                         struct ss_chip_state *state, struct ss_vchip **chip, struct ss_error *err);
 /// The eFuses of a chip as it leaves the factory.
 SS_MUST_USE ss_status_t ss_chip_factory(const struct ss_chip_options *options, struct ss_efuse *silicon,
                                         struct ss_error *err);

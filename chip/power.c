@@ -4,6 +4,18 @@
 #include <assert.h>
 #include <stdlib.h>
 
+const char *ss_cut_name(enum ss_cut cut)
+{
+    static const char *const names[] = {"none", "before", "inside", "after"};
+    return names[cut & 3];
+}
+
+void ss_power_plan(struct ss_power *power, uint64_t n, enum ss_cut cut)
+{
+    power->cut_at = n ? power->operations + n : 0;
+    power->cut = n ? cut : SS_CUT_NONE;
+}
+
 bool ss_power_begin(struct ss_power *power, uint64_t us)
 {
     power->operations++;

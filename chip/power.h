@@ -27,6 +27,12 @@ struct ss_power {
     uint64_t time_us; ///< modelled time since the chip was made: what operations cost, never slept
 };
 
+/// "none", "before", "inside", "after".
+const char *ss_cut_name(enum ss_cut cut);
+
+/// The power is to fail at the @p n-th operation from now on; 0: not at all.
+void ss_power_plan(struct ss_power *power, uint64_t n, enum ss_cut cut);
+
 /// Counts an operation that takes @p us microseconds. Does not return if the power fails before it. Returns true if the
 /// caller has to stop half-way: it then changes some of the bits, by ss_power_random(), and calls ss_power_fail().
 bool ss_power_begin(struct ss_power *power, uint64_t us);

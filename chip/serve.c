@@ -79,6 +79,7 @@ static void boot(struct port *p)
     if (result && ss_chip_boot(p->chip, p->options.profile, NULL, say, p, result, NULL) == SS_OK &&
         result->outcome == SS_OUTCOME_POWER_LOST)
         p->powered = false;
+    ss_chip_state_keep(p->chip);
     free(result);
 }
 
@@ -87,12 +88,13 @@ static bool feed_loader(struct port *p, const uint8_t *bytes, size_t len)
 {
     jmp_buf off;
     p->chip->power.off = &off;
-    bool done = false;
+    volatile bool done = false;
     if (setjmp(off) == 0) {
         ss_loader_take(p->loader, bytes, len);
         done = true;
     }
     p->chip->power.off = NULL;
+    ss_chip_state_keep(p->chip);
     return done;
 }
 
@@ -113,6 +115,7 @@ void port_reset(struct port *p)
 void port_power(struct port *p, bool on)
 {
     p->powered = on;
+    ss_flash_power_on(&p->chip->flash);
     ss_loader_reset(p->loader);
     port_reset(p);
 }

@@ -50,7 +50,7 @@ void ss_serve_stop(struct ss_serve *serve);
 
 /// Acts on the chip in @p folder, which another process serves. Requests: "reset", "strap download", "strap flash",
 /// "power off", "power on", "cut N", "cut N before", "cut N inside", "cut N after" (the power fails at the N-th change
-/// of flash or eFuses from now on, inside it by default). SS_ERROR_BAD_STATE: nobody serves it.
+/// of flash or eFuses from now on, inside it by default), "cut none". SS_ERROR_BAD_STATE: nobody serves it.
 /// SS_ERROR_INVALID_ARGUMENT: there is no such request, or the chip has no power. SS_ERROR_IO.
 SS_MUST_USE ss_status_t ss_serve_control(const char *folder, const char *request, struct ss_error *err);
 

@@ -69,21 +69,20 @@ void control_accept(struct port *p)
         prepare_fd(p->control_fd);
 }
 
-/// "cut N [before|inside|after]": at the N-th operation from now.
+/// "cut N [before|inside|after]" and "cut none".
 static const char *plan_cut(struct port *p, const char *text)
 {
-    static const char *const names[] = {
-        [SS_CUT_BEFORE] = "before", [SS_CUT_INSIDE] = "inside", [SS_CUT_AFTER] = "after"};
     char *end;
     unsigned long long n = strtoull(text, &end, 10);
-    enum ss_cut cut = *end == ' ' ? SS_CUT_NONE : SS_CUT_INSIDE;
-    for (unsigned i = SS_CUT_BEFORE; i <= SS_CUT_AFTER; i++)
-        if (*end == ' ' && !strcmp(end + 1, names[i]))
-            cut = (enum ss_cut)i;
-    if (n == 0 || n > UINT32_MAX || cut == SS_CUT_NONE || (*end && *end != ' '))
-        return "cut takes a number from 1 and one of: before inside after";
-    p->chip->power.cut_at = p->chip->power.operations + n;
-    p->chip->power.cut = cut;
+    enum ss_cut cut = *end ? SS_CUT_NONE : SS_CUT_INSIDE;
+    for (enum ss_cut c = SS_CUT_BEFORE; c <= SS_CUT_AFTER && n; c++)
+        if (*end == ' ' && !strcmp(end + 1, ss_cut_name(c)))
+            cut = c;
+    bool none = !strcmp(text, ss_cut_name(SS_CUT_NONE));
+    if (!none && (n == 0 || n > UINT32_MAX || cut == SS_CUT_NONE))
+        return "cut takes none, or a number from 1 and one of: before inside after";
+    ss_power_plan(&p->chip->power, none ? 0 : n, cut);
+    ss_chip_state_keep(p->chip);
     return NULL;
 }
 

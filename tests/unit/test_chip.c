@@ -245,6 +245,23 @@ static void download_mode_can_be_forbidden_from_revision_3_on(void **state)
     }
 }
 
+static void remove_folder(const char *folder)
+{
+    static const char *const names[] = {"efuse.bin", "flash.bin", "chip.conf", "state.bin"};
+    char path[64];
+    for (unsigned i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void command_write(struct ss_flash *flash, uint8_t enable, uint8_t opcode, uint8_t value)
+{
+    ss_flash_command(flash, enable, 0, NULL, 0, NULL, 0);
+    ss_flash_command(flash, opcode, 0, &value, 1, NULL, 0);
+}
+
 static void a_folder_is_the_state(void **state)
 {
     (void)state;
@@ -284,12 +301,85 @@ static void a_folder_is_the_state(void **state)
     assert_int_equal(truncate(path, 123), 0);
     assert_int_equal(ss_chip_open(folder, &chip, &err), SS_ERROR_DATA_INVALID);
     assert_non_null(strstr(err.message, "123 bytes, not 124"));
-    const char *names[] = {"efuse.bin", "flash.bin", "chip.conf"};
-    for (unsigned i = 0; i < 3; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        assert_int_equal(unlink(path), 0);
-    }
-    assert_int_equal(rmdir(folder), 0);
+    remove_folder(folder);
+}
+
+static struct ss_vchip *opened(const char *folder)
+{
+    struct ss_vchip *chip;
+    assert_ok(ss_chip_open(folder, &chip, &err), err);
+    return chip;
+}
+
+static void counters_status_and_plans_outlive_power(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/slotseal-chip-XXXXXX", path[64];
+    struct ss_chip_options options = SS_CHIP_OPTIONS_DEFAULT;
+    assert_non_null(mkdtemp(folder));
+    assert_ok(ss_chip_create(folder, &options, &err), err);
+    struct ss_vchip *chip = opened(folder);
+    command_write(&chip->flash, 0x06, 0x01, 0x1C);
+    command_write(&chip->flash, 0x50, 0x31, 0x02);
+    ss_flash_erase(&chip->flash, 0x5000, 1);
+    chip->flash.faults.worn = 3;
+    uint64_t random = ss_power_random(&chip->power);
+    ss_power_plan(&chip->power, 2, SS_CUT_AFTER);
+    ss_chip_free(chip);
+
+    chip = opened(folder);
+    assert_int_equal(chip->flash.status[0], 0x1C);
+    assert_int_equal(chip->flash.status[1], 0); // written as volatile
+    assert_int_equal(chip->power.operations, 3);
+    assert_int_equal(chip->power.time_us, 2 * SS_FLASH_STATUS_US + SS_FLASH_ERASE_US);
+    assert_int_equal(chip->flash.erases, 1);
+    assert_int_equal(chip->flash.wear[5], 1);
+    assert_int_equal(chip->flash.faults.worn, 3);
+    assert_int_not_equal(ss_power_random(&chip->power), random);
+    assert_int_equal(chip->power.cut_at, 5);
+    assert_int_equal(chip->power.cut, SS_CUT_AFTER);
+    jmp_buf off;
+    volatile unsigned done = 0;
+    chip->power.off = &off;
+    if (!setjmp(off))
+        for (; done < 9; done++)
+            ss_flash_erase(&chip->flash, 0x6000, 1);
+    assert_int_equal(done, 1);
+    ss_chip_reset(chip);
+    ss_chip_free(chip);
+
+    // It happened, and does not happen again.
+    chip = opened(folder);
+    assert_int_equal(chip->power.cut_at, 0);
+    assert_int_equal(chip->flash.wear[6], 2);
+    ss_chip_free(chip);
+
+    snprintf(path, sizeof path, "%s/state.bin", folder);
+    assert_int_equal(truncate(path, 100), 0);
+    assert_int_equal(ss_chip_open(folder, &chip, &err), SS_ERROR_DATA_INVALID);
+    assert_non_null(strstr(err.message, "state.bin is not the state of a chip"));
+    assert_int_equal(unlink(path), 0);
+    chip = opened(folder);
+    assert_int_equal(chip->power.operations, 0);
+    ss_chip_free(chip);
+    remove_folder(folder);
+}
+
+static void a_flash_reset_brings_stored_status_back(void **state)
+{
+    (void)state;
+    struct ss_vchip *chip = new_chip(300);
+    uint8_t in = 0;
+    command_write(&chip->flash, 0x06, 0x01, 0x04);
+    command_write(&chip->flash, 0x50, 0x01, 0x18);
+    ss_flash_command(&chip->flash, 0x05, 0, NULL, 0, &in, 1);
+    assert_int_equal(in, 0x18);
+    ss_flash_command(&chip->flash, 0x99, 0, NULL, 0, NULL, 0); // not armed
+    assert_int_equal(chip->flash.status[0], 0x18);
+    ss_flash_command(&chip->flash, 0x66, 0, NULL, 0, NULL, 0);
+    ss_flash_command(&chip->flash, 0x99, 0, NULL, 0, NULL, 0);
+    assert_int_equal(chip->flash.status[0], 0x04);
+    ss_chip_free(chip);
 }
 
 static void a_clone_goes_its_own_way(void **state)
@@ -336,6 +426,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_engine_is_that_of_the_library),
         cmocka_unit_test(download_mode_can_be_forbidden_from_revision_3_on),
         cmocka_unit_test(a_folder_is_the_state),
+        cmocka_unit_test(counters_status_and_plans_outlive_power),
+        cmocka_unit_test(a_flash_reset_brings_stored_status_back),
         cmocka_unit_test(a_clone_goes_its_own_way),
         cmocka_unit_test(odd_options_are_refused),
     };
