@@ -49,21 +49,27 @@ static const struct ss_boot_stage *last_failure(const struct ss_boot_result *res
     return NULL;
 }
 
-static void print_end(const struct ss_boot_result *result)
+static void print_app(const struct ss_boot_result *result)
 {
     char slot[8], project[33], version[33];
+    memcpy(project, result->project, sizeof project);
+    memcpy(version, result->version, sizeof version);
+    printf("\napp%s%s%s%s runs from %s at 0x%x\n", result->has_app ? " " : "",
+           result->has_app ? cli_printable(project) : "", result->has_app ? " " : "",
+           result->has_app ? cli_printable(version) : "", slot_name(result->slot, slot), result->address);
+}
+
+static void print_end(const struct ss_boot_result *result)
+{
     const struct ss_boot_stage *failure = last_failure(result);
-    if (result->outcome == SS_OUTCOME_APP) {
-        memcpy(project, result->project, sizeof project);
-        memcpy(version, result->version, sizeof version);
-        printf("\napp%s%s%s%s runs from %s at 0x%x\n", result->has_app ? " " : "",
-               result->has_app ? cli_printable(project) : "", result->has_app ? " " : "",
-               result->has_app ? cli_printable(version) : "", slot_name(result->slot, slot), result->address);
-    } else {
+    if (result->outcome == SS_OUTCOME_APP)
+        print_app(result);
+    else if (result->outcome == SS_OUTCOME_POWER_LOST)
+        printf("\nno app runs (power-lost): the power failed where slotseal chip cut had planned it\n");
+    else
         printf("\nno app runs (%s): %s%s%s%s\n", ss_boot_outcome_name(result->outcome),
                failure ? failure->reason : "the chip waits for commands", failure ? " [" : "",
                failure ? ss_boot_basis_name(failure->basis) : "", failure ? "]" : "");
-    }
     if (result->profile.source == SS_PROFILE_GUESSED)
         cli_hint("the bootloader's options were guessed; --profile or --build-dir gives them");
 }
@@ -146,7 +152,14 @@ const struct cli_command command_chip_boot = {
         "it stopped, and whether that was observed on real ones, read in source or documents, or inferred. "
         "What the bootloader does to flash and eFuses stays done, as on a real chip.\n\n"
         "What is compiled into the bootloader comes from --profile or --build-dir, else it is guessed from "
-        "the bootloader itself. Exit status 3 means that no app runs; slotseal doctor says why.",
+        "the bootloader itself. Exit status 3 means that no app runs; slotseal doctor says why.\n\n"
+        "--json prints one object. outcome is app; bootloader or rom, for the stage that gave up; download, if the "
+        "mask ROM's loader waits on the UART; unknown, if it depends on a key block that is read-protected and not "
+        "known, which is never taken as passed; or power-lost, where `slotseal chip cut` had planned it. slot and "
+        "address (a number) are those of the app, else null, as is app (project, version) without a descriptor. "
+        "resets counts what the chip did by itself, loops says that it does so for ever. profile is given, build or "
+        "guessed. stages lists what was checked: stage, ok, reason, basis (observed, source, inferred or "
+        "not-checkable) and cycle, 0 up to the first reset. log lists the lines of the UART, times as (T).",
     .operands = "DIR",
     .options = options,
     .example = "slotseal chip boot device1\n"

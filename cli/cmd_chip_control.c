@@ -75,35 +75,3 @@ const struct cli_command command_chip_power = {
     .example = "slotseal chip power device1 off\n",
     .run = run_power,
 };
-
-static const struct cli_option cut_options[] = {
-    {OPT_AT, "at", 0, true, "N", "the power fails at the N-th change of flash or eFuses from now on", NULL,
-     COMPLETE_NOTHING},
-    {OPT_WHEN, "when", 0, false, "WHEN", "relative to that change (inside)", "before inside after", COMPLETE_CHOICE},
-    OPTION_END,
-};
-
-static int run_cut(const struct cli_args *args)
-{
-    uint64_t at;
-    char request[64];
-    const char *when = args->options[OPT_WHEN];
-    if (!cli_option_number(args, cut_options, OPT_AT, UINT32_MAX, 0, &at))
-        return CLI_USAGE;
-    if (at == 0)
-        return cli_usage(NULL, "--at counts from 1");
-    snprintf(request, sizeof request, "cut %llu %s", (unsigned long long)at, when ? when : "inside");
-    return control(args->operands[0], request);
-}
-
-const struct cli_command command_chip_cut = {
-    .path = "chip cut",
-    .summary = "let the power of a served chip fail at one moment",
-    .description =
-        "Programming a page, erasing a sector and burning an eFuse block are one change each. After the cut the chip "
-        "is off: `slotseal chip power DIR on` switches it on again. A cut inside leaves some of the bits changed.",
-    .operands = "DIR",
-    .options = cut_options,
-    .example = "slotseal chip cut device1 --at 5\n",
-    .run = run_cut,
-};

@@ -4,6 +4,7 @@
 
 #include "chip/serve.h"
 #include "commands.h"
+#include "json.h"
 #include "profile_option.h"
 
 static const struct cli_option options[] = {
@@ -15,6 +16,7 @@ static const struct cli_option options[] = {
     {OPT_DOWNLOAD, "download", 0, false, NULL, "hold GPIO0 low: every reset starts the serial loader", NULL,
      COMPLETE_NOTHING},
     OPTIONS_PROFILE,
+    OPTION_JSON,
     OPTION_END,
 };
 
@@ -38,29 +40,76 @@ static void stop_on_signals(void)
 static int parse(const struct cli_args *args, struct ss_serve_options *serve)
 {
     uint64_t port = 0;
+    unsigned more = args->operand_count - 1;
     if (!!args->options[OPT_PTY] + !!args->options[OPT_TCP] + !!args->options[OPT_RFC2217] > 1)
         return cli_usage(NULL, "--pty, --tcp and --rfc2217 exclude each other");
     enum cli_option_id id = args->options[OPT_TCP] ? OPT_TCP : OPT_RFC2217;
     if (!cli_option_number(args, options, id, UINT16_MAX, 0, &port))
         return CLI_USAGE;
+    if (more && args->options[OPT_PTY])
+        return cli_usage("without --pty each chip gets a pseudo-terminal of its own",
+                         "--pty links to one chip, not to %u", args->operand_count);
+    if (port && port + more > UINT16_MAX)
+        return cli_usage(NULL, "ports from %u on do not suffice for %u chips", (unsigned)port, args->operand_count);
     *serve = (struct ss_serve_options){
         .kind = args->options[OPT_TCP]       ? SS_SERVE_TCP
                 : args->options[OPT_RFC2217] ? SS_SERVE_RFC2217
                                              : SS_SERVE_PTY,
         .link = args->options[OPT_PTY],
         .port = (uint16_t)port,
-        .folder = args->operands[0],
         .download = args->options[OPT_DOWNLOAD] != NULL,
     };
     return CLI_OK;
 }
 
+/// A chip that is served, and where.
+struct served {
+    struct ss_vchip *chip;
+    char address[SS_SERVE_ADDRESS_SIZE];
+};
+
+static ss_status_t add_all(const struct cli_args *args, struct ss_serve_options serve, struct served *chips,
+                           struct ss_error *err)
+{
+    ss_status_t status = SS_OK;
+    for (unsigned i = 0; status == SS_OK && i < args->operand_count; i++) {
+        serve.folder = args->operands[i];
+        status = ss_chip_open(serve.folder, &chips[i].chip, err);
+        if (status == SS_OK)
+            status = ss_serve_add(running, chips[i].chip, &serve, chips[i].address, err);
+        serve.port = (uint16_t)(serve.port + (serve.port != 0));
+    }
+    return status;
+}
+
+static int print_json(const struct cli_args *args, const struct served *chips, const char *link)
+{
+    json_t *list = json_array();
+    for (unsigned i = 0; i < args->operand_count; i++)
+        json_array_append_new(list, json_pack("{s:o, s:o}", "folder", json_text(args->operands[i]), "address",
+                                              json_text(link ? link : chips[i].address)));
+    return json_print(json_pack("{s:o}", "chips", list), CLI_OK);
+}
+
+/// Whoever started this waits for it.
+static int tell(const struct cli_args *args, const struct served *chips, const char *link)
+{
+    int result = CLI_OK;
+    if (args->options[OPT_JSON])
+        result = print_json(args, chips, link);
+    else if (args->operand_count == 1)
+        printf("%s\n", link ? link : chips[0].address);
+    else
+        for (unsigned i = 0; i < args->operand_count; i++)
+            printf("%s %s\n", chips[i].address, args->operands[i]);
+    return fflush(stdout) == 0 ? result : CLI_FAILED;
+}
+
 static int run(const struct cli_args *args)
 {
     struct ss_serve_options serve;
-    struct ss_vchip *chip = NULL;
+    struct served chips[CLI_MAX_OPERANDS] = {0};
     struct ss_error err = {0};
-    char address[SS_SERVE_ADDRESS_SIZE];
     struct profile_option profile = {0};
     int result = profile_option_check(args);
     if (result == CLI_OK)
@@ -70,29 +119,27 @@ static int run(const struct cli_args *args)
     ss_status_t status = profile_option_read(args, &profile, &err);
     serve.profile = profile.profile;
     if (status == SS_OK)
-        status = ss_chip_open(args->operands[0], &chip, &err);
-    if (status == SS_OK)
         status = ss_serve_new(&running, &err);
     if (status == SS_OK)
-        status = ss_serve_add(running, chip, &serve, address, &err);
+        status = add_all(args, serve, chips, &err);
     if (status == SS_OK) {
         stop_on_signals();
-        // Whoever started this waits for the line.
-        printf("%s\n", serve.link ? serve.link : address);
-        if (fflush(stdout) == 0)
+        result = tell(args, chips, serve.link);
+        if (result == CLI_OK)
             status = ss_serve_run(running, &err);
     }
     if (status != SS_OK)
         result = cli_fail(&err);
     ss_serve_free(running);
-    ss_chip_free(chip);
+    for (unsigned i = 0; i < args->operand_count; i++)
+        ss_chip_free(chips[i].chip);
     profile_option_free(&profile);
     return result;
 }
 
 const struct cli_command command_chip_serve = {
     .path = "chip serve",
-    .summary = "give a virtual ESP32 a serial port",
+    .summary = "give virtual ESP32s a serial port",
     .description =
         "Prints what a serial program has to open, and serves until it is ended by Ctrl-C or SIGTERM. Without options "
         "that is a pseudo-terminal. esptool and espefuse work on it unchanged.\n\n"
@@ -101,10 +148,13 @@ const struct cli_command command_chip_serve = {
         "chip as they reset a board.\n\n"
         "With GPIO0 high it boots what is in flash; what is compiled into the bootloader comes from --profile or "
         "--build-dir, else it is guessed.\n\n"
-        "While the chip is served, `slotseal chip reset`, `strap`, `power` and `cut` act on it.",
-    .operands = "DIR",
+        "Several chips are served by one process: a line each, address and folder, in the order given; with a PORT "
+        "other than 0 the next chip has the next port.\n\n"
+        "While a chip is served, `slotseal chip reset`, `strap`, `power` and `cut` act on it.",
+    .operands = "DIR [DIR]...",
     .options = options,
     .example = "slotseal chip serve device1 --pty /tmp/device1 --download\n"
-               "esptool --port /tmp/device1 flash-id\n",
+               "esptool --port /tmp/device1 flash-id\n"
+               "slotseal chip serve device1 device2 device3 --tcp 4001\n",
     .run = run,
 };
