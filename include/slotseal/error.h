@@ -30,6 +30,7 @@ enum ss_area {
     SS_AREA_VAULT,
     SS_AREA_LINK,
     SS_AREA_PROVISION,
+    SS_AREA_STATEMENT,
 };
 
 /// Capacity of an error message with its terminator, bytes. Longer messages are cut.
