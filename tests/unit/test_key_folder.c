@@ -23,7 +23,7 @@ static int remove_files(void **state)
 {
     (void)state;
     char command[128];
-    snprintf(command, sizeof command, "rm -rf %s/*", folder);
+    snprintf(command, sizeof command, "rm -rf %s/* %s/.hidden*", folder, folder);
     return system(command);
 }
 
