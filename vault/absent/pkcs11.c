@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stands in for the tokens in a build without them (SS_WITH_PKCS11=OFF).
-#include "vault/key_source.h"
+#include "vault/pkcs11.h"
 
 static ss_status_t not_built(struct ss_error *err)
 {
@@ -26,3 +26,24 @@ static ss_status_t open_key(const struct ss_vault_key_request *request, const ui
 
 // Without an open key the other functions are never called.
 const struct ss_vault_key_ops ss_vault_key_pkcs11 = {.scheme = "pkcs11", .create = create, .open = open_key};
+
+ss_status_t ss_pkcs11_signing_key_open(const struct ss_vault_key_request *request, ss_signing_key_t **key,
+                                       struct ss_error *err)
+{
+    (void)request;
+    *key = NULL;
+    return not_built(err);
+}
+
+ss_status_t ss_pkcs11_signing_key_generate(const struct ss_vault_key_request *request, enum ss_key_type type,
+                                           ss_signing_key_t **key, struct ss_error *err)
+{
+    (void)type;
+    return ss_pkcs11_signing_key_open(request, key, err);
+}
+
+ss_status_t ss_pkcs11_wrapping_key_generate(const struct ss_vault_key_request *request, struct ss_error *err)
+{
+    (void)request;
+    return not_built(err);
+}
