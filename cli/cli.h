@@ -84,6 +84,7 @@ enum cli_option_id {
     OPT_PLAIN_HTTP,
     OPT_NVS_VERSION,
     OPT_NVS_KEYS,
+    OPT_CONFIRM,
     OPT_COUNT
 };
 
