@@ -15,7 +15,8 @@
 enum {
     FDS_PER_PORT = 4,
     HANG_UP_TICK_MS = 20, ///< a pty that nobody has open is always "ready", so it is looked at from time to time
-    READ_SIZE = 16384,
+    SLIP_END = 0xC0,
+    TELNET_SE = 0xF0,
 };
 
 struct ss_serve {
@@ -146,26 +147,34 @@ void port_take(struct port *p, const uint8_t *bytes, size_t len)
     }
 }
 
+/// Takes what was read up to the end of a frame or of a telnet command: whatever asks for an answer ends with one.
+static void take_portion(struct port *p)
+{
+    const uint8_t *bytes = p->in + p->in_start;
+    size_t n = 0;
+    while (n < p->in_len && bytes[n] != SLIP_END && bytes[n] != TELNET_SE)
+        n++;
+    n += n < p->in_len;
+    p->in_start += n;
+    p->in_len -= n;
+    if (p->options.kind == SS_SERVE_RFC2217)
+        telnet_take(p, bytes, n);
+    else
+        port_take(p, bytes, n);
+}
+
 static void line_ended(struct port *p)
 {
-    // What nobody fetches any more must not keep the rest of the input from being read.
+    // What nobody fetches any more must not keep the rest of the input from being taken.
     port_drop_output(p);
+    while (p->in_len > 0) {
+        take_portion(p);
+        port_drop_output(p);
+    }
     if (p->options.kind == SS_SERVE_PTY)
         pty_check(p);
     else
         tcp_close(p);
-}
-
-static void read_line(struct port *p)
-{
-    uint8_t bytes[READ_SIZE];
-    ssize_t n = read(p->line_fd, bytes, sizeof bytes);
-    if (n > 0 && p->options.kind == SS_SERVE_RFC2217)
-        telnet_take(p, bytes, (size_t)n);
-    else if (n > 0)
-        port_take(p, bytes, (size_t)n);
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        line_ended(p);
 }
 
 static void flush_line(struct port *p)
@@ -182,7 +191,25 @@ static void flush_line(struct port *p)
     }
 }
 
-/// Input waits while output is not fetched, so that a host cannot make the chip collect answers without end.
+/// Input waits while output is not fetched, so that a host can make the chip collect one answer and no more.
+static void take_input(struct port *p)
+{
+    flush_line(p);
+    while (p->in_len > 0 && p->out.len == 0) {
+        take_portion(p);
+        flush_line(p);
+    }
+}
+
+static void read_line(struct port *p)
+{
+    ssize_t n = read(p->line_fd, p->in, sizeof p->in);
+    p->in_start = 0;
+    p->in_len = n > 0 ? (size_t)n : 0;
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        line_ended(p);
+}
+
 static void prepare(const struct port *p, struct pollfd *fds)
 {
     bool line = p->line_fd >= 0 && !p->hung_up;
@@ -206,7 +233,8 @@ static void handle(struct port *p, const struct pollfd *fds)
         control_accept(p);
     if (fds[3].revents)
         control_read(p);
-    flush_line(p);
+    control_check(p);
+    take_input(p);
 }
 
 ss_status_t ss_serve_run(struct ss_serve *serve, struct ss_error *err)
@@ -222,6 +250,8 @@ ss_status_t ss_serve_run(struct ss_serve *serve, struct ss_error *err)
             prepare(p, fds + n);
             if (p->hung_up)
                 timeout = HANG_UP_TICK_MS;
+            else if (p->control_fd >= 0 && timeout < 0)
+                timeout = CONTROL_PATIENCE_MS;
         }
         if (poll(fds, n, timeout) < 0 && errno != EINTR)
             status = ss_error_set(err, SS_ERROR_IO, SS_AREA_CHIP, "waiting for input: %s", strerror(errno));

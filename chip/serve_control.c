@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "chip/serve_parts.h"
@@ -61,10 +62,24 @@ void control_close(struct port *p)
     close_fd(&p->folder_fd);
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void control_check(struct port *p)
+{
+    if (p->control_fd >= 0 && now_ms() >= p->control_until)
+        close_fd(&p->control_fd);
+}
+
 void control_accept(struct port *p)
 {
     p->control_fd = accept(p->control_listen_fd, NULL, NULL);
     p->control_len = 0;
+    p->control_until = now_ms() + CONTROL_PATIENCE_MS;
     if (p->control_fd >= 0)
         prepare_fd(p->control_fd);
 }

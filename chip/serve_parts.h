@@ -8,8 +8,10 @@
 #include "chip/loader.h"
 #include "chip/serve.h"
 
-#define TELNET_MAX  64 ///< bytes of a subnegotiation that are kept
-#define CONTROL_MAX 64 ///< bytes of a control request
+#define TELNET_MAX          64   ///< bytes of a subnegotiation that are kept
+#define CONTROL_MAX         64   ///< bytes of a control request
+#define CONTROL_PATIENCE_MS 1000 ///< a control client that does not finish its request keeps others waiting so long
+#define READ_SIZE           16384
 
 struct buffer {
     uint8_t *bytes;
@@ -38,13 +40,16 @@ struct port {
     int line_fd;                     ///< the pty's master, or the connection; -1: none
     bool hung_up;                    ///< pty: nobody has it open
     bool powered;
-    bool held_low; ///< GPIO0, by option or control; DTR pulls it, too
+    bool held_low;         ///< GPIO0, by option or control; DTR pulls it, too
+    uint8_t in[READ_SIZE]; ///< read but not taken yet: in[in_start … in_start + in_len)
+    size_t in_start, in_len;
     struct buffer out;
     struct telnet telnet;
     int folder_fd; ///< of the control socket, -1: none
     int control_listen_fd, control_fd;
     char control[CONTROL_MAX];
     size_t control_len;
+    int64_t control_until; ///< when its client is sent away, milliseconds of the monotonic clock
 };
 
 // serve.c
@@ -89,6 +94,8 @@ SS_MUST_USE ss_status_t control_open(struct port *p, const char *folder, struct 
 void control_close(struct port *p);
 void control_accept(struct port *p);
 void control_read(struct port *p);
+/// Sends a client away that has not finished its request in time.
+void control_check(struct port *p);
 
 /// Appends without interpretation.
 void buffer_append(struct buffer *b, const uint8_t *bytes, size_t len);

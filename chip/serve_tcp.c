@@ -19,7 +19,7 @@ ss_status_t tcp_open(struct port *p, uint16_t number, char *address, struct ss_e
     p->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (p->listen_fd >= 0)
         setsockopt(p->listen_fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    if (p->listen_fd < 0 || bind(p->listen_fd, (struct sockaddr *)&name, len) || listen(p->listen_fd, 4) ||
+    if (p->listen_fd < 0 || bind(p->listen_fd, (struct sockaddr *)&name, len) || listen(p->listen_fd, SOMAXCONN) ||
         getsockname(p->listen_fd, (struct sockaddr *)&name, &len))
         return ss_error_set(err, SS_ERROR_IO, SS_AREA_CHIP, "TCP port %u: %s", number, strerror(errno));
     snprintf(address, SS_SERVE_ADDRESS_SIZE, "%s://127.0.0.1:%u",

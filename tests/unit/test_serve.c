@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -295,6 +296,97 @@ static void a_host_that_stops_reading_and_goes_is_noticed(void **state)
     close(fd);
 }
 
+/// Pages of memory that the server has; grows with what it keeps for its clients.
+static long resident_pages(void)
+{
+    char name[64];
+    long size, resident = 0;
+    snprintf(name, sizeof name, "/proc/%d/statm", (int)server);
+    FILE *statm = fopen(name, "r");
+    assert_non_null(statm);
+    assert_int_equal(fscanf(statm, "%ld %ld", &size, &resident), 2);
+    fclose(statm);
+    return resident;
+}
+
+#define STUB_BEGIN                                                                                                     \
+    "\xC0\x00\x05\x10\x00\x00\x00\x00\x00\x04\x00\x00\x00\x01\x00\x00\x00\x04\x00\x00\x00\x00\x00\x08\x40\xC0"
+#define STUB_DATA                                                                                                      \
+    "\xC0\x00\x07\x14\x00\xE0\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00OHAI\xC0"
+#define STUB_END "\xC0\x00\x06\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x08\x40\xC0"
+/// 1 MiB in packets of 16 KiB, 64 of them without an acknowledgement.
+#define READ_ALL                                                                                                       \
+    "\xC0\x00\xD2\x10\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x40\x00\x00\x40\x00\x00\x00\xC0"
+
+/// A few bytes ask for a megabyte here: one answer is made, and the next when that is gone.
+static void a_flood_of_requests_takes_no_memory(void **state)
+{
+    enum { REQUESTS = 100, LIMIT_MIB = 32 };
+    (void)state;
+    start(SS_SERVE_TCP, NULL);
+    int fd = connect_to(address[0]);
+    HEAR(fd, LOADER_BANNER);
+    SAY(fd, STUB_BEGIN STUB_DATA STUB_END);
+    HEAR(fd, "\xC0OHAI\xC0");
+    long before = resident_pages();
+    for (unsigned i = 0; i < REQUESTS; i++)
+        SAY(fd, READ_ALL);
+    int other = connect_to(address[0]);
+    hear_nothing(other); // waits for its turn while the first does not read
+    long grown = (resident_pages() - before) * sysconf(_SC_PAGESIZE) / (1 << 20);
+    assert_in_range(grown < 0 ? 0 : grown, 0, LIMIT_MIB);
+    close(other);
+    close(fd);
+}
+
+/// Each takes a while to be switched on, and none is turned away.
+static void clients_in_crowds_are_served_in_turn(void **state)
+{
+    enum { CROWD = 200 };
+    (void)state;
+    start(SS_SERVE_TCP, NULL);
+    for (unsigned i = 0; i < CROWD; i++)
+        close(connect_to(address[0]));
+    int fd = connect_to(address[0]);
+    HEAR(fd, LOADER_BANNER);
+    SAY(fd, READ_MAGIC);
+    HEAR(fd, MAGIC);
+    close(fd);
+}
+
+static void a_control_client_that_says_nothing_is_sent_away(void **state)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    char byte;
+    (void)state;
+    start(SS_SERVE_TCP, NULL);
+    int fd = connect_to(address[0]), silent = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    HEAR(fd, LOADER_BANNER);
+    snprintf(name.sun_path, sizeof name.sun_path, "%s/control.sock", folder);
+    assert_int_equal(connect(silent, (struct sockaddr *)&name, sizeof name), 0);
+    SAY(silent, "res");
+    assert_ok(ss_serve_control(folder, "reset", &err), err);
+    HEAR(fd, LOADER_BANNER);
+    assert_int_equal(read(silent, &byte, 1), 0);
+    close(silent);
+    close(fd);
+}
+
+/// Whoever sets the lines and goes at once has set them.
+static void what_was_said_before_hanging_up_counts(void **state)
+{
+    (void)state;
+    start(SS_SERVE_RFC2217, NULL);
+    int fd = connect_to(address[0]);
+    SAY(fd, SB "\x05\x0B" SE SB "\x05\x08" SE SB "\x05\x0C" SE "\xC0\x00\x09\x10\x00\x00\x00\x00\x00"
+               "\x00\x00\x00\x50\x01\x00\x00\x00\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x00\x00\x00\x00\xC0");
+    close(fd);
+    fd = connect_to(address[0]);
+    SAY(fd, READ_RAM);
+    HEAR(fd, RAM_IS("\x01"));
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -304,6 +396,10 @@ int main(int argc, char **argv)
         TEST(rfc2217_negotiates_and_resets),
         TEST(hanging_up_a_pty_resets),
         TEST(a_host_that_stops_reading_and_goes_is_noticed),
+        TEST(a_flood_of_requests_takes_no_memory),
+        TEST(clients_in_crowds_are_served_in_turn),
+        TEST(a_control_client_that_says_nothing_is_sent_away),
+        TEST(what_was_said_before_hanging_up_counts),
     };
     return ss_test_main(argc, argv, tests);
 }
