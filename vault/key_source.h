@@ -38,6 +38,7 @@ struct ss_vault_key_request {
     const char *purpose;  ///< for prompts: "vault key" or "signing-key wrapping key"
     ss_vault_ask_fn ask;  ///< NULL: nobody can be asked
     void *ask_context;
+    unsigned passphrase_cost; ///< create(): log2 of scrypt's N; 0: the default
 };
 
 /// A source of wrapping keys. Handles are used by one thread at a time.

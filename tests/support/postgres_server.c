@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/postgres_server.h"
+#include "support/unit.h"
+
+#include <fcntl.h>
+#include <glob.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/// Debian keeps the server's programs outside of PATH, a folder for each version.
+static bool find_programs(char *folder, size_t size)
+{
+    static const char *const patterns[] = {"/usr/lib/postgresql/*/bin/initdb", "/usr/bin/initdb",
+                                           "/usr/local/bin/initdb"};
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
+        glob_t found;
+        if (glob(patterns[i], 0, NULL, &found) == 0) {
+            snprintf(folder, size, "%.*s", (int)(strlen(found.gl_pathv[found.gl_pathc - 1]) - strlen("/initdb")),
+                     found.gl_pathv[found.gl_pathc - 1]);
+            globfree(&found);
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct passwd *server_user(void)
+{
+    const struct passwd *user = getuid() ? getpwuid(getuid()) : getpwnam("postgres");
+    if (!user)
+        user = getpwnam("nobody");
+    assert_non_null(user);
+    return user;
+}
+
+/// In the child: becomes that user, ends with its parent, and says nothing.
+static void become(const struct passwd *user)
+{
+    if (getuid() == 0 && (setgroups(0, NULL) || setgid(user->pw_gid) || setuid(user->pw_uid)))
+        _exit(126);
+    prctl(PR_SET_PDEATHSIG, SIGQUIT);
+    int nowhere = open("/dev/null", O_RDWR);
+    for (int fd = 0; fd < 3; fd++)
+        dup2(nowhere, fd);
+}
+
+static pid_t start(const struct passwd *user, const char *const *argv)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        become(user);
+        execv(argv[0], (char *const *)(uintptr_t)argv); // it changes nothing
+        _exit(127);
+    }
+    return child;
+}
+
+static void make_data(const char *programs, const struct passwd *user, const char *data)
+{
+    char initdb[128];
+    int status;
+    snprintf(initdb, sizeof initdb, "%s/initdb", programs);
+    const char *argv[] = {initdb, "-D", data, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", NULL};
+    assert_true(waitpid(start(user, argv), &status, 0) > 0);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void wait_for_socket(const char *folder)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/.s.PGSQL.5432.lock", folder);
+    for (int i = 0; i < 600; i++) {
+        FILE *f = fopen(path, "r");
+        char line[64];
+        bool ready = false;
+        while (f && fgets(line, sizeof line, f))
+            ready |= !strncmp(line, "ready", 5);
+        if (f)
+            fclose(f);
+        char pid[128];
+        snprintf(pid, sizeof pid, "%s/.s.PGSQL.5432", folder);
+        if (ready || (i > 5 && access(pid, F_OK) == 0))
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+    fail_msg("the PostgreSQL server does not come up in %s", folder);
+}
+
+bool postgres_server_start(struct postgres_server *server, const char *folder)
+{
+    char programs[96], data[96], program[128], sockets[128];
+    if (!find_programs(programs, sizeof programs))
+        return false;
+    const struct passwd *user = server_user();
+    snprintf(server->user, sizeof server->user, "%s", user->pw_name);
+    snprintf(server->socket, sizeof server->socket, "%s/pg", folder);
+    snprintf(data, sizeof data, "%s/pg/data", folder);
+    assert_int_equal(chmod(folder, 0711), 0);
+    assert_int_equal(mkdir(server->socket, 0700), 0);
+    if (getuid() == 0)
+        assert_int_equal(chown(server->socket, user->pw_uid, user->pw_gid), 0);
+    make_data(programs, user, data);
+    snprintf(program, sizeof program, "%s/postgres", programs);
+    snprintf(sockets, sizeof sockets, "unix_socket_directories=%s", server->socket);
+    // The tests kill clients, never the server: it need not sync.
+    const char *argv[] = {program, "-D", data,        "-c", "listen_addresses=",   "-c",
+                          sockets, "-c", "fsync=off", "-c", "shared_buffers=16MB", NULL};
+    server->process = start(user, argv);
+    wait_for_socket(server->socket);
+    return true;
+}
+
+void postgres_server_stop(struct postgres_server *server)
+{
+    if (server->process <= 0)
+        return;
+    kill(server->process, SIGQUIT);
+    waitpid(server->process, NULL, 0);
+    server->process = 0;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// A PostgreSQL server of our own, in a private folder, on a Unix socket. Works as root, too: the server runs as another
+// user then, as it insists to.
+#ifndef SS_TESTS_POSTGRES_SERVER_H
+#define SS_TESTS_POSTGRES_SERVER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct postgres_server {
+    pid_t process;
+    char user[32];   ///< name of the database's superuser
+    char socket[96]; ///< folder of the socket
+};
+
+/// Starts one under @p folder. False if PostgreSQL is not installed; fails the test for anything else.
+bool postgres_server_start(struct postgres_server *server, const char *folder);
+void postgres_server_stop(struct postgres_server *server);
+
+#endif

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory for keys: pages of their own that are not swapped out and not part of a core file. Internal to vault/.
+#ifndef SS_VAULT_LOCKED_H
+#define SS_VAULT_LOCKED_H
+
+#include <stddef.h>
+
+/// All-zero memory of @p size bytes; NULL without memory. Where the system's limit on locked memory is reached the pages
+/// stay unlocked: a vault that opens is worth more than one that does not on a small machine.
+void *ss_locked_new(size_t size);
+/// Wipes and gives back what ss_locked_new(@p size) returned; NULL is allowed.
+void ss_locked_free(void *p, size_t size);
+
+#endif

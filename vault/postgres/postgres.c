@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+// PostgreSQL through libpq, and what speaks its protocol. Everything lies in a schema of its own, so that the roles of
+// other programs on the same database see none of it.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libpq-fe.h>
+
+#include "core/bytes.h"
+#include "vault/sql.h"
+
+enum { MAX_VALUES = 24, OID_BYTEA = 17, OID_INT8 = 20, OID_INT4 = 23, OID_TEXT = 25 };
+
+struct postgres {
+    struct ss_sql base;
+    PGconn *handle;
+};
+
+struct postgres_rows {
+    struct ss_sql_rows base;
+    PGresult *result;
+    int at; ///< current row, -1 before the first
+};
+
+static ss_status_t out_of_memory(struct ss_error *err)
+{
+    return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_VAULT, "out of memory");
+}
+
+/// The first line of what libpq says; it never holds a password.
+static ss_status_t say(struct ss_error *err, ss_status_t status, const char *text)
+{
+    return ss_error_set(err, status, SS_AREA_VAULT, "postgresql: %.*s", (int)strcspn(text, "\n"), text);
+}
+
+/// Errors after which a transaction may simply be tried again: serialization_failure, deadlock_detected.
+static bool is_retryable(const char *state)
+{
+    return !strcmp(state, "40001") || !strcmp(state, "40P01");
+}
+
+static ss_status_t failure(struct postgres *db, const PGresult *result, struct ss_error *err)
+{
+    const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    const char *text = result ? PQresultErrorMessage(result) : NULL;
+    if (!state)
+        return say(err, SS_ERROR_IO, text && *text ? text : PQerrorMessage(db->handle));
+    db->base.retry = is_retryable(state);
+    if (!strcmp(state, "23505"))
+        return say(err, SS_ERROR_ALREADY_EXISTS, text);
+    if (!strcmp(state, "55P03"))
+        return ss_error_set(err, SS_ERROR_IO, SS_AREA_VAULT, "another program has been writing to the vault for %u ms",
+                            db->base.busy_ms);
+    return say(err, !strcmp(state, "53200") ? SS_ERROR_INSUFFICIENT_MEMORY : SS_ERROR_IO, text);
+}
+
+struct parameters {
+    Oid types[MAX_VALUES];
+    const char *values[MAX_VALUES];
+    int lengths[MAX_VALUES];
+    int formats[MAX_VALUES];
+    uint8_t numbers[MAX_VALUES][8];
+};
+
+static void set_parameters(struct parameters *p, const struct ss_sql_value *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct ss_sql_value *v = &values[i];
+        static const Oid types[] = {
+            [SS_SQL_NULL] = 0, [SS_SQL_INT] = OID_INT8, [SS_SQL_TEXT] = OID_TEXT, [SS_SQL_BLOB] = OID_BYTEA};
+        p->types[i] = types[v->type];
+        p->values[i] = v->bytes;
+        p->lengths[i] = (int)v->len;
+        p->formats[i] = v->type == SS_SQL_INT || v->type == SS_SQL_BLOB;
+        if (v->type == SS_SQL_INT) {
+            ss_put_be32(p->numbers[i], (uint32_t)((uint64_t)v->number >> 32));
+            ss_put_be32(p->numbers[i] + 4, (uint32_t)v->number);
+            p->values[i] = (const char *)p->numbers[i];
+            p->lengths[i] = 8;
+        }
+    }
+}
+
+static ss_status_t query(struct ss_sql *base, const char *text, const struct ss_sql_value *values, size_t count,
+                         struct ss_sql_rows **rows, struct ss_error *err)
+{
+    struct postgres *db = (struct postgres *)base;
+    struct parameters p = {0};
+    if (count > MAX_VALUES)
+        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_VAULT, "%zu parameters, at most %d", count,
+                            MAX_VALUES);
+    struct postgres_rows *out = calloc(1, sizeof *out);
+    if (!out)
+        return out_of_memory(err);
+    set_parameters(&p, values, count);
+    PGresult *result =
+        PQexecParams(db->handle, text, (int)count, p.types, p.values, p.lengths, p.formats, 1); // 1: binary results
+    ExecStatusType outcome = PQresultStatus(result);
+    if (outcome != PGRES_TUPLES_OK && outcome != PGRES_COMMAND_OK) {
+        ss_status_t status = failure(db, result, err);
+        PQclear(result);
+        free(out);
+        return status;
+    }
+    *out = (struct postgres_rows){.base.db = base, .result = result, .at = -1};
+    *rows = &out->base;
+    return SS_OK;
+}
+
+static ss_status_t script(struct ss_sql *base, const char *text, struct ss_error *err)
+{
+    struct postgres *db = (struct postgres *)base;
+    PGresult *result = PQexec(db->handle, text);
+    ExecStatusType outcome = PQresultStatus(result);
+    ss_status_t status = outcome == PGRES_COMMAND_OK || outcome == PGRES_TUPLES_OK ? SS_OK : failure(db, result, err);
+    PQclear(result);
+    return status;
+}
+
+static ss_status_t next(struct ss_sql_rows *base, bool *row, struct ss_error *err)
+{
+    struct postgres_rows *rows = (struct postgres_rows *)base;
+    (void)err;
+    *row = ++rows->at < PQntuples(rows->result);
+    return SS_OK;
+}
+
+static struct ss_sql_value column(const struct ss_sql_rows *base, unsigned index)
+{
+    const struct postgres_rows *rows = (const struct postgres_rows *)base;
+    int i = (int)index;
+    if (PQgetisnull(rows->result, rows->at, i))
+        return ss_sql_null();
+    const char *bytes = PQgetvalue(rows->result, rows->at, i);
+    size_t len = (size_t)PQgetlength(rows->result, rows->at, i);
+    const uint8_t *p = (const uint8_t *)bytes;
+    switch (PQftype(rows->result, i)) {
+    case OID_INT8:
+        return ss_sql_int((int64_t)((uint64_t)ss_get_be32(p) << 32 | ss_get_be32(p + 4)));
+    case OID_INT4:
+        return ss_sql_int((int32_t)ss_get_be32(p));
+    case OID_BYTEA:
+        return ss_sql_blob(bytes, len);
+    default:
+        return (struct ss_sql_value){.type = SS_SQL_TEXT, .bytes = bytes, .len = len};
+    }
+}
+
+static void end(struct ss_sql_rows *base)
+{
+    PQclear(((struct postgres_rows *)base)->result);
+    free(base);
+}
+
+/// Writers queue at one row, as they queue at SQLite's lock. Read committed lets the one whose turn it is see what
+/// those before it have written.
+static ss_status_t begin(struct ss_sql *base, enum ss_sql_transaction kind, struct ss_error *err)
+{
+    if (kind == SS_SQL_READ)
+        return script(base, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
+    ss_status_t status = script(base, "BEGIN ISOLATION LEVEL READ COMMITTED", err);
+    if (status != SS_OK || kind == SS_SQL_CREATE)
+        return status;
+    status = script(base, "SELECT value FROM meta WHERE name = 'writer' FOR UPDATE", err);
+    if (status != SS_OK) {
+        bool retry = base->retry;
+        (void)!script(base, "ROLLBACK", NULL);
+        base->retry = retry;
+    }
+    return status;
+}
+
+static ss_status_t shred(struct ss_sql *db, struct ss_error *err)
+{
+    return script(db, "VACUUM (FULL) secrets", err);
+}
+
+static void close_db(struct ss_sql *base)
+{
+    PQfinish(((struct postgres *)base)->handle);
+    free(base);
+}
+
+static const struct ss_sql_driver driver = {
+    .name = "postgresql",
+    .text = "TEXT COLLATE \"C\"",
+    .blob = "BYTEA",
+    .id = "BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+    .tables = "SELECT tablename::text FROM pg_catalog.pg_tables WHERE schemaname = 'slotseal_vault'",
+    .query = query,
+    .script = script,
+    .next = next,
+    .column = column,
+    .end = end,
+    .begin = begin,
+    .shred = shred,
+    .close = close_db,
+};
+
+/// A password in a URL is seen by everybody who can list processes.
+static ss_status_t check_url(const char *url, struct ss_error *err)
+{
+    char *reason = NULL;
+    PQconninfoOption *options = PQconninfoParse(url, &reason);
+    ss_status_t status = SS_OK;
+    if (!options)
+        status = reason ? ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_VAULT, "the database URL is malformed")
+                        : out_of_memory(err);
+    for (const PQconninfoOption *o = options; o && o->keyword; o++)
+        if (o->val && (!strcmp(o->keyword, "password") || !strcmp(o->keyword, "sslpassword")))
+            status = ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_VAULT,
+                                  "the database URL holds a password, which others could read; keep it in the file "
+                                  "named by PGPASSFILE (~/.pgpass) or in a service file");
+    PQconninfoFree(options);
+    PQfreemem(reason);
+    return status;
+}
+
+static void ignore_notice(void *context, const PGresult *result)
+{
+    (void)context, (void)result;
+}
+
+static ss_status_t find_schema(struct ss_sql *db, bool create, struct ss_error *err)
+{
+    struct ss_sql_rows *rows;
+    bool found = false;
+    ss_status_t status = query(db, "SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = 'slotseal_vault'",
+                               NULL, 0, &rows, err);
+    if (status != SS_OK)
+        return status;
+    status = next(rows, &found, err);
+    end(rows);
+    if (status != SS_OK || found)
+        return status;
+    if (create)
+        return script(db, "CREATE SCHEMA IF NOT EXISTS slotseal_vault", err);
+    return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_VAULT, "the database holds no vault");
+}
+
+static ss_status_t set_up(struct postgres *db, bool create, struct ss_error *err)
+{
+    char text[320];
+    if (PQstatus(db->handle) != CONNECTION_OK)
+        return say(err, SS_ERROR_IO, PQerrorMessage(db->handle));
+    PQsetNoticeReceiver(db->handle, ignore_notice, NULL);
+    snprintf(text, sizeof text,
+             "SET client_encoding = 'UTF8'; SET synchronous_commit = on; SET standard_conforming_strings = on;"
+             "SET lock_timeout = %u; SET search_path = slotseal_vault, pg_catalog",
+             db->base.busy_ms);
+    ss_status_t status = script(&db->base, text, err);
+    return status == SS_OK ? find_schema(&db->base, create, err) : status;
+}
+
+ss_status_t ss_postgres_open(const char *where, bool create, unsigned busy_ms, struct ss_sql **out,
+                             struct ss_error *err)
+{
+    *out = NULL;
+    ss_status_t status = check_url(where, err);
+    if (status != SS_OK)
+        return status;
+    struct postgres *db = calloc(1, sizeof *db);
+    if (!db)
+        return out_of_memory(err);
+    db->base = (struct ss_sql){.driver = &driver, .busy_ms = busy_ms};
+    db->handle = PQconnectdb(where);
+    status = db->handle ? set_up(db, create, err) : out_of_memory(err);
+    if (status != SS_OK) {
+        close_db(&db->base);
+        return status;
+    }
+    *out = &db->base;
+    return SS_OK;
+}

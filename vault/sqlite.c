@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// SQLite: one file, a write-ahead log that is synced at every commit, freed pages zeroed.
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "vault/sql.h"
+
+struct sqlite {
+    struct ss_sql base;
+    sqlite3 *handle;
+};
+
+struct sqlite_rows {
+    struct ss_sql_rows base;
+    sqlite3_stmt *statement;
+};
+
+static ss_status_t failure(struct sqlite *db, int code, struct ss_error *err)
+{
+    int primary = code & 0xFF;
+    if (code == SQLITE_NOMEM)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_VAULT, "out of memory");
+    if (code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_UNIQUE)
+        return ss_error_set(err, SS_ERROR_ALREADY_EXISTS, SS_AREA_VAULT, "%s", sqlite3_errmsg(db->handle));
+    if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED)
+        return ss_error_set(err, SS_ERROR_IO, SS_AREA_VAULT, "another program has been writing to the vault for %u ms",
+                            db->base.busy_ms);
+    if (primary == SQLITE_NOTADB)
+        return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_VAULT, "the file is not an SQLite database");
+    if (primary == SQLITE_CORRUPT)
+        return ss_error_set(err, SS_ERROR_DATA_CORRUPT, SS_AREA_VAULT, "the database file is damaged: %s",
+                            sqlite3_errmsg(db->handle));
+    return ss_error_set(err, SS_ERROR_IO, SS_AREA_VAULT, "sqlite: %s", sqlite3_errmsg(db->handle));
+}
+
+static int bind(sqlite3_stmt *statement, int index, const struct ss_sql_value *value)
+{
+    switch (value->type) {
+    case SS_SQL_INT:
+        return sqlite3_bind_int64(statement, index, value->number);
+    case SS_SQL_TEXT:
+        return sqlite3_bind_text64(statement, index, value->bytes, value->len, SQLITE_TRANSIENT, SQLITE_UTF8);
+    case SS_SQL_BLOB:
+        return sqlite3_bind_blob64(statement, index, value->bytes, value->len, SQLITE_TRANSIENT);
+    case SS_SQL_NULL:
+        break;
+    }
+    return sqlite3_bind_null(statement, index);
+}
+
+/// SQLite numbers $1, $2, … by their first appearance: they are looked up by name.
+static int bind_all(sqlite3_stmt *statement, const struct ss_sql_value *values, size_t count)
+{
+    int code = SQLITE_OK;
+    for (size_t i = 0; i < count && code == SQLITE_OK; i++) {
+        char name[16];
+        sqlite3_snprintf(sizeof name, name, "$%d", (int)i + 1);
+        int index = sqlite3_bind_parameter_index(statement, name);
+        if (index)
+            code = bind(statement, index, &values[i]);
+    }
+    return code;
+}
+
+static ss_status_t query(struct ss_sql *base, const char *text, const struct ss_sql_value *values, size_t count,
+                         struct ss_sql_rows **rows, struct ss_error *err)
+{
+    struct sqlite *db = (struct sqlite *)base;
+    struct sqlite_rows *out = calloc(1, sizeof *out);
+    if (!out)
+        return failure(db, SQLITE_NOMEM, err);
+    int code = sqlite3_prepare_v2(db->handle, text, -1, &out->statement, NULL);
+    if (code == SQLITE_OK)
+        code = bind_all(out->statement, values, count);
+    if (code != SQLITE_OK) {
+        ss_status_t status = failure(db, code, err);
+        sqlite3_finalize(out->statement);
+        free(out);
+        return status;
+    }
+    out->base.db = base;
+    *rows = &out->base;
+    return SS_OK;
+}
+
+static ss_status_t script(struct ss_sql *base, const char *text, struct ss_error *err)
+{
+    struct sqlite *db = (struct sqlite *)base;
+    int code = sqlite3_exec(db->handle, text, NULL, NULL, NULL);
+    return code == SQLITE_OK ? SS_OK : failure(db, code, err);
+}
+
+static ss_status_t next(struct ss_sql_rows *base, bool *row, struct ss_error *err)
+{
+    struct sqlite_rows *rows = (struct sqlite_rows *)base;
+    int code = sqlite3_step(rows->statement);
+    *row = code == SQLITE_ROW;
+    return code == SQLITE_ROW || code == SQLITE_DONE ? SS_OK : failure((struct sqlite *)base->db, code, err);
+}
+
+static struct ss_sql_value column(const struct ss_sql_rows *base, unsigned index)
+{
+    sqlite3_stmt *statement = ((const struct sqlite_rows *)base)->statement;
+    int i = (int)index;
+    switch (sqlite3_column_type(statement, i)) {
+    case SQLITE_INTEGER:
+        return ss_sql_int(sqlite3_column_int64(statement, i));
+    case SQLITE_TEXT:
+        return (struct ss_sql_value){.type = SS_SQL_TEXT,
+                                     .bytes = sqlite3_column_text(statement, i),
+                                     .len = (size_t)sqlite3_column_bytes(statement, i)};
+    case SQLITE_BLOB:
+        return ss_sql_blob(sqlite3_column_blob(statement, i), (size_t)sqlite3_column_bytes(statement, i));
+    default:
+        return ss_sql_null();
+    }
+}
+
+static void end(struct ss_sql_rows *base)
+{
+    sqlite3_finalize(((struct sqlite_rows *)base)->statement);
+    free(base);
+}
+
+static ss_status_t begin(struct ss_sql *db, enum ss_sql_transaction kind, struct ss_error *err)
+{
+    // IMMEDIATE takes the writer's lock now: one taken halfway could not wait for another writer.
+    return script(db, kind == SS_SQL_READ ? "BEGIN" : "BEGIN IMMEDIATE", err);
+}
+
+static ss_status_t shred(struct ss_sql *db, struct ss_error *err)
+{
+    return script(db, "PRAGMA wal_checkpoint(TRUNCATE)", err);
+}
+
+static void close_db(struct ss_sql *base)
+{
+    sqlite3_close_v2(((struct sqlite *)base)->handle);
+    free(base);
+}
+
+static const struct ss_sql_driver driver = {
+    .name = "sqlite",
+    .text = "TEXT",
+    .blob = "BLOB",
+    .id = "INTEGER PRIMARY KEY AUTOINCREMENT",
+    .tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    .query = query,
+    .script = script,
+    .next = next,
+    .column = column,
+    .end = end,
+    .begin = begin,
+    .shred = shred,
+    .close = close_db,
+};
+
+/// Makes the file with mode 0600 if it is missing; SQLite gives its log the same mode.
+static ss_status_t touch(const char *path, struct ss_error *err)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    if (fd >= 0 && close(fd) == 0)
+        return SS_OK;
+    return ss_error_set(err, SS_ERROR_IO, SS_AREA_VAULT, "%s: %s", path, strerror(errno));
+}
+
+static ss_status_t set_up(struct sqlite *db, struct ss_error *err)
+{
+    sqlite3_extended_result_codes(db->handle, 1);
+    sqlite3_busy_timeout(db->handle, (int)db->base.busy_ms);
+    return script(&db->base,
+                  "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                  "PRAGMA secure_delete=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
+                  "PRAGMA temp_store=MEMORY",
+                  err);
+}
+
+ss_status_t ss_sqlite_open(const char *where, bool create, unsigned busy_ms, struct ss_sql **out, struct ss_error *err)
+{
+    ss_status_t status = SS_OK;
+    *out = NULL;
+    if (!*where || *where == ':')
+        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_VAULT, "sqlite: needs the path of a file");
+    if (create)
+        status = touch(where, err);
+    else if (access(where, F_OK) != 0)
+        status = ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_VAULT, "%s: %s", where, strerror(errno));
+    if (status != SS_OK)
+        return status;
+
+    struct sqlite *db = calloc(1, sizeof *db);
+    if (!db)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_VAULT, "out of memory");
+    db->base = (struct ss_sql){.driver = &driver, .busy_ms = busy_ms};
+    int code = sqlite3_open_v2(where, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    status = code == SQLITE_OK ? set_up(db, err) : failure(db, code, err);
+    if (status != SS_OK) {
+        close_db(&db->base);
+        return ss_error_prefix(err, status, "%s", where);
+    }
+    *out = &db->base;
+    return SS_OK;
+}
