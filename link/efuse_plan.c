@@ -3,6 +3,7 @@
 // anything is burned.
 #include <string.h>
 
+#include "core/bytes.h"
 #include "link/link_parts.h"
 
 static ss_status_t refuse(struct ss_error *err, const char *what, const char *why)
@@ -54,6 +55,16 @@ static bool coding_hidden(const struct ss_efuse *now)
     return ss_efuse_read_protected(now, ss_efuse_field_find("CODING_SCHEME"));
 }
 
+/// True if all that reads as set in a block is in @p data, too: a burn of it that was cut short leaves such a block, and
+/// burning the same words again completes it.
+static bool begun(const struct ss_efuse *window, unsigned block, const uint8_t data[24])
+{
+    uint32_t other = 0;
+    for (unsigned i = 0; i < 6; i++)
+        other |= window->words[ss_efuse_block_start(block) + i] & ~ss_get_le32(data + 4 * (size_t)i);
+    return !other;
+}
+
 /// A key block that would change. ss_efuse_burn_block() knows about set bits, chunks and write protection.
 static ss_status_t check_block(const struct ss_link_efuses *now, const uint32_t words[8], unsigned block,
                                struct ss_error *err)
@@ -69,10 +80,11 @@ static ss_status_t check_block(const struct ss_link_efuses *now, const uint32_t 
         return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_EFUSE,
                             "repeat coding of eFuse blocks is not supported");
     if (coding == SS_EFUSE_CODING_34) {
-        if (now->dec_status >> 4 * (block - 1) & 0xF)
-            return refuse(err, names[block], "has decoding errors: what is there cannot be told");
         bool bad = ss_efuse_decode_34(words, data) != 0;
+        bool other = now->dec_status >> 4 * (block - 1) & 0xF && !begun(&now->window, block, data);
         ss_wipe(data, sizeof data);
+        if (other)
+            return refuse(err, names[block], "has decoding errors: what is there cannot be told");
         if (bad)
             return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_EFUSE, "%s is not 3/4 coded", names[block]);
     }

@@ -62,7 +62,10 @@ static void deduce_silicon(struct ss_link_efuses *e)
 {
     e->silicon = e->window;
     for (unsigned block = 1; ss_efuse_coding(&e->window) == SS_EFUSE_CODING_34 && block < SS_EFUSE_BLOCKS; block++)
-        encode_block(&e->silicon, block);
+        if (e->dec_status >> 4 * (block - 1) & 0xF)
+            memset(e->silicon.words + ss_efuse_block_start(block), 0, 32);
+        else
+            encode_block(&e->silicon, block);
 }
 
 ss_status_t ss_link_efuse_read(struct ss_link *l, struct ss_link_efuses *out, struct ss_error *err)

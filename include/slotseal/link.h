@@ -168,7 +168,8 @@ SS_MUST_USE ss_status_t ss_link_flash_compare(struct ss_link *link, uint32_t add
 
 struct ss_link_efuses {
     struct ss_efuse window; ///< as software reads it: decoded, zero where RD_DIS hides
-    /// As burned, as far as it can be told: the window with 3/4 coding put back. Blocks that are hidden are zero.
+    /// As burned, as far as it can be told: the window with 3/4 coding put back. Blocks that are hidden, or have decoding
+    /// errors, are zero.
     struct ss_efuse silicon;
     uint32_t dec_status; ///< DEC_STATUS, bits as ss_efuse_read_window() gives them
     bool apb_date_bit31; ///< third bit of the revision, for ss_efuse_revision()
@@ -179,7 +180,8 @@ SS_MUST_USE ss_status_t ss_link_efuse_read(struct ss_link *link, struct ss_link_
 
 /// What burning would have to do to get from @p now to @p wanted: the bits to be set, in @p missing. @p wanted is the
 /// whole silicon as it is to be: begin with a copy of now->silicon and change it with the functions of efuse.h. Blocks
-/// that are hidden stay zero in it. Talks to nobody. On error @p missing is zero.
+/// that are hidden stay zero in it. A block with decoding errors is taken for one whose burning was cut short if all that
+/// reads as set there is wanted; its words are burned once more then. Talks to nobody. On error @p missing is zero.
 ///   SS_ERROR_NOT_PERMITTED      a bit is set that @p wanted has clear; a write-protected bit is missing; bits are
 ///                               wanted in what software cannot read, so that nobody knows what is there; a chunk
 ///                               under 3/4 coding would be burned a second time; read protection is wanted where
