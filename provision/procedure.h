@@ -123,6 +123,7 @@ enum ss_step_state {
 /// What the eFuses can be judged with.
 struct ss_step_evidence {
     const uint32_t *words[3]; ///< words to burn into BLOCK1 and BLOCK2 (indices 1, 2); NULL: not known
+    uint32_t dec_status;      ///< 3/4 coding errors, as the register: a burn that was cut short
     bool read_back[3];        ///< the journal says that exactly these words were read back there
 };
 

@@ -55,6 +55,8 @@ static enum ss_step_state judge_key(const struct ss_step *s, const struct ss_efu
         differs |= now[i] & ~wanted[i];
         missing |= wanted[i] & ~now[i];
     }
+    // With data complete and check bytes not, it is still to be burned once more.
+    missing |= ss_efuse_coding(window) == SS_EFUSE_CODING_34 ? e->dec_status >> 4 * (s->block - 1) & 0xF : 0;
     if (differs)
         return refuse_block(why, s->block, "holds another key already");
     if (missing && ss_efuse_block_write_protected(window, s->block))
