@@ -34,6 +34,7 @@ enum ss_boot_rule_id {
     SS_RULE_ROM_CHECKSUM,
     SS_RULE_ROM_SECURE_BOOT_V1,
     SS_RULE_ROM_SECURE_BOOT_V2,
+    SS_RULE_ROM_SECURE_BOOT_V2_BLOCK, ///< the ways to be refused that were not seen of a bootloader
     SS_RULE_BOOTLOADER_CHIP,
     SS_RULE_TABLE,
     SS_RULE_OTADATA,

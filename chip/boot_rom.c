@@ -180,7 +180,9 @@ static bool secure_boot_v2(struct ss_boot *b)
         return false;
     bool ok = verdict == SS_BOOT_V2_OK;
     ss_boot_say(b, "secure boot verification %s", ok ? "succeeded" : "failed");
-    ss_boot_stage(b, SS_RULE_ROM_SECURE_BOOT_V2, ok, "bootloader: %s", ss_boot_v2_reason(verdict));
+    bool seen = ok || verdict == SS_BOOT_V2_OTHER_KEY;
+    ss_boot_stage(b, seen ? SS_RULE_ROM_SECURE_BOOT_V2 : SS_RULE_ROM_SECURE_BOOT_V2_BLOCK, ok, "bootloader: %s",
+                  ss_boot_v2_reason(verdict));
     return ok;
 }
 

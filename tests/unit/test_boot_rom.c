@@ -252,6 +252,7 @@ static void secure_boot_v2(void **state)
                  "No signature block magic byte found at signature sector (found 0xff not 0xe7). Image not V2 signed?\n"
                  "secure boot verification failed");
     bench_expect_failure(b, "secure-boot-v2", "bootloader: there is no signature block");
+    assert_int_equal(ss_boot_first_failure(&b->result)->basis, SS_BASIS_INFERRED);
     lay_signed_bootloader(b, key);
     bench_boot(b);
     assert_int_equal(b->result.outcome, SS_OUTCOME_APP);
@@ -280,6 +281,7 @@ static void secure_boot_v2(void **state)
     bench_boot(b);
     bench_expect(b, "Sig block 0 signed with untrusted key\nsecure boot verification failed");
     bench_expect_failure(b, "secure-boot-v2", "bootloader: the digest of the signing key is not the one in BLOCK2");
+    assert_int_equal(ss_boot_first_failure(&b->result)->basis, SS_BASIS_OBSERVED);
     ss_signing_key_free(key);
     bench_free(b);
 }
