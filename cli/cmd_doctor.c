@@ -25,6 +25,8 @@ static const struct cli_option options[] = {
     OPTIONS_PROFILE,
     {OPT_FLASH_KEY, "flash-key", 'k', false, "FILE", "flash encryption key; not needed, but it sees more", NULL,
      COMPLETE_FILE},
+    {OPT_REV, "rev", 0, false, "REVISION", "with --plan: revision of the chip (not known)", "0.0 1.0 1.1 2.0 3.0 3.1",
+     COMPLETE_CHOICE},
     {OPT_TABLE_OFFSET, "table-offset", 0, false, "N", "flash address of the partition table (0x8000)", NULL,
      COMPLETE_NOTHING},
     OPTION_JSON,
@@ -46,6 +48,8 @@ static int usage(const struct cli_args *args)
     unsigned log = args->options[OPT_LOG] != NULL, plan = args->options[OPT_PLAN] != NULL;
     if (chip + dumps + log + plan > 1)
         return cli_usage(NULL, "a chip's folder, dumps, a log and a plan exclude each other");
+    if (args->options[OPT_REV] && !plan)
+        return cli_usage(NULL, "--rev goes with --plan; a chip and its dumps say themselves");
     if (chip + dumps + log + plan == 0 && !args->options[OPT_BUILD_DIR])
         return cli_usage("slotseal help doctor", "nothing to examine");
     return profile_option_check(args);
@@ -118,6 +122,9 @@ static ss_status_t read_plan(const struct cli_args *args, struct visit *v, struc
 {
     const char *path = args->options[OPT_PLAN], *slash = strrchr(path, '/');
     struct ss_plan_options plan = {.table_offset = v->in.table_offset};
+    static const unsigned revisions[] = {0, 100, 101, 200, 300, 301};
+    if (args->options[OPT_REV])
+        plan.revision = &revisions[cli_option_choice(args, options, OPT_REV, 0)];
     char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
     if (!folder)
         return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_FILE, "out of memory");
@@ -189,7 +196,9 @@ const struct cli_command command_doctor = {
         "The flash key is not needed; with it, or with a virtual chip, ciphertext is read as well. What "
         "cannot be read is reported as not checked, never passed. Options compiled into the bootloader "
         "come from --profile or --build-dir, else they are guessed; a command that cannot be undone and "
-        "rests on a guess is given as a comment.\n\n"
+        "rests on a guess is given as a comment. Commands of esptool, espefuse and espsecure are spelled as all "
+        "versions take them up to 5.x; 5.x calls that deprecated.\n\n"
+        "In a plan, what neither esptool 4.x nor 5.x takes is a command that fails.\n\n"
         "Exit status 3 means that something stops the boot.",
     .operands = "[DIR]",
     .options = options,

@@ -269,7 +269,7 @@ static void others(struct doctor *d)
                         "slotseal seal %s.bin --table partitions.bin --slot %s --data --flash-key flash-key.bin -o "
                         "%s.sealed",
                         row->label, row->label, row->label);
-        finding_command(f, "esptool --port PORT write_flash --flash_size keep 0x%x %s.sealed", (unsigned)row->offset,
+        finding_command(f, "esptool.py --port PORT write_flash --flash_size keep 0x%x %s.sealed", (unsigned)row->offset,
                         row->label);
     }
 }

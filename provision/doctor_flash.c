@@ -205,7 +205,7 @@ static void flash_size(struct doctor *d)
         finding_rewrite(d, f, &d->bootloader);
     } else {
         finding_repair(f, SS_REPAIR_FLASH, "let esptool set it while writing");
-        finding_command(f, "esptool --port PORT write_flash --flash_size %uMB 0x1000 bootloader.bin",
+        finding_command(f, "esptool.py --port PORT write_flash --flash_size %uMB 0x1000 bootloader.bin",
                         (unsigned)(need >> 20));
     }
 }

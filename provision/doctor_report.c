@@ -67,7 +67,7 @@ void finding_burn(const struct doctor *d, struct ss_doctor_finding *f, bool rest
     bool hold = rests_on_profile && d->guessed;
     if (hold)
         finding_command(f, "# cannot be undone, and the build was guessed: repeat with --profile or --build-dir");
-    finding_command(f, "%sespefuse --port PORT %s", hold ? "# " : "", what);
+    finding_command(f, "%sespefuse.py --port PORT %s", hold ? "# " : "", what);
 }
 
 /// With DISABLE_DL_ENCRYPT burned esptool refuses to write while encryption is on: it cannot tell ciphertext.
@@ -78,7 +78,7 @@ static const char *force(const struct doctor *d)
 
 static void write_file(const struct doctor *d, struct ss_doctor_finding *f, uint32_t address, const char *file)
 {
-    finding_command(f, "esptool --port PORT write_flash %s--flash_size keep 0x%x %s", force(d), (unsigned)address,
+    finding_command(f, "esptool.py --port PORT write_flash %s--flash_size keep 0x%x %s", force(d), (unsigned)address,
                     file);
 }
 
@@ -122,7 +122,7 @@ void finding_rewrite(const struct doctor *d, struct ss_doctor_finding *f, const 
                         label_to_select(d));
     if (!d->expects) {
         if (sign)
-            finding_command(f, "espsecure sign_data --keyfile signing-key.pem --version %d app.bin",
+            finding_command(f, "espsecure.py sign_data --keyfile signing-key.pem --version %d app.bin",
                             d->profile->secure_boot == SS_PROFILE_SECURE_BOOT_V2 ? 2 : 1);
         write_file(d, f, place->address, file);
         return;

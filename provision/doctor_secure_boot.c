@@ -33,7 +33,7 @@ static void public_key(struct doctor *d)
     struct ss_doctor_finding *f = ADD(PUBLIC_KEY_LENGTH, STOPS, true);
     finding_seen(f, "the public key in the bootloader has %zu bytes, not 64", p->public_key_len);
     finding_repair(f, SS_REPAIR_BUILD, "extract it again, build the bootloader anew and write it");
-    finding_command(f, "espsecure extract_public_key --version 1 --keyfile signing-key.pem verification-key.bin");
+    finding_command(f, "espsecure.py extract_public_key --version 1 --keyfile signing-key.pem verification-key.bin");
 }
 
 /// Sector 0 as the ROM reads it; false if that cannot be known. Statuses in *status.
@@ -73,10 +73,11 @@ static void digest_wrong(struct doctor *d, const char *seen)
                    "possible only where the key of BLOCK2 is known: make digest and bootloader anew and "
                    "write both%s",
                    expects ? ", sealed as one file for address 0: bytes behind the image count, too" : "");
-    finding_command(f, "espsecure digest_secure_bootloader --keyfile secure-boot-key.bin -o boot0.bin bootloader.bin");
+    finding_command(f,
+                    "espsecure.py digest_secure_bootloader --keyfile secure-boot-key.bin -o boot0.bin bootloader.bin");
     if (expects)
         finding_command(f, "slotseal seal boot0.bin --address 0 --flash-key flash-key.bin -o boot0.sealed");
-    finding_command(f, "esptool --port PORT write_flash --force --flash_size keep 0x0 %s",
+    finding_command(f, "esptool.py --port PORT write_flash --force --flash_size keep 0x0 %s",
                     expects ? "boot0.sealed" : "boot0.bin");
 }
 
@@ -180,7 +181,7 @@ static struct ss_doctor_finding *bad_signer(struct doctor *d, enum ss_doctor_id 
 {
     struct ss_doctor_finding *f = finding_add(d->out, id, SS_DOCTOR_STOPS, true);
     finding_repair(f, SS_REPAIR_FLASH, "%s", how);
-    finding_command(f, "espsecure sign_data --keyfile signing-key.pem --version 2 bootloader.bin");
+    finding_command(f, "espsecure.py sign_data --keyfile signing-key.pem --version 2 bootloader.bin");
     finding_rewrite(d, f, &d->bootloader);
     return f;
 }

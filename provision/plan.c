@@ -20,6 +20,13 @@ struct ss_doctor_finding *plan_finding(struct rehearsal *r, const struct plan_co
     return f;
 }
 
+void plan_refused(struct rehearsal *r, const struct plan_command *c, const char *why)
+{
+    struct ss_doctor_finding *f = plan_finding(r, c, SS_DOCTOR_PLAN_REFUSED, SS_DOCTOR_STOPS);
+    finding_seen(f, "%s: %s", c->verb, why);
+    finding_repair(f, SS_REPAIR_NONE, "correct it, or the order of steps");
+}
+
 bool plan_number(const char *text, uint32_t *out)
 {
     char *end;
@@ -28,6 +35,14 @@ bool plan_number(const char *text, uint32_t *out)
         return false;
     *out = (uint32_t)value;
     return true;
+}
+
+ss_status_t plan_not_modelled(struct rehearsal *r, const struct plan_command *c, const char *tool, const char *verb)
+{
+    struct ss_doctor_finding *f = plan_finding(r, c, SS_DOCTOR_PLAN_NOT_MODELLED, SS_DOCTOR_UNKNOWN);
+    finding_seen(f, "%s%s%s", tool, *verb ? " " : "", verb);
+    finding_repair(f, SS_REPAIR_NONE, "look at what it does yourself");
+    return SS_OK;
 }
 
 static ss_status_t openssl(struct rehearsal *r, const struct plan_command *c)
@@ -45,13 +60,17 @@ static ss_status_t openssl(struct rehearsal *r, const struct plan_command *c)
     f->certain = false; // it may be for another purpose than the bootloader
     finding_seen(f, "openssl writes %s as text or DER", out);
     finding_repair(f, SS_REPAIR_NONE, "extract it with espsecure");
-    finding_command(f, "espsecure extract_public_key --version 1 --keyfile signing-key.pem %s", out);
+    finding_command(f, "espsecure.py extract_public_key --version 1 --keyfile signing-key.pem %s", out);
     r->openssl_key = true;
     return SS_OK;
 }
 
 static ss_status_t run_one(struct rehearsal *r, const struct plan_command *c, const char *first_word)
 {
+    if (*c->wrong) {
+        plan_refused(r, c, c->wrong);
+        return SS_OK;
+    }
     switch (c->tool) {
     case TOOL_ESPSECURE:
         return plan_espsecure(r, c);
@@ -59,16 +78,14 @@ static ss_status_t run_one(struct rehearsal *r, const struct plan_command *c, co
         return plan_espefuse(r, c);
     case TOOL_ESPTOOL:
         return plan_esptool(r, c);
+    case TOOL_SLOTSEAL:
+        return plan_slotseal(r, c);
     case TOOL_OPENSSL:
         return openssl(r, c);
     case TOOL_HARMLESS:
         return SS_OK;
-    default: {
-        struct ss_doctor_finding *f = plan_finding(r, c, SS_DOCTOR_PLAN_NOT_MODELLED, SS_DOCTOR_UNKNOWN);
-        finding_seen(f, "%s", first_word);
-        finding_repair(f, SS_REPAIR_NONE, "look at what it does yourself");
-        return SS_OK;
-    }
+    default:
+        return plan_not_modelled(r, c, first_word, "");
     }
 }
 
@@ -86,8 +103,11 @@ static ss_status_t run_all(struct rehearsal *r, const char *text, size_t len)
         status = plan_next(t, words, r->err);
         if (status != SS_OK || words->count == 0)
             break;
-        plan_parse(words, &c);
-        status = run_one(r, &c, words->word[0]);
+        unsigned at;
+        plan_parse(words, &at, &c);
+        do
+            status = run_one(r, &c, words->word[0]);
+        while (status == SS_OK && plan_parse_next(words, &at, &c));
     }
     free(words);
     free(t);

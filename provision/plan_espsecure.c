@@ -6,14 +6,12 @@
 #include "core/bytes.h"
 #include "core/crypto.h"
 #include "provision/plan_internal.h"
-#include "slotseal/flash_cipher.h"
 #include "slotseal/secure_boot_v1.h"
+#include "slotseal/secure_boot_v2.h"
 
 static ss_status_t refused(struct rehearsal *r, const struct plan_command *c, const char *why)
 {
-    struct ss_doctor_finding *f = plan_finding(r, c, SS_DOCTOR_PLAN_REFUSED, SS_DOCTOR_STOPS);
-    finding_seen(f, "%s: %s", c->verb, why);
-    finding_repair(f, SS_REPAIR_NONE, "correct the command line");
+    plan_refused(r, c, why);
     return SS_OK;
 }
 
@@ -28,11 +26,10 @@ static void replaced(struct rehearsal *r, const struct plan_command *c, const ch
 
 static ss_status_t generate_flash_key(struct rehearsal *r, const struct plan_command *c)
 {
-    const char *name = c->operand_count ? c->operand[0] : NULL;
-    const char *bits = plan_option(c, "keylen key_len l");
+    const char *name = c->operand[0], *bits = plan_option(c, "keylen");
     uint32_t length = 256;
-    if (!name || (bits && (!plan_number(bits, &length) || (length != 256 && length != 192))))
-        return refused(r, c, "needs a file, and a key length of 256 or 192");
+    if (bits && (!plan_number(bits, &length) || (length != 256 && length != 192)))
+        return refused(r, c, "the key of an ESP32 has 256 bits, or 192 with 3/4 coding");
     replaced(r, c, name);
     struct plan_file *f = plan_file_make(r, name, length / 8);
     if (!f)
@@ -44,13 +41,21 @@ static ss_status_t generate_flash_key(struct rehearsal *r, const struct plan_com
     return SS_OK;
 }
 
+static bool is_v2(const struct plan_command *c)
+{
+    const char *version = plan_option(c, "version");
+    return version && !strcmp(version, "2");
+}
+
 static ss_status_t generate_signing_key(struct rehearsal *r, const struct plan_command *c)
 {
-    if (c->operand_count == 0)
-        return refused(r, c, "needs a file");
+    const char *scheme = plan_option(c, "scheme");
+    bool rsa = is_v2(c) && (!scheme || !strcmp(scheme, "rsa3072"));
+    if (is_v2(c) && !rsa)
+        return refused(r, c, "an ESP32 takes no ECDSA key for V2, only rsa3072");
     if (plan_file_known(r, c->operand[0]) || plan_file_on_disk(r, c->operand[0]))
         return refused(r, c, "the file is there already");
-    struct plan_file *f = plan_file_get(r, c->operand[0], FILE_SIGNING_KEY);
+    struct plan_file *f = plan_file_get(r, c->operand[0], rsa ? FILE_SIGNING_KEY_V2 : FILE_SIGNING_KEY);
     if (!f)
         return r->err->status;
     f->stand_in = false; // nobody will miss what this command makes
@@ -59,10 +64,7 @@ static ss_status_t generate_signing_key(struct rehearsal *r, const struct plan_c
 
 static ss_status_t extract_public_key(struct rehearsal *r, const struct plan_command *c)
 {
-    const char *key_name = plan_option(c, "keyfile k");
-    if (!key_name || c->operand_count == 0)
-        return refused(r, c, "needs --keyfile and an output");
-    struct plan_file *key = plan_file_get(r, key_name, FILE_SIGNING_KEY);
+    struct plan_file *key = plan_file_get(r, plan_option(c, "keyfile"), FILE_SIGNING_KEY);
     struct plan_file *out = key ? plan_file_make(r, c->operand[0], SS_RAW_PUBLIC_KEY_SIZE) : NULL;
     if (!out || !key->key)
         return out ? refused(r, c, "the key file holds no signing key") : r->err->status;
@@ -72,105 +74,77 @@ static ss_status_t extract_public_key(struct rehearsal *r, const struct plan_com
 
 static ss_status_t sign(struct rehearsal *r, const struct plan_command *c)
 {
-    const char *key_name = plan_option(c, "keyfile k"), *version = plan_option(c, "version v");
-    const char *out_name = plan_option(c, "output o");
-    if (!key_name || c->operand_count == 0)
-        return refused(r, c, "needs --keyfile and a file");
-    if (version && !strcmp(version, "2"))
-        return refused(r, c, "version 2 is not modelled here");
-    struct plan_file *key = plan_file_get(r, key_name, FILE_SIGNING_KEY);
+    const char *key_name = plan_option(c, "keyfile"), *out_name = plan_option(c, "output");
+    if (plan_option(c, "hsm signature append_signatures"))
+        return plan_not_modelled(r, c, "espsecure", c->verb);
+    if (!key_name)
+        return refused(r, c, "needs --keyfile");
+    struct plan_file *key = plan_file_get(r, key_name, is_v2(c) ? FILE_SIGNING_KEY_V2 : FILE_SIGNING_KEY);
     struct plan_file *in = key ? plan_file_get(r, c->operand[0], plan_kind(r, 0, c->operand[0])) : NULL;
-    if (!in)
-        return r->err->status;
-    if (!key->key)
-        return refused(r, c, "the key file holds no signing key");
-    if (!r->signer)
-        r->signer = key;
-    if (in->sealed) {
-        struct ss_doctor_finding *f = plan_finding(r, c, SS_DOCTOR_PLAN_SEALED_THEN_SIGNED, SS_DOCTOR_STOPS);
-        finding_seen(f, "%s is ciphertext, made for 0x%x in line %u", in->name, (unsigned)in->sealed_for,
-                     in->sealed_line);
-        finding_repair(f, SS_REPAIR_NONE, "sign the plaintext first, then encrypt the signed file");
-    }
-    uint8_t *data = malloc(in->len + SS_SBV1_BLOCK_SIZE);
-    if (!data)
-        return ss_error_set(r->err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_FILE, "out of memory for a signed file");
-    memcpy(data, in->data, in->len);
-    struct plan_file copy = *in;
-    ss_status_t status = ss_secure_boot_v1_sign(key->key, data, copy.len, data + copy.len, r->err);
-    struct plan_file *out =
-        status == SS_OK ? plan_file_make(r, out_name ? out_name : copy.name, copy.len + SS_SBV1_BLOCK_SIZE) : NULL;
-    if (out) {
-        memcpy(out->data, data, out->len);
-        out->kind = copy.kind;
-        out->stand_in = false;
-        out->is_signed = true;
-        out->sealed = copy.sealed;
-        out->sealed_for = copy.sealed_for;
-        out->sealed_line = copy.sealed_line;
-    }
-    free(data);
-    return out || status != SS_OK ? status : r->err->status;
-}
-
-static ss_status_t encrypt_into(struct rehearsal *r, const struct plan_file *key, uint32_t address, uint32_t config,
-                                uint8_t *data, size_t len)
-{
-    struct ss_flash_cipher cipher;
-    ss_status_t status = ss_flash_cipher_init(&cipher, key->data, key->len, config, r->err);
-    if (status == SS_OK)
-        status = ss_flash_cipher_seal(&cipher, address, data, data, len, r->err);
-    ss_flash_cipher_wipe(&cipher);
-    return status;
+    return in ? plan_sign(r, c, key, in, is_v2(c), out_name ? out_name : c->operand[0]) : r->err->status;
 }
 
 static ss_status_t encrypt(struct rehearsal *r, const struct plan_command *c)
 {
-    const char *key_name = plan_option(c, "keyfile k"), *out_name = plan_option(c, "output o");
-    const char *at = plan_option(c, "address a"), *conf = plan_option(c, "flash_crypt_conf");
-    uint32_t address, config = CONFIG_FULL;
-    if (!key_name || !out_name || !at || c->operand_count == 0)
-        return refused(r, c, "needs --keyfile, --address, --output and a file");
-    if (!plan_number(at, &address) || address % 16 || (conf && (!plan_number(conf, &config) || config > CONFIG_FULL)))
+    const char *conf = plan_option(c, "flash_crypt_conf");
+    struct plan_seal how = {.config = CONFIG_FULL};
+    if (plan_option(c, "aes_xts"))
+        return refused(r, c, "an ESP32 has no AES-XTS: leave out --aes-xts");
+    if (!plan_number(plan_option(c, "address"), &how.address) || how.address % 16 ||
+        (conf && (!plan_number(conf, &how.config) || how.config > CONFIG_FULL)))
         return refused(r, c, "address or flash_crypt_conf out of range");
-    struct plan_file *key = plan_file_get(r, key_name, FILE_FLASH_KEY);
-    struct plan_file *in = key ? plan_file_get(r, c->operand[0], plan_kind(r, address, c->operand[0])) : NULL;
-    if (!in)
+    how.key = plan_file_get(r, plan_option(c, "keyfile"), FILE_FLASH_KEY);
+    struct plan_file *in = how.key ? plan_file_get(r, c->operand[0], plan_kind(r, how.address, c->operand[0])) : NULL;
+    return in ? plan_seal(r, c, &how, in, plan_option(c, "output")) : r->err->status;
+}
+
+/// A file of 32 bytes, or 24, that is a key.
+static ss_status_t put_key(struct rehearsal *r, const char *name, const uint8_t *key, size_t len)
+{
+    struct plan_file *out = plan_file_make(r, name, len);
+    if (!out)
         return r->err->status;
-    if (key->len != 32 && key->len != 24)
-        return refused(r, c, "the key file is neither 32 nor 24 bytes");
-    size_t len = (in->len + 15) / 16 * 16;
-    uint8_t *data = malloc(len + 1);
-    if (!data)
-        return ss_error_set(r->err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_FILE, "out of memory for a sealed file");
-    memset(data, 0xFF, len);
-    memcpy(data, in->data, in->len);
-    bool is_signed = in->is_signed;
-    enum plan_file_kind kind = in->kind;
-    ss_status_t status = encrypt_into(r, key, address, config, data, len);
-    struct plan_file *out = status == SS_OK ? plan_file_make(r, out_name, len) : NULL;
-    if (out) {
-        memcpy(out->data, data, len);
-        out->kind = kind;
-        out->is_signed = is_signed;
-        out->sealed = true;
-        out->sealed_for = address;
-        out->sealed_line = c->line;
-    }
-    free(data);
-    if (status == SS_ERROR_INVALID_ARGUMENT)
-        return refused(r, c, r->err->message);
-    return out || status != SS_OK ? status : r->err->status;
+    memcpy(out->data, key, len);
+    out->kind = FILE_FLASH_KEY;
+    out->used = true;
+    return SS_OK;
+}
+
+static ss_status_t digest_private_key(struct rehearsal *r, const struct plan_command *c)
+{
+    uint8_t digest[32];
+    const char *bits = plan_option(c, "keylen");
+    bool shorter = bits && !strcmp(bits, "192");
+    struct plan_file *key = plan_file_get(r, plan_option(c, "keyfile"), FILE_SIGNING_KEY);
+    if (!key)
+        return r->err->status;
+    if (!key->key || ss_signing_key_type(key->key) != SS_KEY_P256)
+        return refused(r, c, "the key file holds no P-256 key");
+    ss_status_t status = ss_secure_boot_v1_reflash_key(key->key, digest, shorter ? 24 : 32, r->err);
+    if (status == SS_OK)
+        status = put_key(r, c->operand[0], digest, shorter ? 24 : 32);
+    ss_wipe(digest, sizeof digest);
+    return status;
+}
+
+static ss_status_t digest_public_key(struct rehearsal *r, const struct plan_command *c)
+{
+    uint8_t digest[32];
+    struct plan_file *key = plan_file_get(r, plan_option(c, "keyfile"), FILE_SIGNING_KEY_V2);
+    if (!key)
+        return r->err->status;
+    if (!key->key || ss_signing_key_type(key->key) != SS_KEY_RSA3072)
+        return refused(r, c, "the key file holds no RSA-3072 key");
+    ss_status_t status = ss_secure_boot_v2_key_digest(key->key, digest, r->err);
+    return status == SS_OK ? put_key(r, plan_option(c, "output"), digest, sizeof digest) : status;
 }
 
 static ss_status_t digest(struct rehearsal *r, const struct plan_command *c)
 {
-    const char *key_name = plan_option(c, "keyfile k"), *out_name = plan_option(c, "output o");
+    const char *out_name = plan_option(c, "output");
     uint8_t iv[SS_SBV1_IV_SIZE];
     size_t len;
-    if (!key_name || c->operand_count == 0)
-        return refused(r, c, "needs --keyfile and a file");
-    struct plan_file *key = plan_file_get(r, key_name, FILE_FLASH_KEY);
+    struct plan_file *key = plan_file_get(r, plan_option(c, "keyfile"), FILE_FLASH_KEY);
     struct plan_file *in = key ? plan_file_get(r, c->operand[0], FILE_BOOTLOADER) : NULL;
     if (!in)
         return r->err->status;
@@ -208,14 +182,13 @@ ss_status_t plan_espsecure(struct rehearsal *r, const struct plan_command *c)
         {"sign_data", sign},
         {"encrypt_flash_data", encrypt},
         {"digest_secure_bootloader", digest},
+        {"digest_private_key", digest_private_key},
+        {"digest_sbv2_public_key", digest_public_key},
     };
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (!strcmp(c->verb, verbs[i].verb))
             return verbs[i].run(r, c);
-    if (!strcmp(c->verb, "verify_signature") || !strcmp(c->verb, "signature_info_v2"))
+    if (!strcmp(c->verb, "verify_signature") || !strcmp(c->verb, "signature_info_v2") || !*c->verb)
         return SS_OK;
-    struct ss_doctor_finding *f = plan_finding(r, c, SS_DOCTOR_PLAN_NOT_MODELLED, SS_DOCTOR_UNKNOWN);
-    finding_seen(f, "espsecure %s", c->verb);
-    finding_repair(f, SS_REPAIR_NONE, "look at what it does yourself");
-    return SS_OK;
+    return plan_not_modelled(r, c, "espsecure", c->verb);
 }

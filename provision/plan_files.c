@@ -140,6 +140,9 @@ static ss_status_t fill(struct rehearsal *r, struct plan_file *f)
     case FILE_SIGNING_KEY:
         f->len = 0;
         return ss_signing_key_generate(SS_KEY_P256, &f->key, r->err);
+    case FILE_SIGNING_KEY_V2:
+        f->len = 0;
+        return ss_signing_key_generate(SS_KEY_RSA3072, &f->key, r->err);
     default:
         f->len = IMAGE_LEN;
         return make_image(r, f->data, f->kind == FILE_BOOTLOADER ? 0x40080400 : 0x3F400020);
@@ -178,9 +181,11 @@ static struct plan_file *from_disk(struct rehearsal *r, const char *name, enum p
     f->len = len;
     f->kind = kind;
     enum ss_content content = ss_content_classify(data, len);
-    f->is_signed = content == SS_CONTENT_IMAGE_V1 || content == SS_CONTENT_NOISE_SIGNED_V1;
+    f->is_signed =
+        content == SS_CONTENT_IMAGE_V1 || content == SS_CONTENT_IMAGE_V2 || content == SS_CONTENT_NOISE_SIGNED_V1;
     f->sealed = content == SS_CONTENT_NOISE && kind != FILE_FLASH_KEY;
-    if (kind == FILE_SIGNING_KEY && ss_signing_key_load(data, len, &f->key, r->err) != SS_OK)
+    if ((kind == FILE_SIGNING_KEY || kind == FILE_SIGNING_KEY_V2) &&
+        ss_signing_key_load(data, len, &f->key, r->err) != SS_OK)
         return NULL;
     return f;
 }

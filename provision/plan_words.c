@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A plan's text: lines, variables, words, and what of them are options.
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,65 +162,17 @@ ss_status_t plan_next(struct plan_text *text, struct plan_words *words, struct s
     return SS_OK;
 }
 
-/// Options without a value; all others take the next word.
-static bool is_switch(const char *name)
-{
-    static const char *const switches[] = {"do_not_confirm",
-                                           "no_stub",
-                                           "debug",
-                                           "trace",
-                                           "no_protect_key",
-                                           "force_write_always",
-                                           "force",
-                                           "erase_all",
-                                           "e",
-                                           "encrypt",
-                                           "compress",
-                                           "z",
-                                           "no_compress",
-                                           "u",
-                                           "verify",
-                                           "no_progress",
-                                           "p_no",
-                                           "ignore_flash_encryption_efuse_setting",
-                                           "virt",
-                                           "aes_xts",
-                                           "x",
-                                           "verbose",
-                                           "silent",
-                                           "append_signatures",
-                                           "postpone",
-                                           "noout",
-                                           "pubout",
-                                           "genkey",
-                                           "pubin",
-                                           "show_sensitive_info",
-                                           "diff",
-                                           "in_place",
-                                           "no_verify"};
-    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
-        if (!strcmp(switches[i], name))
-            return true;
-    return false;
-}
-
-static void underscores(char *word)
-{
-    for (char *p = word; *p && *p != '='; p++)
-        if (*p == '-')
-            *p = '_';
-}
-
 static int tool_of(const char *word)
 {
     static const struct {
         const char *name;
         int tool;
     } tools[] = {
-        {"esptool", TOOL_ESPTOOL}, {"espefuse", TOOL_ESPEFUSE}, {"espsecure", TOOL_ESPSECURE},
-        {"openssl", TOOL_OPENSSL}, {"idf.py", TOOL_HARMLESS},   {"make", TOOL_HARMLESS},
-        {"cmake", TOOL_HARMLESS},  {"ninja", TOOL_HARMLESS},    {"echo", TOOL_HARMLESS},
-        {"sleep", TOOL_HARMLESS},  {"cd", TOOL_HARMLESS},       {"set", TOOL_HARMLESS},
+        {"esptool", TOOL_ESPTOOL},   {"espefuse", TOOL_ESPEFUSE}, {"espsecure", TOOL_ESPSECURE},
+        {"slotseal", TOOL_SLOTSEAL}, {"openssl", TOOL_OPENSSL},   {"idf.py", TOOL_HARMLESS},
+        {"make", TOOL_HARMLESS},     {"cmake", TOOL_HARMLESS},    {"ninja", TOOL_HARMLESS},
+        {"echo", TOOL_HARMLESS},     {"sleep", TOOL_HARMLESS},    {"cd", TOOL_HARMLESS},
+        {"set", TOOL_HARMLESS},
     };
     const char *base = strrchr(word, '/');
     base = base ? base + 1 : word;
@@ -232,7 +185,50 @@ static int tool_of(const char *word)
     return TOOL_NONE;
 }
 
-void plan_parse(struct plan_words *w, struct plan_command *c)
+/// Options and operands of what is not in the table of commands: openssl.
+static void parse_loosely(struct plan_command *c, char *const *word, unsigned count)
+{
+    static const char switches[] = " noout pubout genkey pubin text ";
+    for (unsigned i = 0; i < count; i++) {
+        char *name = word[i], quoted[66];
+        if (name[0] != '-' || !name[1]) {
+            c->operand[c->operand_count++] = name;
+            continue;
+        }
+        name += 1 + (name[1] == '-');
+        snprintf(quoted, sizeof quoted, " %.60s ", name);
+        bool has_value = !strstr(switches, quoted) && i + 1 < count;
+        c->option[c->option_count] = name;
+        c->option_len[c->option_count] = strlen(name);
+        c->value[c->option_count++] = has_value ? word[++i] : "";
+    }
+}
+
+static bool in_table(const struct plan_command *c)
+{
+    return c->tool == TOOL_ESPTOOL || c->tool == TOOL_ESPEFUSE || c->tool == TOOL_ESPSECURE || c->tool == TOOL_SLOTSEAL;
+}
+
+/// The verb at word[*at] and what belongs to it.
+static void parse_verb(const struct plan_words *w, unsigned *at, struct plan_command *c)
+{
+    if (*at == w->count)
+        return;
+    snprintf(c->verb, sizeof c->verb, "%s", w->word[(*at)++]);
+    // slotseal's commands have one word or two.
+    static const char groups[] = " key table otadata image chip ";
+    char group[44];
+    snprintf(group, sizeof group, " %.40s ", c->verb);
+    if (c->tool == TOOL_SLOTSEAL && *at < w->count && strstr(groups, group))
+        snprintf(c->verb + strlen(c->verb), sizeof c->verb - strlen(c->verb), " %s", w->word[(*at)++]);
+    plan_underscores(c->verb);
+    if (in_table(c))
+        *at += plan_take_command(c, w->word + *at, w->count - *at);
+    else
+        parse_loosely(c, w->word + *at, w->count - *at);
+}
+
+void plan_parse(const struct plan_words *w, unsigned *at, struct plan_command *c)
 {
     unsigned i = 0;
     memset(c, 0, sizeof *c);
@@ -242,25 +238,20 @@ void plan_parse(struct plan_words *w, struct plan_command *c)
            (!strncmp(w->word[i], "python", 6) || !strcmp(w->word[i], "-m") || !strcmp(w->word[i], "sudo")))
         i++;
     c->tool = tool_of(w->word[i++]);
-    for (; i < w->count; i++) {
-        char *word = w->word[i];
-        if (word[0] != '-' || !word[1]) {
-            if (!*c->verb) {
-                underscores(word);
-                strncpy(c->verb, word, sizeof c->verb - 1);
-            } else {
-                c->operand[c->operand_count++] = word;
-            }
-            continue;
-        }
-        word += 1 + (word[1] == '-');
-        underscores(word);
-        char *equals = strchr(word, '=');
-        if (equals)
-            *equals = 0;
-        c->option[c->option_count] = word;
-        c->value[c->option_count++] = equals ? equals + 1 : is_switch(word) || i + 1 == w->count ? "" : w->word[++i];
-    }
+    if (in_table(c))
+        i += plan_take_options(c, w->word + i, w->count - i);
+    parse_verb(w, &i, c);
+    *at = i;
+}
+
+bool plan_parse_next(const struct plan_words *w, unsigned *at, struct plan_command *c)
+{
+    if (c->tool != TOOL_ESPEFUSE || *c->wrong || *at >= w->count)
+        return false;
+    struct plan_command next = {.tool = c->tool, .line = c->line};
+    *c = next;
+    parse_verb(w, at, c);
+    return true;
 }
 
 const char *plan_option(const struct plan_command *c, const char *names)
@@ -268,7 +259,7 @@ const char *plan_option(const struct plan_command *c, const char *names)
     for (const char *p = names; *p; p += *p == ' ') {
         size_t len = strcspn(p, " ");
         for (unsigned i = 0; i < c->option_count; i++)
-            if (strlen(c->option[i]) == len && !memcmp(c->option[i], p, len))
+            if (c->option_len[i] == len && !memcmp(c->option[i], p, len))
                 return c->value[i];
         p += len;
     }

@@ -484,7 +484,7 @@ static void a_guess_authorises_nothing(void **state)
     p.dl_bits = 0;
     examine(&p);
     const struct ss_doctor_finding *f = named(SS_DOCTOR_DEBUG_OPEN, SS_DOCTOR_RISK, SS_REPAIR_BURN);
-    assert_string_equal(f->commands[0], "espefuse --port PORT burn_efuse JTAG_DISABLE 1");
+    assert_string_equal(f->commands[0], "espefuse.py --port PORT burn_efuse JTAG_DISABLE 1");
     struct ss_doctor_input in = {
         .flash = chip.flash, .flash_len = PATIENT_FLASH, .efuse = &chip.silicon, .silicon = true};
     assert_ok(ss_doctor_examine(&in, &report, &err), err);
