@@ -1,23 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
+#include <string.h>
 
 #include "chip/chip.h"
 #include "commands.h"
 #include "core/crypto.h"
 #include "file.h"
+#include "provision/doctor.h"
 
 static const struct cli_option options[] = {
     {OPT_FLASH, "flash", 0, false, "FILE", "write what esptool read-flash reads of the whole flash", NULL,
      COMPLETE_FILE},
-    {OPT_EFUSE, "efuse", 0, false, "FILE", "write what espefuse dump reads, 124 bytes (joint)", NULL, COMPLETE_FILE},
+    {OPT_EFUSE, "efuse", 0, false, "FILE", "write what espefuse dump reads (joint): 124 bytes, 100 with 3/4 coding",
+     NULL, COMPLETE_FILE},
     OPTION_END,
 };
 
 static ss_status_t dump_efuse(const struct ss_vchip *chip, const char *path, struct ss_error *err)
 {
     uint8_t bytes[SS_EFUSE_IMAGE_SIZE];
+    size_t len = sizeof bytes;
     ss_efuse_to_bytes(&chip->efuse.window, bytes);
-    ss_status_t status = file_write(path, OUTPUT_PLAINTEXT, bytes, sizeof bytes, NULL, err);
+    if (ss_efuse_coding(&chip->efuse.window) == SS_EFUSE_CODING_34) {
+        // What is left of each key block after decoding: 24 bytes of 32.
+        for (size_t block = 1; block < 3; block++)
+            memmove(bytes + 28 + 24 * block, bytes + 28 + 32 * block, 24);
+        len = SS_EFUSE_DUMP_34_SIZE;
+    }
+    ss_status_t status = file_write(path, OUTPUT_PLAINTEXT, bytes, len, NULL, err);
     ss_wipe(bytes, sizeof bytes);
     return status;
 }

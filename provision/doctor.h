@@ -188,8 +188,11 @@ const struct ss_doctor_rule *ss_doctor_rule(enum ss_doctor_id id);
 const char *ss_doctor_severity_name(enum ss_doctor_severity severity);
 const char *ss_doctor_repair_name(enum ss_doctor_repair repair);
 
-/// eFuses from a file: the 124 bytes of `espefuse dump --format joint` (also efuse.bin of a virtual chip), or the JSON
-/// of `espefuse summary --format json`. A key block that the JSON does not show is zero, as in the read window.
+/// Bytes of `espefuse dump --format joint` with 3/4 coding: BLOCK0, and 24 decoded bytes of each key block.
+#define SS_EFUSE_DUMP_34_SIZE 100u
+
+/// eFuses from a file: the 124 bytes of `espefuse dump --format joint` (also efuse.bin of a virtual chip), the 100 that
+/// it has with 3/4 coding, or the JSON of `espefuse summary --format json`. A key block that the JSON does not show is zero, as in the read window.
 /// SS_ERROR_DATA_INVALID: neither of the two, or a value that is none of its field.
 SS_MUST_USE ss_status_t ss_doctor_read_efuses(const uint8_t *data, size_t len, struct ss_efuse *window,
                                               struct ss_error *err);

@@ -8,6 +8,8 @@
 
 #include "provision/doctor.h"
 
+enum { BLOCK0_SIZE = 28, KEY_SIZE = 32, KEY_34_SIZE = 24 };
+
 static void set_bits(struct ss_efuse *efuse, const struct ss_efuse_field *field, const uint8_t *bits)
 {
     for (unsigned i = 0; i < field->length; i++) {
@@ -96,20 +98,36 @@ static ss_status_t read_json(const json_t *root, struct ss_efuse *window, struct
     for (size_t i = 0; (field = ss_efuse_field_at(i)); i++) {
         const json_t *entry = json_object_get(root, field->name);
         // Fields of BLOCK3 come with the block itself.
-        if (entry && (field->block == 0 || field->type == SS_EFUSE_BYTES) && !set_field(window, field, entry))
+        bool whole = field->block > 0 && field->length == 8 * KEY_SIZE;
+        if (entry && (field->block == 0 || whole) && !set_field(window, field, entry))
             return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_EFUSE, "eFuse summary: no such value of %s",
                                 field->name);
     }
     return SS_OK;
 }
 
+/// With 3/4 coding espefuse dumps the six words of each key block that are left after decoding.
+static ss_status_t read_dump(const uint8_t *data, size_t len, struct ss_efuse *window, struct ss_error *err)
+{
+    uint8_t bytes[SS_EFUSE_IMAGE_SIZE] = {0};
+    bool coded = len == SS_EFUSE_DUMP_34_SIZE;
+    memcpy(bytes, data, BLOCK0_SIZE);
+    for (size_t block = 0; block < 3; block++)
+        memcpy(bytes + BLOCK0_SIZE + KEY_SIZE * block, data + BLOCK0_SIZE + (coded ? KEY_34_SIZE : KEY_SIZE) * block,
+               coded ? KEY_34_SIZE : KEY_SIZE);
+    ss_efuse_from_bytes(bytes, window);
+    if (!coded || ss_efuse_coding(window) == SS_EFUSE_CODING_34)
+        return SS_OK;
+    memset(window, 0, sizeof *window);
+    return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_EFUSE,
+                        "eFuses are %zu bytes, as with 3/4 coding, but CODING_SCHEME is not 3/4", len);
+}
+
 ss_status_t ss_doctor_read_efuses(const uint8_t *data, size_t len, struct ss_efuse *window, struct ss_error *err)
 {
     memset(window, 0, sizeof *window);
-    if (len == SS_EFUSE_IMAGE_SIZE) {
-        ss_efuse_from_bytes(data, window);
-        return SS_OK;
-    }
+    if (len == SS_EFUSE_IMAGE_SIZE || len == SS_EFUSE_DUMP_34_SIZE)
+        return read_dump(data, len, window, err);
     // espefuse prints its own name and the port before the object.
     const uint8_t *start = memchr(data, '{', len);
     json_t *root =
@@ -118,9 +136,10 @@ ss_status_t ss_doctor_read_efuses(const uint8_t *data, size_t len, struct ss_efu
     if (json_is_object(root))
         status = read_json(root, window, err);
     else
-        status = ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_EFUSE,
-                              "eFuses are %zu bytes: neither the %u of a joint dump nor a JSON summary", len,
-                              SS_EFUSE_IMAGE_SIZE);
+        status =
+            ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_EFUSE,
+                         "eFuses are %zu bytes: neither the %u of a joint dump (%u with 3/4 coding) nor a JSON summary",
+                         len, SS_EFUSE_IMAGE_SIZE, SS_EFUSE_DUMP_34_SIZE);
     json_decref(root);
     if (status != SS_OK)
         memset(window, 0, sizeof *window);

@@ -265,3 +265,30 @@ def test_download_mode_disabled(tmp_path, revision, reachable):
     with chip.serve("--tcp", "0"):
         chip.espefuse("burn_efuse", "UART_DOWNLOAD_DIS", "1")
         chip.esptool("--connect-attempts", "1", "flash_id", fails=not reachable)
+
+
+@pytest.mark.parametrize("coding", ["none", "3/4"])
+def test_doctor_reads_what_espefuse_writes(tmp_path, coding):
+    """The summary in JSON, from the screen and from a file, and both kinds of dump: the same findings."""
+    chip = Chip(tmp_path / "chip", "--coding", coding, "--rev", "1.0")
+    key, screen = tmp_path / "flash.key", tmp_path / "screen.txt"
+    saved, joint = tmp_path / "summary.json", tmp_path / "joint.bin"
+    key.write_bytes(RANDOM.randbytes(32 if coding == "none" else 24))
+    with chip.serve("--tcp", "0"):
+        chip.espefuse("burn_key", "flash_encryption", key)
+        chip.espefuse("burn_efuse", "FLASH_CRYPT_CNT", "1", "DISABLE_DL_CACHE", "1", "UART_DOWNLOAD_DIS", "1")
+        chip.espefuse("write_protect_efuse", "DISABLE_DL_ENCRYPT")
+        screen.write_text(chip.espefuse("summary", "--format", "json"))
+        chip.espefuse("summary", "--format", "json", "--file", saved)
+        chip.espefuse("dump", "--format", "joint", "--file_name" if GENERATION < 5 else "--file-name", joint)
+    run(SLOTSEAL, "chip", "dump", chip.folder, "--flash", tmp_path / "flash.bin", "--efuse", tmp_path / "own.bin")
+    assert tmp_path.joinpath("own.bin").read_bytes() == joint.read_bytes()
+    reports = []
+    for efuses in (joint, screen, saved):
+        done = subprocess.run([SLOTSEAL, "doctor", "--efuse", efuses, "--flash", tmp_path / "flash.bin", "--json"],
+                              capture_output=True, check=False)
+        assert done.returncode == 3, done.stderr
+        reports.append(json.loads(done.stdout))
+    found = {f["id"] for f in reports[0]["findings"]}
+    assert "crypt-config-missing" in found and "bootloader-missing" in found
+    assert reports[1] == reports[0] and reports[2] == reports[0]

@@ -186,6 +186,7 @@ static const char summary[] =
     "\"FLASH_CRYPT_CNT\": {\"value\": 1}, \"FLASH_CRYPT_CONFIG\": {\"value\": 15},"
     "\"CODING_SCHEME\": {\"value\": \"NONE (BLK1-3 len = 256 bits)\"}, \"ABS_DONE_0\": {\"value\": true},"
     "\"SPI_PAD_CONFIG_CLK\": {\"value\": \"GPIO6\"}, \"MAC\": {\"value\": \"24:0a:c4:00:01:10 (CRC 0xfe OK)\"},"
+    "\"CUSTOM_MAC\": {\"value\": \"00:00:00:00:00:00 (CRC 0x00 OK)\"},"
     "\"BLOCK1\": {\"value\": \"?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? ?? "
     "?? ?? ??\", \"readable\": false},"
     "\"BLOCK2\": {\"value\": \"01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f 10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d "
@@ -211,6 +212,19 @@ static void efuses_from_words(void **state)
     uint8_t bytes[SS_EFUSE_IMAGE_SIZE] = {0x80, 0, 0x11};
     assert_ok(ss_doctor_read_efuses(bytes, sizeof bytes, &window, &err), err);
     assert_int_equal(window.words[0], 0x00110080);
+
+    // With 3/4 coding each key block has 24 bytes left.
+    uint8_t coded[SS_EFUSE_DUMP_34_SIZE] = {[24] = 1, [28] = 0xA1, [28 + 24] = 0xB2, [28 + 48] = 0xC3, [99] = 0xC4};
+    assert_ok(ss_doctor_read_efuses(coded, sizeof coded, &window, &err), err);
+    assert_int_equal(window.words[7], 0xA1);
+    assert_int_equal(window.words[15], 0xB2);
+    assert_int_equal(window.words[23], 0xC3);
+    assert_int_equal(window.words[28], 0xC4000000);
+    assert_int_equal(window.words[13] | window.words[14] | window.words[29] | window.words[30], 0);
+    coded[24] = 0;
+    assert_int_equal(ss_doctor_read_efuses(coded, sizeof coded, &window, &err), SS_ERROR_DATA_INVALID);
+    assert_string_equal(err.message, "eFuses are 100 bytes, as with 3/4 coding, but CODING_SCHEME is not 3/4");
+    assert_int_equal(window.words[7], 0);
 }
 
 static void efuses_that_are_none(void **state)
@@ -219,8 +233,8 @@ static void efuses_that_are_none(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"", "eFuses are 0 bytes: neither the 124 of a joint dump nor a JSON summary"},
-        {"{", "eFuses are 1 bytes: neither the 124 of a joint dump nor a JSON summary"},
+        {"", "eFuses are 0 bytes: neither the 124 of a joint dump (100 with 3/4 coding) nor a JSON summary"},
+        {"{", "eFuses are 1 bytes: neither the 124 of a joint dump (100 with 3/4 coding) nor a JSON summary"},
         {"{}", "eFuse summary of an ESP32 without WR_DIS: it takes all fields"},
         {"{\"WR_DIS\": {\"value\": 65536}, \"RD_DIS\": {}, \"FLASH_CRYPT_CNT\": {}, \"FLASH_CRYPT_CONFIG\": {}, "
          "\"ABS_DONE_0\": {}}",
