@@ -25,6 +25,7 @@ struct telnet {
     uint8_t sub[TELNET_MAX];
     size_t sub_len;
     bool we_agreed[256], they_agreed[256]; ///< options answered with WILL and with DO
+    uint8_t settings[3];                   ///< data bits, parity and stop bits, in the numbers of RFC 2217
     bool dtr, rts;
     bool en_was_low; ///< RTS has pulled EN, whose rising edge is still to come
 };

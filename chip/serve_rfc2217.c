@@ -18,21 +18,30 @@ enum {
     OPTION_SUPPRESS_GO_AHEAD = 3,
     OPTION_COM_PORT = 44,
     SET_BAUDRATE = 1,
+    SET_STOPSIZE = 4,
     SET_CONTROL = 5,
-    SET_MODEMSTATE_MASK = 11,
+    NOTIFY_MODEMSTATE = 7,
+    SET_LINESTATE_MASK = 10,
     PURGE_DATA = 12,
     FROM_SERVER = 100, ///< added to a command's number in the answer
+    CONTROL_FLOW_QUERY = 0,
+    CONTROL_NO_FLOW = 1,
+    CONTROL_BREAK_QUERY = 4,
+    CONTROL_BREAK_OFF = 6,
     CONTROL_DTR_QUERY = 7,
     CONTROL_DTR_ON = 8,
     CONTROL_DTR_OFF = 9,
     CONTROL_RTS_QUERY = 10,
     CONTROL_RTS_ON = 11,
     CONTROL_RTS_OFF = 12,
+    CONTROL_IN_FLOW_QUERY = 13,
+    CONTROL_NO_IN_FLOW = 14,
 };
 
 void telnet_start(struct port *p)
 {
-    memset(&p->telnet, 0, sizeof p->telnet);
+    // 8 data bits, no parity, 1 stop bit.
+    p->telnet = (struct telnet){.settings = {8, 1, 1}};
 }
 
 void telnet_send(struct port *p, const uint8_t *bytes, size_t len)
@@ -59,6 +68,12 @@ static void send_answer(struct port *p, uint8_t command, const uint8_t *value, s
     buffer_append(&p->out, (const uint8_t[]){IAC, SE}, 2);
 }
 
+/// CTS, DSR, RI and CD: boards leave them open. Clients wait for the first notice.
+static void notify_modem_state(struct port *p)
+{
+    send_answer(p, NOTIFY_MODEMSTATE, (const uint8_t[]){0}, 1);
+}
+
 /// Each option is agreed to once; what is not known is declined.
 static void negotiate(struct port *p, uint8_t verb, uint8_t option)
 {
@@ -71,6 +86,8 @@ static void negotiate(struct port *p, uint8_t verb, uint8_t option)
         return;
     *agreed = wanted;
     send_command(p, ours ? (wanted ? WILL : WONT) : (wanted ? DO : DONT), option);
+    if (wanted && !ours && option == OPTION_COM_PORT)
+        notify_modem_state(p);
 }
 
 /// The end of RTS is the rising edge of EN, and GPIO0 at that moment decides how the chip starts. Between RTS and DTR
@@ -100,6 +117,12 @@ static void control(struct port *p, uint8_t value)
         answer = t->dtr ? CONTROL_DTR_ON : CONTROL_DTR_OFF;
     else if (value == CONTROL_RTS_QUERY)
         answer = t->rts ? CONTROL_RTS_ON : CONTROL_RTS_OFF;
+    else if (value == CONTROL_FLOW_QUERY)
+        answer = CONTROL_NO_FLOW;
+    else if (value == CONTROL_BREAK_QUERY)
+        answer = CONTROL_BREAK_OFF;
+    else if (value == CONTROL_IN_FLOW_QUERY)
+        answer = CONTROL_NO_IN_FLOW;
     send_answer(p, SET_CONTROL, &answer, 1);
 }
 
@@ -111,7 +134,16 @@ static void set_baud(struct port *p, const uint8_t *value)
     send_answer(p, SET_BAUDRATE, answer, sizeof answer);
 }
 
-/// A command of the COM port option. Data bits, parity and the rest are agreed to: the chip does not care.
+/// Data bits, parity and stop bits are agreed to, because the chip does not care; 0 asks.
+static void set_framing(struct port *p, uint8_t command, uint8_t value)
+{
+    uint8_t *setting = &p->telnet.settings[command - SET_BAUDRATE - 1];
+    if (value)
+        *setting = value;
+    send_answer(p, command, setting, 1);
+}
+
+/// A command of the COM port option. Masks and purges are agreed to; suspending and resuming is not answered.
 static void com_port(struct port *p, const uint8_t *sub, size_t len)
 {
     uint8_t command = sub[0];
@@ -119,7 +151,11 @@ static void com_port(struct port *p, const uint8_t *sub, size_t len)
         set_baud(p, sub + 1);
     else if (command == SET_CONTROL && len == 2)
         control(p, sub[1]);
-    else if (command <= PURGE_DATA && len == 2)
+    else if (command > SET_BAUDRATE && command <= SET_STOPSIZE && len == 2)
+        set_framing(p, command, sub[1]);
+    else if (command == NOTIFY_MODEMSTATE)
+        notify_modem_state(p); // not in the RFC, but clients ask like this
+    else if (command >= SET_LINESTATE_MASK && command <= PURGE_DATA && len == 2)
         send_answer(p, command, sub + 1, 1);
 }
 

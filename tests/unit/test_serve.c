@@ -211,7 +211,8 @@ static void rfc2217_negotiates_and_resets(void **state)
     int fd = connect_to(address[0]);
     // WILL and DO of the COM port option, asked twice, answered once; an option that is not known.
     SAY(fd, IAC "\xFB\x2C" IAC "\xFD\x2C" IAC "\xFB\x2C");
-    HEAR(fd, IAC "\xFD\x2C" IAC "\xFB\x2C");
+    // The state of the modem's lines follows unasked.
+    HEAR(fd, IAC "\xFD\x2C" SB "\x6B\x00" SE IAC "\xFB\x2C");
     SAY(fd, IAC "\xFD\x18");
     HEAR(fd, IAC "\xFC\x18");
     hear_nothing(fd);
@@ -230,9 +231,16 @@ static void rfc2217_negotiates_and_resets(void **state)
     HEAR(fd, SB "\x65\x00\x03\xD0\x90" SE);
     SAY(fd, READ_UART);
     HEAR(fd, UART_250000);
-    // Data bits, and questions for the lines; 0xFF among the data is doubled both ways.
-    SAY(fd, SB "\x02\x08" SE SB "\x05\x07" SE SB "\x05\x0A" SE);
-    HEAR(fd, SB "\x66\x08" SE SB "\x69\x08" SE SB "\x69\x0C" SE);
+    // Data bits, parity, masks, and questions for the lines.
+    SAY(fd, SB "\x02\x07" SE SB "\x02\x00" SE SB "\x03\x00" SE SB "\x04\x00" SE);
+    HEAR(fd, SB "\x66\x07" SE SB "\x66\x07" SE SB "\x67\x01" SE SB "\x68\x01" SE);
+    SAY(fd, SB "\x0B\xFF\xFF" SE SB "\x07" SE SB "\x0C\x03" SE SB "\x08" SE);
+    HEAR(fd, SB "\x6F\xFF\xFF" SE SB "\x6B\x00" SE SB "\x70\x03" SE);
+    SAY(fd, SB "\x05\x00" SE SB "\x05\x04" SE SB "\x05\x0D" SE);
+    HEAR(fd, SB "\x69\x01" SE SB "\x69\x06" SE SB "\x69\x0E" SE);
+    SAY(fd, SB "\x05\x07" SE SB "\x05\x0A" SE);
+    HEAR(fd, SB "\x69\x08" SE SB "\x69\x0C" SE);
+    // 0xFF among the data is doubled both ways.
     SAY(fd, "\xC0\x00\x09\x10\x00\x00\x00\x00\x00\x00\x00\x00\x50\xFF\xFF\x00\x00\x00"
             "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x00\x00\x00\x00\xC0");
     HEAR(fd, WRITTEN);
