@@ -85,6 +85,18 @@ enum cli_option_id {
     OPT_NVS_VERSION,
     OPT_NVS_KEYS,
     OPT_CONFIRM,
+    OPT_PORT,
+    OPT_BAUD,
+    OPT_RESET,
+    OPT_RESET_COMMAND,
+    OPT_AFTER,
+    OPT_RAW,
+    OPT_RESUME,
+    OPT_ALL,
+    OPT_FORCE,
+    OPT_READ,
+    OPT_WRITE,
+    OPT_DUMP,
     OPT_COUNT
 };
 

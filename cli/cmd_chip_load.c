@@ -4,78 +4,27 @@
 
 #include "chip/chip.h"
 #include "commands.h"
-#include "core/bytes.h"
-#include "file.h"
+#include "flash_pieces.h"
 
 static const struct cli_option options[] = {OPTION_END};
 
-#define MAX_PIECES (CLI_MAX_OPERANDS / 2)
-
-/// A file and where it goes.
-struct piece {
-    uint64_t address;
-    struct input in;
-};
-
-static int parse(const struct cli_args *args, struct piece *pieces, unsigned *count)
-{
-    unsigned rest = args->operand_count - 1;
-    if (rest % 2)
-        return cli_usage("slotseal help chip load", "%s has no file that goes there", args->operands[rest]);
-    *count = rest / 2;
-    for (unsigned i = 0; i < *count; i++)
-        if (!cli_number(args->operands[1 + 2 * i], UINT32_MAX, &pieces[i].address))
-            return cli_usage(NULL, "%s is no address", args->operands[1 + 2 * i]);
-    return CLI_OK;
-}
-
-static ss_status_t read_pieces(const struct cli_args *args, struct piece *pieces, unsigned count, struct ss_error *err)
-{
-    ss_status_t status = SS_OK;
-    for (unsigned i = 0; status == SS_OK && i < count; i++)
-        status = file_read(args->operands[2 + 2 * i], FILE_LIMIT, &pieces[i].in, err);
-    return status;
-}
-
-/// That every piece lies in flash, and none on another.
-static ss_status_t check_pieces(const struct piece *pieces, unsigned count, uint32_t flash_size, struct ss_error *err)
-{
-    for (unsigned i = 0; i < count; i++) {
-        const struct piece *a = &pieces[i];
-        if (!ss_range_ok(a->address, a->in.len, flash_size))
-            return ss_error_set(err, SS_ERROR_INSUFFICIENT_SPACE, SS_AREA_CHIP,
-                                "%zu bytes at 0x%llx do not fit: flash ends at 0x%x", a->in.len,
-                                (unsigned long long)a->address, (unsigned)flash_size);
-        for (unsigned j = 0; j < i; j++) {
-            const struct piece *b = &pieces[j];
-            if (a->address < b->address + b->in.len && b->address < a->address + a->in.len)
-                return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_CHIP,
-                                    "%s at 0x%llx and %s at 0x%llx overlap", b->in.name, (unsigned long long)b->address,
-                                    a->in.name, (unsigned long long)a->address);
-        }
-    }
-    return SS_OK;
-}
-
 static int run(const struct cli_args *args)
 {
-    struct piece pieces[MAX_PIECES] = {0};
+    struct flash_pieces pieces = {0};
     struct ss_vchip *chip = NULL;
     struct ss_error err = {0};
-    unsigned count = 0;
-    int result = parse(args, pieces, &count);
+    int result = flash_pieces_parse(args, 1, "chip load", &pieces);
     if (result != CLI_OK)
         return result;
-    ss_status_t status = read_pieces(args, pieces, count, &err);
+    ss_status_t status = flash_pieces_read(args, 1, &pieces, &err);
     if (status == SS_OK)
         status = ss_chip_open(args->operands[0], &chip, &err);
     if (status == SS_OK)
-        status = check_pieces(pieces, count, chip->flash.size, &err);
-    for (unsigned i = 0; status == SS_OK && i < count; i++)
-        memcpy(chip->flash.data + pieces[i].address, pieces[i].in.data, pieces[i].in.len);
+        status = flash_pieces_check(&pieces, chip->flash.size, &err);
+    for (unsigned i = 0; status == SS_OK && i < pieces.count; i++)
+        memcpy(chip->flash.data + pieces.at[i].address, pieces.at[i].in.data, pieces.at[i].in.len);
     ss_chip_free(chip);
-    for (unsigned i = 0; i < count; i++)
-        file_free(&pieces[i].in);
+    flash_pieces_free(&pieces);
     return status == SS_OK ? CLI_OK : cli_fail(&err);
 }
 

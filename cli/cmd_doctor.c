@@ -6,9 +6,11 @@
 
 #include "chip/chip.h"
 #include "commands.h"
+#include "core/crypto.h"
 #include "doctor_text.h"
 #include "file.h"
 #include "json.h"
+#include "port_option.h"
 #include "profile_option.h"
 #include "provision/doctor.h"
 #include "provision/plan.h"
@@ -19,6 +21,8 @@ static const struct cli_option options[] = {
     {OPT_EFUSE, "efuse", 0, false, "FILE", "eFuses: espefuse dump --format joint, or summary --format json", NULL,
      COMPLETE_FILE},
     {OPT_FLASH, "flash", 0, false, "FILE", "flash from address 0: esptool read_flash 0 ALL", NULL, COMPLETE_FILE},
+    OPTION_PORT(false),
+    OPTIONS_PORT,
     {OPT_LOG, "log", 0, false, "FILE", "a UART log alone", NULL, COMPLETE_FILE},
     {OPT_PLAN, "plan", 0, false, "FILE", "commands of esptool, espefuse and espsecure that nobody has run yet", NULL,
      COMPLETE_FILE},
@@ -39,6 +43,8 @@ struct visit {
     struct profile_option profile;
     struct ss_vchip *chip;
     struct ss_efuse efuse;
+    uint8_t *port_flash; ///< read over a serial port
+    size_t port_flash_len;
     struct input efuse_file, flash_file, key_file, log_file;
 };
 
@@ -46,13 +52,15 @@ static int usage(const struct cli_args *args)
 {
     unsigned chip = args->operand_count, dumps = args->options[OPT_EFUSE] || args->options[OPT_FLASH];
     unsigned log = args->options[OPT_LOG] != NULL, plan = args->options[OPT_PLAN] != NULL;
-    if (chip + dumps + log + plan > 1)
-        return cli_usage(NULL, "a chip's folder, dumps, a log and a plan exclude each other");
+    unsigned port = args->options[OPT_PORT] != NULL;
+    if (chip + dumps + log + plan + port > 1)
+        return cli_usage(NULL, "a chip's folder, dumps, a port, a log and a plan exclude each other");
     if (args->options[OPT_REV] && !plan)
         return cli_usage(NULL, "--rev goes with --plan; a chip and its dumps say themselves");
-    if (chip + dumps + log + plan == 0 && !args->options[OPT_BUILD_DIR])
+    if (chip + dumps + log + plan + port == 0 && !args->options[OPT_BUILD_DIR])
         return cli_usage("slotseal help doctor", "nothing to examine");
-    return profile_option_check(args);
+    int code = port_check(args);
+    return code == CLI_OK ? profile_option_check(args) : code;
 }
 
 static ss_status_t read_dumps(const struct cli_args *args, struct visit *v, struct ss_error *err)
@@ -85,6 +93,39 @@ static ss_status_t read_chip(const char *folder, struct visit *v, struct ss_erro
     return SS_OK;
 }
 
+/// What software reads: key blocks that are protected stay unknown.
+static ss_status_t read_connected(struct port_session *s, struct visit *v, struct ss_error *err)
+{
+    struct ss_link_efuses efuses;
+    struct ss_link_flash flash;
+    ss_status_t status = ss_link_efuse_read(s->link, &efuses, err);
+    v->efuse = efuses.window;
+    ss_wipe(&efuses, sizeof efuses);
+    if (status == SS_OK)
+        status = ss_link_flash_identify(s->link, &flash, err);
+    if (status != SS_OK)
+        return status;
+    v->port_flash = malloc(flash.size);
+    v->port_flash_len = flash.size;
+    if (!v->port_flash)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_FILE, "out of memory");
+    return ss_link_flash_read(s->link, 0, v->port_flash, flash.size, err);
+}
+
+static ss_status_t read_port(const struct cli_args *args, struct visit *v, struct ss_error *err)
+{
+    struct port_session s = {0};
+    ss_status_t status = port_connect(args, &s, err);
+    if (status == SS_OK)
+        status = read_connected(&s, v, err);
+    port_close(args, &s);
+    v->in.efuse = &v->efuse;
+    v->in.flash = v->port_flash;
+    v->in.flash_len = v->port_flash_len;
+    v->in.flash_whole = true;
+    return status;
+}
+
 static ss_status_t examine(const struct cli_args *args, struct visit *v, struct ss_error *err)
 {
     ss_status_t status = profile_option_read(args, &v->profile, err);
@@ -97,6 +138,8 @@ static ss_status_t examine(const struct cli_args *args, struct visit *v, struct 
     }
     if (status == SS_OK && args->operand_count)
         status = read_chip(args->operands[0], v, err);
+    else if (status == SS_OK && args->options[OPT_PORT])
+        status = read_port(args, v, err);
     else if (status == SS_OK)
         status = read_dumps(args, v, err);
     if (status == SS_OK && v->profile.build.flash_len && !v->in.flash && !v->in.efuse) {
@@ -144,6 +187,10 @@ static ss_status_t read_plan(const struct cli_args *args, struct visit *v, struc
 static void leave(struct visit *v)
 {
     ss_chip_free(v->chip);
+    if (v->port_flash)
+        ss_wipe(v->port_flash, v->port_flash_len);
+    free(v->port_flash);
+    ss_wipe(&v->efuse, sizeof v->efuse);
     profile_option_free(&v->profile);
     file_free(&v->efuse_file);
     file_free(&v->flash_file);
@@ -172,7 +219,7 @@ static int run(const struct cli_args *args)
                          : args->options[OPT_PLAN] ? read_plan(args, &v, &err)
                                                    : examine(args, &v, &err);
     if (status != SS_OK) {
-        code = cli_fail(&err);
+        code = port_fail(&err);
     } else {
         code = ss_doctor_stops(v.report) ? CLI_REFUSED : CLI_OK;
         if (args->options[OPT_JSON])
@@ -188,7 +235,8 @@ const struct cli_command command_doctor = {
     .path = "doctor",
     .summary = "say why a chip does not boot, and how to repair it",
     .description =
-        "Examines a virtual chip's folder, dumps of a real chip, a build folder, a UART log alone, or a plan "
+        "Examines a virtual chip's folder, a real chip on a serial port, dumps of one, a build folder, a UART log "
+        "alone, or a plan "
         "that it rehearses on a chip in memory, and names every cause, not only the first: each finding is taken for "
         "repaired, and the examination goes on. For each: what was seen, why it matters, whether it is certain, and "
         "the commands that "
@@ -203,6 +251,7 @@ const struct cli_command command_doctor = {
     .operands = "[DIR]",
     .options = options,
     .example = "slotseal doctor my-chip\n"
+               "slotseal doctor --port /dev/ttyUSB0 --build-dir build\n"
                "slotseal doctor --efuse efuse.bin --flash flash.bin\n"
                "slotseal doctor --log uart.txt --json\n"
                "slotseal doctor --plan procedure.plan --profile bootloader.profile\n",

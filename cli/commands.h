@@ -32,6 +32,14 @@ extern const struct cli_command command_chip_reset;
 extern const struct cli_command command_chip_strap;
 extern const struct cli_command command_chip_power;
 extern const struct cli_command command_device_config;
+extern const struct cli_command command_flash_id;
+extern const struct cli_command command_flash_read;
+extern const struct cli_command command_flash_write;
+extern const struct cli_command command_flash_erase;
+extern const struct cli_command command_flash_verify;
+extern const struct cli_command command_efuse_show;
+extern const struct cli_command command_efuse_burn;
+extern const struct cli_command command_efuse_protect;
 extern const struct cli_command command_doctor;
 extern const struct cli_command command_espsecure;
 

@@ -189,6 +189,22 @@ ss_status_t ss_link_md5(const uint8_t *data, size_t len, uint8_t md5[16], struct
     return status == SS_OK ? SS_OK : ss_error_set(err, status, SS_AREA_CRYPTO, "MD5: %s", ss_status_name(status));
 }
 
+ss_status_t ss_link_erased_md5(size_t len, uint8_t md5[16], struct ss_error *err)
+{
+    uint8_t blank[SS_LINK_SECTOR];
+    struct ss_hash hash = {0};
+    memset(blank, 0xFF, sizeof blank);
+    ss_status_t status = ss_hash_init(&hash, SS_HASH_MD5);
+    for (size_t done = 0, n; status == SS_OK && done < len; done += n) {
+        n = len - done < sizeof blank ? len - done : sizeof blank;
+        status = ss_hash_update(&hash, blank, n);
+    }
+    if (status == SS_OK)
+        status = ss_hash_finish(&hash, md5);
+    ss_hash_abort(&hash);
+    return status == SS_OK ? SS_OK : ss_error_set(err, status, SS_AREA_CRYPTO, "MD5: %s", ss_status_name(status));
+}
+
 static int digit(uint8_t c)
 {
     return c >= '0' && c <= '9'   ? c - '0'

@@ -152,26 +152,11 @@ ss_status_t ss_link_flash_write(struct ss_link *l, uint32_t address, const uint8
     return status;
 }
 
-/// MD5 of @p len bytes of erased flash.
-static ss_status_t erased_md5(size_t len, uint8_t md5[16], struct ss_error *err)
-{
-    uint8_t blank[SS_LINK_SECTOR];
-    struct ss_hash hash = {0};
-    memset(blank, 0xFF, sizeof blank);
-    ss_status_t status = ss_hash_init(&hash, SS_HASH_MD5);
-    for (size_t done = 0; status == SS_OK && done < len; done += sizeof blank)
-        status = ss_hash_update(&hash, blank, sizeof blank);
-    if (status == SS_OK)
-        status = ss_hash_finish(&hash, md5);
-    ss_hash_abort(&hash);
-    return status == SS_OK ? SS_OK : ss_error_set(err, status, SS_AREA_CRYPTO, "MD5: %s", ss_status_name(status));
-}
-
 static ss_status_t erase_region(struct ss_link *l, uint32_t address, size_t len, struct ss_error *err)
 {
     uint8_t md5[16];
     bool equal = false;
-    ss_status_t status = erased_md5(len, md5, err);
+    ss_status_t status = ss_link_erased_md5(len, md5, err);
     for (unsigned i = 0; status == SS_OK && !equal && i < LINK_TRIES; i++) {
         status = ss_link_flash_range(l, address, len, err);
         if (status == SS_OK)

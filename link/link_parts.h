@@ -106,6 +106,8 @@ SS_MUST_USE ss_status_t ss_link_flash_range(struct ss_link *link, uint32_t addre
 bool ss_link_may_retry(const struct ss_link *link, ss_status_t status);
 /// MD5 of @p len bytes in memory.
 SS_MUST_USE ss_status_t ss_link_md5(const uint8_t *data, size_t len, uint8_t md5[16], struct ss_error *err);
+/// MD5 of @p len bytes of erased flash.
+SS_MUST_USE ss_status_t ss_link_erased_md5(size_t len, uint8_t md5[16], struct ss_error *err);
 /// MD5 of at most a region of flash, whose range was checked.
 SS_MUST_USE ss_status_t ss_link_region_md5(struct ss_link *link, uint32_t address, size_t len, uint8_t md5[16],
                                            struct ss_error *err);

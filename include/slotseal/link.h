@@ -146,7 +146,8 @@ struct ss_link_written {
 SS_MUST_USE ss_status_t ss_link_flash_write(struct ss_link *link, uint32_t address, const uint8_t *data, size_t len,
                                             unsigned flags, struct ss_link_written *written, struct ss_error *err);
 
-/// Reads @p len bytes, 64 a command, and compares them by MD5. @p out is wiped on error.
+/// Reads @p len bytes, 64 a command, and compares them by MD5; erased regions are told by theirs and not read. @p out is
+/// wiped on error.
 /// SS_ERROR_INSUFFICIENT_SPACE; SS_ERROR_DATA_CORRUPT: what came is not what the chip reads, several times.
 SS_MUST_USE ss_status_t ss_link_flash_read(struct ss_link *link, uint32_t address, uint8_t *out, size_t len,
                                            struct ss_error *err);

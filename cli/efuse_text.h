@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// eFuses for people and for scripts, as software reads them. The content of key blocks is never shown.
+#ifndef SS_CLI_EFUSE_TEXT_H
+#define SS_CLI_EFUSE_TEXT_H
+
+#include <jansson.h>
+
+#include "slotseal/efuse.h"
+
+/// A line for every field: name, block, whether software can read (R) and write (W) it, value, description.
+void efuse_print(const struct ss_efuse *window);
+/// The same as an array; NULL without memory.
+json_t *efuse_json(const struct ss_efuse *window);
+
+#endif
