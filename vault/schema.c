@@ -36,6 +36,11 @@ static const char *const steps[] = {
     "CREATE TABLE audit_head (one BIGINT PRIMARY KEY, number BIGINT NOT NULL, hash {blob} NOT NULL,"
     " signature {blob} NOT NULL);"
     "INSERT INTO meta VALUES ('writer', '')", // the row that PostgreSQL's writers queue at
+    // 2: quota.c
+    "CREATE TABLE quotas (station {text} PRIMARY KEY, devices BIGINT NOT NULL);"
+    "CREATE TABLE quota_uses (device {text} PRIMARY KEY, station {text} NOT NULL, time BIGINT NOT NULL);"
+    "CREATE INDEX quota_uses_by_station ON quota_uses (station);"
+    "CREATE TABLE first_articles (recipe {text} PRIMARY KEY, device {text} NOT NULL, time BIGINT NOT NULL)",
 };
 
 int64_t ss_vault_schema_version(void)
