@@ -97,6 +97,16 @@ enum cli_option_id {
     OPT_READ,
     OPT_WRITE,
     OPT_DUMP,
+    OPT_VAULT,
+    OPT_VAULT_KEY,
+    OPT_VAULT_SIGNING_KEY,
+    OPT_NEW_KEY,
+    OPT_NEW_SIGNING_KEY,
+    OPT_SECURE_BOOT,
+    OPT_PER_DEVICE_KEYS,
+    OPT_PUBLIC_KEY,
+    OPT_HEAD,
+    OPT_FROM,
     OPT_COUNT
 };
 

@@ -39,6 +39,11 @@ const struct cli_command *const cli_commands[] = {
     &command_efuse_burn,
     &command_efuse_protect,
     &command_doctor,
+    &command_vault_init,
+    &command_vault_check,
+    &command_product_add,
+    &command_product_list,
+    &command_product_show,
     &command_espsecure,
     NULL,
 };

@@ -4,7 +4,7 @@
 #define SS_VAULT_FAULT_H
 
 /// Does nothing in the product. The program `slotseal-faults` is the same but for its own definition, which raises
-/// SIGKILL the N-th time that the point named by SLOTSEAL_FAULT=NAME[:N] is reached. `./dev faults` lists the names.
+/// SIGKILL the N-th time that the point named by SLOTSEAL_FAULT=NAME[=N] is reached. `./dev faults` lists the names.
 void ss_fault_point(const char *name);
 
 #endif

@@ -134,6 +134,19 @@ SS_MUST_USE ss_status_t ss_secret_get(struct ss_vault *vault, const struct ss_se
 /// Overwrites and deletes it. Within a transaction. SS_ERROR_DOES_NOT_EXIST.
 SS_MUST_USE ss_status_t ss_secret_forget(struct ss_vault *vault, const struct ss_secret_id *id, struct ss_error *err);
 
+/// A row of the table of secrets, without what is secret.
+struct ss_secret_entry {
+    char kind[24], owner[SS_VAULT_NAME_SIZE], bound[SS_VAULT_NAME_SIZE];
+    enum ss_vault_ring_id ring;
+    int64_t version;
+};
+/// The entry behind @p entry (all zero: the first) in the order of kind and owner; @p found is false behind the last.
+SS_MUST_USE ss_status_t ss_secret_next(struct ss_vault *vault, struct ss_secret_entry *entry, bool *found,
+                                       struct ss_error *err);
+/// Wraps the data key of @p entry anew, under the active key of its ring. Within a transaction. Statuses as _get().
+SS_MUST_USE ss_status_t ss_secret_rewrap(struct ss_vault *vault, const struct ss_secret_entry *entry,
+                                         struct ss_error *err);
+
 // aad.c
 
 /// What is authenticated beside a ciphertext: length-prefixed, so that two lists never give the same bytes.

@@ -84,6 +84,11 @@ ss_status_t ss_secret_put(struct ss_vault *vault, enum ss_vault_ring_id ring, co
     return status;
 }
 
+static enum ss_vault_ring_id ring_from_name(const char *name)
+{
+    return strcmp(name, "signing") ? SS_RING_VAULT : SS_RING_SIGNING;
+}
+
 /// A row of the table.
 struct row {
     char bound[SS_VAULT_NAME_SIZE];
@@ -113,7 +118,7 @@ static ss_status_t read_row(struct ss_vault *vault, const struct ss_secret_id *i
         char ring[16];
         ss_sql_column_text(rows, 0, out->bound, sizeof out->bound);
         ss_sql_column_text(rows, 1, ring, sizeof ring);
-        out->ring = strcmp(ring, "signing") ? SS_RING_VAULT : SS_RING_SIGNING;
+        out->ring = ring_from_name(ring);
         out->version = ss_sql_column_int(rows, 2);
         out->wrapped_len = ss_sql_column_blob(rows, 3, out->wrapped, sizeof out->wrapped);
         out->len = ss_sql_column_blob(rows, 4, out->content, sizeof out->content);
@@ -190,6 +195,58 @@ ss_status_t ss_secret_forget(struct ss_vault *vault, const struct ss_secret_id *
     if (status == SS_OK)
         status = ss_sql_run(vault->db, err, "DELETE FROM secrets WHERE kind = $1 AND owner = $2", ss_sql_text(id->kind),
                             ss_sql_text(id->owner));
+    free(row);
+    return status;
+}
+
+ss_status_t ss_secret_next(struct ss_vault *vault, struct ss_secret_entry *entry, bool *found, struct ss_error *err)
+{
+    struct ss_sql_rows *rows;
+    *found = false;
+    ss_status_t status = ss_sql_select(vault->db, &rows, err,
+                                       "SELECT kind, owner, bound, ring, key_version FROM secrets "
+                                       "WHERE kind > $1 OR (kind = $1 AND owner > $2) ORDER BY kind, owner LIMIT 1",
+                                       ss_sql_text(entry->kind), ss_sql_text(entry->owner));
+    if (status == SS_OK)
+        status = ss_sql_next(rows, found, err);
+    if (status == SS_OK && *found) {
+        char ring[16];
+        ss_sql_column_text(rows, 0, entry->kind, sizeof entry->kind);
+        ss_sql_column_text(rows, 1, entry->owner, sizeof entry->owner);
+        ss_sql_column_text(rows, 2, entry->bound, sizeof entry->bound);
+        ss_sql_column_text(rows, 3, ring, sizeof ring);
+        entry->ring = ring_from_name(ring);
+        entry->version = ss_sql_column_int(rows, 4);
+    }
+    ss_sql_end(rows);
+    return status;
+}
+
+static ss_status_t store_wrapped(struct ss_vault *vault, const struct ss_secret_id *id, int64_t version,
+                                 const uint8_t *wrapped, size_t len, struct ss_error *err)
+{
+    return ss_sql_run(vault->db, err,
+                      "UPDATE secrets SET wrapped = $1, key_version = $2 WHERE kind = $3 AND owner = $4",
+                      ss_sql_blob(wrapped, len), ss_sql_int(version), ss_sql_text(id->kind), ss_sql_text(id->owner));
+}
+
+ss_status_t ss_secret_rewrap(struct ss_vault *vault, const struct ss_secret_entry *entry, struct ss_error *err)
+{
+    struct ss_secret_id id = {entry->kind, entry->owner, entry->bound};
+    uint8_t wrapped[SS_VAULT_WRAPPED_MAX];
+    size_t len = 0;
+    uint8_t *data_key = ss_locked_new(SS_VAULT_DATA_KEY_SIZE);
+    struct row *row = malloc(sizeof *row);
+    ss_status_t status = data_key && row
+                             ? read_row(vault, &id, row, err)
+                             : ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_VAULT, "out of memory");
+    if (status == SS_OK)
+        status = unwrap(vault, &id, row, data_key, err);
+    if (status == SS_OK)
+        status = wrap(vault, entry->ring, &id, data_key, wrapped, &len, err);
+    if (status == SS_OK)
+        status = store_wrapped(vault, &id, vault->rings[entry->ring].active, wrapped, len, err);
+    ss_locked_free(data_key, SS_VAULT_DATA_KEY_SIZE);
     free(row);
     return status;
 }

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making a vault, and looking whether it is whole.
+#include <stdio.h>
+
+#include "commands.h"
+#include "json.h"
+#include "vault/check.h"
+#include "vault_option.h"
+
+static const struct cli_option init_options[] = {OPTIONS_VAULT, OPTION_VAULT_SIGNING_KEY, OPTION_END};
+
+static int run_init(const struct cli_args *args)
+{
+    struct ss_vault_options options = vault_option_options(args);
+    struct ss_vault *vault = NULL;
+    struct ss_error err = {0};
+    const char *url;
+    int status = vault_option_url(args, &url);
+    if (status != CLI_OK)
+        return status;
+    if (ss_vault_create(url, &options, &vault, &err) != SS_OK)
+        return vault_fail(&err);
+    ss_vault_close(vault);
+    return CLI_OK;
+}
+
+const struct cli_command command_vault_init = {
+    .path = "vault init",
+    .summary = "make a new vault",
+    .description =
+        "The vault keeps products, devices and their flash keys, in one SQLite file or in a PostgreSQL database. All "
+        "that "
+        "is secret in it is encrypted under the vault key, which comes from\n\n"
+        "passphrase         asked for on the terminal, here twice; passphrase:fd:N reads it from an open file, "
+        "passphrase:credential:NAME from a systemd credential\n\n"
+        "file:PATH          a file of 32 random bytes, mode 0600; made if there is none\n\n"
+        "credential:NAME    32 bytes from a systemd credential\n\n"
+        "pkcs11:URI         an AES-256 key that stays in its token\n\n"
+        "Lose it and everything in the vault is lost: make a backup of both, apart from each other. Signing keys are "
+        "kept "
+        "only with --signing-key, a second source, so that what seals updates cannot sign them.\n\n"
+        "A database URL never holds a password; libpq finds it in ~/.pgpass or a service file.",
+    .options = init_options,
+    .example = "slotseal vault init --vault sqlite:fleet.vault\n"
+               "slotseal vault init --vault postgresql://seal@db/fleet \\\n"
+               "    --key file:/etc/slotseal/key\n",
+    .run = run_init,
+};
+
+static const struct cli_option check_options[] = {OPTIONS_VAULT, OPTION_VAULT_SIGNING_KEY, OPTION_JSON, OPTION_END};
+
+static int print_report(const struct cli_args *args, const struct ss_vault_report *r)
+{
+    if (args->options[OPT_JSON])
+        return json_print(json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:I}", "id", r->id, "back_end",
+                                    r->back_end, "layout", (json_int_t)r->layout, "products", (json_int_t)r->products,
+                                    "devices", (json_int_t)r->devices, "secrets", (json_int_t)r->secrets, "not_checked",
+                                    (json_int_t)r->locked, "key_version", (json_int_t)r->key_version,
+                                    "rewrap_unfinished", r->rewrap_unfinished, "audit_records",
+                                    (json_int_t)r->audit.number),
+                          CLI_OK);
+    printf("vault %s on %s, layout %lld\n%lld products, %lld devices\n", r->id, r->back_end, (long long)r->layout,
+           (long long)r->products, (long long)r->devices);
+    printf("%lld secrets, all of which decrypt under version %lld of the vault key\n",
+           (long long)(r->secrets - r->locked), (long long)r->key_version);
+    if (r->locked)
+        printf("%lld signing keys, not checked without --signing-key\n", (long long)r->locked);
+    printf("audit log of %lld records, whole and signed\n", (long long)r->audit.number);
+    return CLI_OK;
+}
+
+static int run_check(const struct cli_args *args)
+{
+    struct ss_vault *vault;
+    struct ss_vault_report report;
+    struct ss_error err = {0};
+    bool signing = vault_option_options(args).signing_key != NULL;
+    int status = vault_option_open(args, signing, &vault);
+    if (status != CLI_OK)
+        return status;
+    ss_status_t found = ss_vault_check(vault, &report, &err);
+    ss_vault_close(vault);
+    if (found != SS_OK) {
+        vault_fail(&err);
+        return found == SS_ERROR_DATA_CORRUPT || found == SS_ERROR_INVALID_SIGNATURE ? CLI_REFUSED : CLI_FAILED;
+    }
+    if (report.rewrap_unfinished)
+        cli_warning("a rewrap was interrupted; repeat it to finish it");
+    return print_report(args, &report);
+}
+
+const struct cli_command command_vault_check = {
+    .path = "vault check",
+    .summary = "decrypt every record and verify the audit log",
+    .description = "Says whether everything in the vault is as the vault wrote it. Exit status 3: something is not.",
+    .options = check_options,
+    .example = "slotseal vault check --vault sqlite:fleet.vault\n",
+    .run = run_check,
+};
