@@ -4,13 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli.h"
 #include "json.h"
 
 enum { WIDTH = 79, INDENT = 11 };
 
-static void wrapped(const char *label, const char *text)
+static void wrapped(const char *label, const char *raw)
 {
     unsigned at = INDENT;
+    char shown[SS_DOCTOR_TEXT + 64];
+    const char *text = cli_shown(raw, shown, sizeof shown);
     if (!*text)
         return;
     printf("   %-8s", label);
@@ -50,7 +53,7 @@ static void print_finding(const struct ss_doctor_finding *f, unsigned number)
     snprintf(how, sizeof how, "%s%s", prospect(f->repair), f->how);
     wrapped(f->repair == SS_REPAIR_NONE ? "next" : "repair", how);
     for (unsigned i = 0; i < f->command_count; i++)
-        printf("     %s\n", f->commands[i]);
+        printf("     %s\n", cli_shown(f->commands[i], how, sizeof how));
 }
 
 void doctor_print(const struct ss_doctor_report *report)

@@ -1,91 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a UART log alone tells. Lines of the mask ROM (recorded logs, ESP-IDF docs) and of the second-stage bootloader
-// (ESP-IDF v3.2 to v5.x, components/bootloader_support), found by the part of them that did not change.
+// What a UART log alone tells, also when it begins in the middle, has what a terminal put before each line, or goes on
+// for many resets.
+#include "provision/doctor_log.h"
+
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "provision/doctor_internal.h"
-
-enum { LINE = 256 };
-
-enum about { ABOUT_CHIP, ABOUT_APP, ABOUT_OTADATA };
-
-struct pattern {
-    const char *text; ///< found anywhere in a line
-    enum ss_doctor_id id;
-    bool certain;
-    enum about about;
-    enum ss_doctor_repair repair;
-    const char *how;
-};
-
-#define ENCRYPTED                                                                                                      \
-    "with flash encryption on: plaintext, or sealed for another address, key or FLASH_CRYPT_CONFIG; "                  \
-    "slotseal doctor --efuse --flash tells which"
-
-static const struct pattern patterns[] = {
-    {"flash read err, 1000", SS_DOCTOR_BOOTLOADER_UNREADABLE, true, ABOUT_CHIP, SS_REPAIR_FLASH, ENCRYPTED},
-    {"csum err:", SS_DOCTOR_BOOTLOADER_DAMAGED, true, ABOUT_CHIP, SS_REPAIR_FLASH,
-     "write the bootloader again; if it is larger than the room before the table, move the table"},
-    {"secure boot check fail", SS_DOCTOR_SECURE_BOOT_DIGEST, true, ABOUT_CHIP, SS_REPAIR_FLASH,
-     "write bootloader and digest that belong together; only with the key of BLOCK2"},
-    {"signed with untrusted key", SS_DOCTOR_SECURE_BOOT_V2_KEY, true, ABOUT_CHIP, SS_REPAIR_FLASH,
-     "sign the bootloader with the key whose digest is in BLOCK2"},
-    {"secure boot verification failed", SS_DOCTOR_SECURE_BOOT_V2_UNSIGNED, false, ABOUT_CHIP, SS_REPAIR_FLASH,
-     "sign the bootloader"},
-    {"invalid magic number 0xffff", SS_DOCTOR_TABLE_MISSING, true, ABOUT_CHIP, SS_REPAIR_FLASH, "write the table"},
-    {"invalid magic number", SS_DOCTOR_TABLE_UNREADABLE, true, ABOUT_CHIP, SS_REPAIR_FLASH, ENCRYPTED},
-    {"Incorrect MD5 checksum", SS_DOCTOR_TABLE_DAMAGED, true, ABOUT_CHIP, SS_REPAIR_FLASH, "write the table again"},
-    {"Only one MD5 checksum is allowed", SS_DOCTOR_TABLE_DAMAGED, true, ABOUT_CHIP, SS_REPAIR_FLASH,
-     "write the table again"},
-    {"has no terminating entry", SS_DOCTOR_TABLE_DAMAGED, true, ABOUT_CHIP, SS_REPAIR_FLASH, "write the table again"},
-    {"exceeds flash chip size", SS_DOCTOR_BOOTLOADER_FLASH_SIZE, true, ABOUT_CHIP, SS_REPAIR_FLASH,
-     "the size is that of the bootloader's header: build for the right flash size, or let esptool write_flash "
-     "--flash_size set it before the bootloader is sealed"},
-    {"has invalid magic byte", SS_DOCTOR_APP_UNREADABLE, true, ABOUT_APP, SS_REPAIR_FLASH, ENCRYPTED},
-    {"Checksum failed. Calculated", SS_DOCTOR_APP_DAMAGED, true, ABOUT_APP, SS_REPAIR_FLASH, "write the app again"},
-    {"Image hash failed", SS_DOCTOR_APP_DAMAGED, true, ABOUT_APP, SS_REPAIR_FLASH, "write the app again"},
-    {"doesn't fit in partition length", SS_DOCTOR_APP_DAMAGED, true, ABOUT_APP, SS_REPAIR_BUILD,
-     "make the app smaller or its partition larger"},
-    {"invalid segment length", SS_DOCTOR_APP_DAMAGED, true, ABOUT_APP, SS_REPAIR_FLASH, "write the app again"},
-    {"unaligned segment length", SS_DOCTOR_APP_DAMAGED, true, ABOUT_APP, SS_REPAIR_FLASH, "write the app again"},
-    {"doesn't match data", SS_DOCTOR_APP_DAMAGED, true, ABOUT_APP, SS_REPAIR_BUILD,
-     "app partitions begin at multiples of 64 KiB: correct the table, or the address it was written to"},
-    {"exceeds max 16", SS_DOCTOR_APP_DAMAGED, true, ABOUT_APP, SS_REPAIR_FLASH, "write the app again"},
-    {"invalid signature version field", SS_DOCTOR_APP_UNSIGNED, true, ABOUT_APP, SS_REPAIR_FLASH,
-     "sign the plaintext; a signature put behind ciphertext reads as noise: sign first, then seal"},
-    {"signature verification failed", SS_DOCTOR_APP_SIGNATURE_WRONG, true, ABOUT_APP, SS_REPAIR_FLASH,
-     "sign with the key whose public half is in the bootloader, before sealing"},
-    {"verification key has wrong length", SS_DOCTOR_PUBLIC_KEY_LENGTH, true, ABOUT_CHIP, SS_REPAIR_BUILD,
-     "espsecure extract_public_key --version 1 writes the 64 bytes; build the bootloader anew"},
-    {"ota data partition invalid", SS_DOCTOR_OTADATA_UNREADABLE, true, ABOUT_OTADATA, SS_REPAIR_FLASH,
-     "with flash encryption on: seal two sectors of 0xFF for its address, or a record"},
-    {"ota_info partition size", SS_DOCTOR_TABLE_INVALID, true, ABOUT_CHIP, SS_REPAIR_BUILD,
-     "otadata takes two sectors, 0x2000"},
-    {"has to be either unset or both read and write protected", SS_DOCTOR_KEY_READABLE, true, ABOUT_CHIP,
-     SS_REPAIR_BURN, "protect BLOCK1: espefuse read_protect_efuse BLOCK1, write_protect_efuse BLOCK1"},
-    {"Cannot re-encrypt data", SS_DOCTOR_COUNT_USED_UP, true, ABOUT_CHIP, SS_REPAIR_NO,
-     "FLASH_CRYPT_CNT is write-protected: use a bootloader without flash encryption"},
-    {"not plaintext?", SS_DOCTOR_LOG_REFUSED_ENCRYPTION, true, ABOUT_CHIP, SS_REPAIR_FLASH,
-     "write the table in plaintext: the bootloader encrypts it itself"},
-    {"Flash encryption check failed", SS_DOCTOR_LOG_REFUSED_ENCRYPTION, true, ABOUT_CHIP, SS_REPAIR_FLASH,
-     "the line before says what"},
-    {"Pre-loaded key is not read protected", SS_DOCTOR_SECURE_BOOT_KEY_OPEN, true, ABOUT_CHIP, SS_REPAIR_BURN,
-     "espefuse read_protect_efuse BLOCK2"},
-    {"Pre-loaded key is not write protected", SS_DOCTOR_SECURE_BOOT_KEY_OPEN, true, ABOUT_CHIP, SS_REPAIR_BURN,
-     "espefuse write_protect_efuse BLOCK2"},
-    {"digest generation for secure boot failed", SS_DOCTOR_LOG_REFUSED_SECURE_BOOT, true, ABOUT_CHIP, SS_REPAIR_FLASH,
-     "the line before says what"},
-    {"FAILED TO ENABLE SECURE BOOT", SS_DOCTOR_LOG_REFUSED_SECURE_BOOT, true, ABOUT_CHIP, SS_REPAIR_FLASH,
-     "the line before says what"},
-    {"mismatch chip ID", SS_DOCTOR_LOG_CHIP, true, ABOUT_APP, SS_REPAIR_BUILD, "build for this chip"},
-    {"can't run on lower chip revision", SS_DOCTOR_LOG_CHIP, true, ABOUT_APP, SS_REPAIR_BUILD,
-     "build for the revision of this chip"},
-    {"boot:0x3 (DOWNLOAD_BOOT", SS_DOCTOR_LOG_DOWNLOAD, true, ABOUT_CHIP, SS_REPAIR_NONE,
-     "let GPIO0 go and reset; nothing is wrong with flash or eFuses so far"},
-    {"waiting for download", SS_DOCTOR_LOG_DOWNLOAD, true, ABOUT_CHIP, SS_REPAIR_NONE,
-     "let GPIO0 go and reset; nothing is wrong with flash or eFuses so far"},
+enum {
+    LINE = 256,
+    STRAP_GPIO12 = 0x20, ///< of the number behind "boot:" (register GPIO_STRAP): MTDI was high
 };
 
 struct log {
@@ -94,47 +19,104 @@ struct log {
     bool about_app[SS_DOCTOR_MAX_FINDINGS];
     bool reset; ///< the last line that said anything was the ROM's reset line …
     unsigned reset_line;
-    bool stalled;    ///< … and so it was at the end of a cycle
-    bool loaded;     ///< an app was started, and no reset seen since
-    int erased;      ///< finding about an image whose first bytes may turn out to be erased; -1 for none
-    bool rows;       ///< the table has rows
-    bool table_said; ///< the table was printed
+    bool stalled;          ///< … and so it was at the end of a cycle
+    bool second_stage;     ///< the mask ROM has handed over since the last reset
+    bool rom_refused;      ///< the mask ROM has said in this cycle what is wrong with a signature
+    bool loaded;           ///< an app was started, and no reset seen since
+    bool gpio12;           ///< it was high at a reset
+    unsigned unread;       ///< line of the first thing that the mask ROM could not read; 0: none
+    unsigned encrypting;   ///< line at which the bootloader began to encrypt in place; 0: it has not, or is through
+    char rom_value[2][16]; ///< first "invalid header" and "csum err" that were seen whole
+    int erased;            ///< finding about an image whose first bytes may turn out to be erased; -1 for none
+    bool rows;             ///< the table has rows
+    bool table_said;       ///< the table was printed
 };
 
-static struct ss_doctor_finding *note(struct log *log, const struct pattern *p, const char *line)
+static struct ss_doctor_finding *add(struct log *log, const struct log_pattern *p, const char *seen)
 {
-    for (unsigned i = 0; i < log->out->count; i++)
-        if (!strcmp(log->out->findings[i].seen, line))
-            return &log->out->findings[i];
     enum ss_doctor_severity severity = p->about == ABOUT_OTADATA ? SS_DOCTOR_RISK : SS_DOCTOR_STOPS;
     struct ss_doctor_finding *f = finding_add(log->out, p->id, severity, p->certain);
     f->line = log->number;
-    finding_seen(f, "%s", line);
+    finding_seen(f, "%s", seen);
     finding_repair(f, p->repair, "%s", p->how);
     log->about_app[f - log->out->findings] = p->about == ABOUT_APP;
     return f;
 }
 
-/// Without level, time and tag: they change from run to run, and the same finding counts once.
-static const char *message(const char *line)
+/// Each finding once: what is the same in every cycle is said once, and of a chip that reads differently each time the
+/// first is enough.
+static struct ss_doctor_finding *note(struct log *log, const struct log_pattern *p, const char *seen)
 {
-    const char *p = line;
-    if (strchr("EWIDV", *p) && p[1] == ' ' && p[2] == '(') {
-        const char *end = strchr(p, ')');
-        p = end ? end + 1 + (end[1] == ' ') : p;
+    for (unsigned i = 0; i < log->out->count; i++) {
+        struct ss_doctor_finding *f = &log->out->findings[i];
+        if (f->id == p->id && (p->about == ABOUT_CHIP || !strcmp(f->seen, seen)))
+            return f;
     }
-    return p;
+    return add(log, p, seen);
+}
+
+/// Where a line begins for the chip: behind what a terminal has put before it. NULL unless it is one of ESP-IDF's log,
+/// "E (123) tag: …", or begins a cycle.
+static const char *log_line(const char *line)
+{
+    for (const char *p = line; *p; p++)
+        if (strchr("EWIDV", *p) && !strncmp(p + 1, " (", 2) && isdigit((unsigned char)p[3]))
+            return p;
+    return NULL;
+}
+
+static const char *reset_line(const char *line)
+{
+    const char *ets = strstr(line, "ets J"), *rst = strstr(line, "rst:0x");
+    return ets ? ets : rst;
+}
+
+/// Without level and time: they change from run to run.
+static const char *message(const char *line, const char *hit)
+{
+    const char *p = log_line(line), *end = p ? strchr(p, ')') : NULL;
+    return end ? end + 1 + (end[1] == ' ') : hit;
+}
+
+static bool is_hex(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isxdigit((unsigned char)text[i]))
+            return false;
+    return true;
+}
+
+/// Values that the mask ROM prints of flash: other ones after a reset mean that reading is not reliable.
+static void compare(struct log *log, unsigned which, const char *value, size_t len)
+{
+    static const struct log_pattern differs = {
+        .id = SS_DOCTOR_LOG_FLASH_UNSTABLE,
+        .certain = false,
+        .repair = SS_REPAIR_NONE,
+        .how = "read the flash twice with esptool and compare: power, wiring, flash mode and frequency, then the flash "
+               "itself"};
+    char *first = log->rom_value[which], seen[80];
+    if (!*first) {
+        snprintf(first, sizeof log->rom_value[0], "%.*s", (int)len, value);
+    } else if (strncmp(first, value, len) != 0) {
+        snprintf(seen, sizeof seen, "%.*s, and %s before a reset", (int)len, value, first);
+        note(log, &differs, seen);
+    }
 }
 
 /// The mask ROM of revision 3 shows the first word instead of an image.
-static void rom_header(struct log *log, const char *line, const char *value)
+static void rom_header(struct log *log, const char *hit, const char *value)
 {
-    bool erased = strtoul(value, NULL, 16) == 0xFFFFFFFFul;
-    struct pattern p = {.id = erased ? SS_DOCTOR_BOOTLOADER_MISSING : SS_DOCTOR_BOOTLOADER_UNREADABLE,
-                        .certain = true,
-                        .repair = SS_REPAIR_FLASH,
-                        .how = erased ? "write the bootloader to 0x1000" : ENCRYPTED};
-    note(log, &p, line);
+    bool whole = !strncmp(value, "0x", 2) && is_hex(value + 2, 8);
+    bool erased = whole && !strncmp(value + 2, "ffffffff", 8);
+    const struct log_pattern p = {.id = erased ? SS_DOCTOR_BOOTLOADER_MISSING : SS_DOCTOR_BOOTLOADER_UNREADABLE,
+                                  .certain = true,
+                                  .repair = SS_REPAIR_FLASH,
+                                  .how = erased ? "write the bootloader to 0x1000" : LOG_ENCRYPTED};
+    if (!whole) // the line was cut off
+        return;
+    note(log, &p, hit);
+    compare(log, 0, value, 10);
 }
 
 /// The header fields that follow a bad magic tell erased flash from noise.
@@ -149,57 +131,111 @@ static void header_field(struct log *log, const char *line)
         finding_repair(f, SS_REPAIR_FLASH, "the slot is erased: write an app to it, or let otadata select another");
 }
 
+static const struct log_pattern interrupted = {
+    .id = SS_DOCTOR_LOG_INTERRUPTED,
+    .certain = true,
+    .repair = SS_REPAIR_FLASH,
+    .how = "write bootloader, table, otadata and apps in plaintext again, all of them, and let it run to the end; this "
+           "uses up no bit of FLASH_CRYPT_CNT"};
+
 static void cycle_ends(struct log *log)
 {
     log->stalled = log->stalled || log->reset;
-    log->reset = false;
+    log->reset = log->second_stage = log->rom_refused = false;
     log->erased = -1;
+}
+
+static void reset_seen(struct log *log, const char *reset)
+{
+    const char *boot = strstr(reset, "boot:0x");
+    if (reset[0] == 'e' || !log->reset)
+        cycle_ends(log);
+    if (log->encrypting)
+        note(log, &interrupted, "a reset while the bootloader encrypts flash in place");
+    log->encrypting = 0;
+    log->loaded = false;
+    if (boot && strstr(reset, "FLASH_BOOT")) {
+        log->gpio12 = log->gpio12 || strtoul(boot + 5, NULL, 16) & STRAP_GPIO12;
+        log->reset = true;
+        log->reset_line = log->number;
+    }
 }
 
 static void progress(struct log *log, const char *line)
 {
-    if (!strncmp(line, "ets ", 4) || !strncmp(line, "rst:", 4)) {
-        if (line[0] == 'e' || !log->reset)
-            cycle_ends(log);
-        log->loaded = false;
-        if (line[0] == 'r' && strstr(line, "FLASH_BOOT")) {
-            log->reset = true;
-            log->reset_line = log->number;
-        }
+    const char *reset = reset_line(line);
+    if (reset) {
+        reset_seen(log, reset);
         return;
     }
     if (*line)
         log->reset = false;
+    if (strstr(line, "entry 0x") || log_line(line))
+        log->second_stage = true;
     if (strstr(line, "Loaded app from partition"))
         log->loaded = true;
     if (strstr(line, "Partition Table:"))
         log->table_said = true;
     if (log->table_said && strstr(line, "boot:  0 "))
         log->rows = true;
+    if (strstr(line, "flash_encrypt: Encrypting ") && !log->encrypting)
+        log->encrypting = log->number;
+    if (strstr(line, "Flash encryption completed") || strstr(line, "Resetting with flash encryption"))
+        log->encrypting = 0;
+}
+
+static bool speaks(const struct log *log, const struct log_pattern *p)
+{
+    // What the ROM says last adds nothing to what it said before.
+    if (log->rom_refused && p->where == IN_ROM && !p->certain)
+        return false;
+    return p->where == IN_BOTH || (p->where == IN_SECOND_STAGE) == log->second_stage;
+}
+
+static void match(struct log *log, const char *line)
+{
+    for (const struct log_pattern *p = log_patterns; p->text; p++) {
+        const char *hit = strstr(line, p->text);
+        if (!hit || !speaks(log, p))
+            continue;
+        struct ss_doctor_finding *f = note(log, p, message(line, hit));
+        bool rom = p->id == SS_DOCTOR_BOOTLOADER_UNREADABLE || p->id == SS_DOCTOR_BOOTLOADER_DAMAGED;
+        if (rom && !log->unread)
+            log->unread = log->number;
+        log->rom_refused = log->rom_refused || p->where == IN_ROM;
+        if (!strncmp(hit, "csum err:0x", 11))
+            compare(log, 1, hit + 9, strcspn(hit + 9, " \t"));
+        log->erased =
+            p->about == ABOUT_APP && strstr(line, "invalid magic byte") ? (int)(f - log->out->findings) : log->erased;
+        header_field(log, line);
+        return;
+    }
 }
 
 static void read_line(struct log *log, const char *line)
 {
-    const char *text = message(line), *header = strstr(line, "invalid header: 0x");
+    const char *header = strstr(line, "invalid header: 0x");
     progress(log, line);
-    if (header)
+    if (header) {
         rom_header(log, header, header + strlen("invalid header: "));
+        log->unread = log->unread ? log->unread : log->number;
+    }
     if (strstr(line, "has invalid SPI"))
         header_field(log, line);
-    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
-        if (!strstr(line, patterns[i].text))
-            continue;
-        struct ss_doctor_finding *f = note(log, &patterns[i], text);
-        log->erased = strstr(line, "invalid magic byte") ? (int)(f - log->out->findings) : log->erased;
-        header_field(log, line);
-        break;
-    }
+    match(log, line);
     if (strstr(line, "No bootable app partitions") && log->table_said && !log->rows) {
-        const struct pattern p = {.id = SS_DOCTOR_TABLE_MISSING,
-                                  .certain = true,
-                                  .repair = SS_REPAIR_FLASH,
-                                  .how = "the table has no rows: it is erased; write it"};
-        note(log, &p, text);
+        const struct log_pattern p = {.id = SS_DOCTOR_TABLE_MISSING,
+                                      .certain = true,
+                                      .repair = SS_REPAIR_FLASH,
+                                      .how = "the table has no rows: it is erased; write it"};
+        note(log, &p, message(line, line));
+    }
+    if (strstr(line, "ESP-ROM:esp32")) {
+        const struct log_pattern p = {.id = SS_DOCTOR_LOG_OTHER_CHIP,
+                                      .certain = true,
+                                      .repair = SS_REPAIR_NONE,
+                                      .how = "take what is said here with care: it is about the ESP32"};
+        note(log, &p, strstr(line, "ESP-ROM:"))->severity = SS_DOCTOR_UNKNOWN;
     }
 }
 
@@ -217,8 +253,9 @@ static bool next_line(const char **at, const char *end, char out[LINE])
             p += p < end && *p != '\n';
             continue;
         }
+        // Logs are ASCII; what else is in them is noise on the line, and some of it commands to a terminal.
         if ((unsigned char)*p >= ' ' && n < LINE - 1)
-            out[n++] = *p;
+            out[n++] = (unsigned char)*p < 0x7F ? *p : '?';
         p++;
     }
     out[n] = 0;
@@ -226,16 +263,38 @@ static bool next_line(const char **at, const char *end, char out[LINE])
     return true;
 }
 
+/// What no single line says.
+static void add_conclusions(struct log *log)
+{
+    static const struct log_pattern voltage = {
+        .id = SS_DOCTOR_LOG_FLASH_VOLTAGE,
+        .certain = false,
+        .repair = SS_REPAIR_BURN,
+        .how = "keep GPIO12 low at reset, or fix the voltage: espefuse.py set_flash_voltage 3.3V, if the flash is one "
+               "for 3.3 V"};
+    static const struct log_pattern silent = {.id = SS_DOCTOR_LOG_SILENT,
+                                              .certain = false,
+                                              .repair = SS_REPAIR_FLASH,
+                                              .how = LOG_ENCRYPTED "; GPIO15 low at reset also silences the ROM"};
+    struct ss_doctor_report *out = log->out;
+    if ((log->stalled || log->reset) && !ss_doctor_stops(out) && !log->loaded)
+        add(log, &silent, "the log stops, or the chip resets, after the reset line")->line = log->reset_line;
+    if (log->gpio12 && log->unread)
+        add(log, &voltage, "boot:0x2. or 0x3.: GPIO12 was high at reset, and flash could not be read")->line =
+            log->unread;
+    if (log->encrypting) {
+        struct ss_doctor_finding *f =
+            add(log, &interrupted, "the log ends while the bootloader encrypts flash in place");
+        f->severity = SS_DOCTOR_UNKNOWN;
+        f->certain = false;
+        f->line = log->encrypting;
+        finding_repair(f, SS_REPAIR_NONE, "wait: it takes about a minute for each MiB, and must not lose power");
+    }
+}
+
 static void conclude(struct log *log)
 {
     struct ss_doctor_report *out = log->out;
-    bool silent = log->stalled || log->reset;
-    if (silent && !ss_doctor_stops(out) && !log->loaded) {
-        struct ss_doctor_finding *f = finding_add(out, SS_DOCTOR_LOG_SILENT, SS_DOCTOR_STOPS, false);
-        f->line = log->reset_line;
-        finding_seen(f, "the log stops, or the chip resets, after the reset line");
-        finding_repair(f, SS_REPAIR_FLASH, "%s; GPIO15 low at reset also silences the ROM", ENCRYPTED);
-    }
     // An erased slot is no cause where another one failed for a better reason.
     bool better = false;
     for (unsigned i = 0; i < out->count; i++)
@@ -245,10 +304,12 @@ static void conclude(struct log *log)
             out->findings[i].severity = SS_DOCTOR_RISK;
     // When an app runs in the end, the slots that were passed over are no reason to be alarmed.
     for (unsigned i = 0; log->loaded && i < out->count; i++) {
-        out->findings[i].severity = SS_DOCTOR_RISK;
+        if (out->findings[i].severity == SS_DOCTOR_STOPS)
+            out->findings[i].severity = SS_DOCTOR_RISK;
         if (log->about_app[i] && out->findings[i].id == SS_DOCTOR_APP_MISSING)
             out->findings[i].id = SS_DOCTOR_OTADATA_SELECTS_BAD;
     }
+    add_conclusions(log);
 }
 
 void ss_doctor_read_log(const char *text, size_t len, struct ss_doctor_report *report)

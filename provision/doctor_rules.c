@@ -219,6 +219,27 @@ static const struct ss_doctor_rule rules[SS_DOCTOR_IDS] = {
          "Something it needs is not as it should be; it starts no app before that is done.", SOURCE},
     [SS_DOCTOR_LOG_REFUSED_SECURE_BOOT] = {"secure-boot-refused", "the bootloader could not arm secure boot",
                                            "Something it needs is not as it should be; it aborts.", SOURCE},
+    [SS_DOCTOR_LOG_INTERRUPTED] =
+        {"encryption-interrupted", "flash encryption did not run to its end",
+         "The bootloader encrypts itself and every partition in place and burns FLASH_CRYPT_CNT last. After a reset in "
+         "between, flash is part ciphertext while the chip reads it as plaintext.",
+         SOURCE},
+    [SS_DOCTOR_LOG_FLASH_VOLTAGE] =
+        {"flash-voltage", "GPIO12 may select the wrong flash voltage",
+         "GPIO12 (MTDI) high at reset gives the flash 1.8 V unless eFuses fix the voltage. A flash for 3.3 V then "
+         "cannot be read.",
+         SOURCE},
+    [SS_DOCTOR_LOG_FLASH_UNSTABLE] =
+        {"flash-reads-differ", "flash is not read reliably",
+         "What the mask ROM reads changes from reset to reset, or breaks off: no encryption and no wrong file does "
+         "that.",
+         INFERRED},
+    [SS_DOCTOR_LOG_BROWNOUT] = {"brownout", "the supply voltage breaks down",
+                                "Power that fails while eFuses are burned or flash is encrypted can end a device.",
+                                SOURCE},
+    [SS_DOCTOR_LOG_OTHER_CHIP] = {"other-chip", "the log is of another chip than an ESP32",
+                                  "Later chips boot in a similar way, with other eFuses, addresses and ciphers.",
+                                  SOURCE},
     [SS_DOCTOR_PLAN_REFUSED] = {"plan-command-fails", "this command fails",
                                 "The tool refuses, and what follows works on something else than was meant.", SOURCE},
     [SS_DOCTOR_PLAN_SEALED_THEN_SIGNED] =

@@ -180,6 +180,125 @@ static void recorded_runs(void **state)
     assert_true(count > 10);
 }
 
+#define RESET_1 "ets Jun  8 2016 00:22:57\r\n\r\nrst:0x10 (RTCWDT_RTC_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n"
+#define RESET_3 "ets Jul 29 2019 12:21:46\r\n\r\nrst:0x10 (RTCWDT_RTC_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\r\n"
+#define GPIO12  "rst:0x1 (POWERON_RESET),boot:0x33 (SPI_FAST_FLASH_BOOT)\n"
+#define SOFT    "rst:0x3 (SW_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\n"
+#define HANDED  "load:0x40080400,len:6136\nentry 0x400806a4\n"
+#define ENCRYPTS                                                                                                       \
+    "I (700) flash_encrypt: Encrypting bootloader...\nI (900) flash_encrypt: Encrypting partition 3 at offset "        \
+    "0x10000...\n"
+#define DONE                                                                                                           \
+    "I (59000) flash_encrypt: Flash encryption completed\nI (59100) boot: Resetting with flash encryption "            \
+    "enabled...\n"
+
+/// The shapes of logs that people post, each written anew: what has to be said of them, in this order.
+static void logs_as_people_post_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *log;
+        enum ss_doctor_id ids[4]; ///< all that is said; SS_DOCTOR_NONE ends the list
+    } cases[] = {
+        {RESET_1 "flash read err, 1000\r\nets_main.c 371 \r\n" RESET_1 "flash read err, 1000\r\nets_main.c 371 \r\n",
+         {SS_DOCTOR_BOOTLOADER_UNREADABLE}},
+        {GPIO12 "flash read err, 1000\nFalling back to built-in command interpreter.\nOK\n",
+         {SS_DOCTOR_BOOTLOADER_UNREADABLE, SS_DOCTOR_LOG_FLASH_VOLTAGE}},
+        {GPIO12 HANDED "I (200) boot: Loaded app from partition at offset 0x10000\n", {SS_DOCTOR_NONE}},
+        // Cut off in the middle of a line, with what the terminal made of the rest.
+        {RESET_3 "invalid header: 0x3c9a1e77\r\ninvalid header: 0x3c9a1e77\r\ninv\xE2\xB8\xAE" RESET_3
+                 "invalid header: 0x3c9a1e77\r\ninvalid header: 0x3c",
+         {SS_DOCTOR_BOOTLOADER_UNREADABLE}},
+        {RESET_3 "invalid header: 0x3c9a1e77\n" RESET_3 "invalid header: 0x3c9a1f77\n",
+         {SS_DOCTOR_BOOTLOADER_UNREADABLE, SS_DOCTOR_LOG_FLASH_UNSTABLE}},
+        {RESET_3 "flash read err, 988\nets_main.c 384 \n", {SS_DOCTOR_LOG_FLASH_UNSTABLE}},
+        {"10:02:11.450 -> rst:0x7 (TG0WDT_SYS_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\n"
+         "10:02:11.460 -> csum err:0x41!=0xff\n10:02:11.470 -> ets_main.c 384 \n"
+         "10:02:11.900 -> rst:0x7 (TG0WDT_SYS_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)\n"
+         "10:02:11.910 -> csum err:0x43!=0xff\n",
+         {SS_DOCTOR_BOOTLOADER_DAMAGED, SS_DOCTOR_LOG_FLASH_UNSTABLE}},
+        // Each line with a time before it, and each cycle with other times.
+        {"[10:00:01]" SOFT "[10:00:01]E (49) flash_parts: partition 0 invalid magic number 0x3b1c\n"
+         "[10:00:01]E (55) boot: Failed to verify partition table\n"
+         "[10:00:02]" SOFT "[10:00:02]E (51) flash_parts: partition 0 invalid magic number 0x3b1c\n",
+         {SS_DOCTOR_TABLE_UNREADABLE}},
+        {"\x1B[0;31mE (36) flash_parts: Incorrect MD5 checksum\x1B[0m\n", {SS_DOCTOR_TABLE_DAMAGED}},
+        // Secure boot V2: the same words of the mask ROM about the bootloader …
+        {SOFT "secure boot v2 enabled\nSig block 0 invalid: Image digest does not match\n"
+              "secure boot verification failed\nets_main.c 384 \n",
+         {SS_DOCTOR_SECURE_BOOT_V2_UNSIGNED}},
+        {SOFT "secure boot v2 enabled\nNo signature block magic byte found at signature sector (found 0x61 not 0xe7). "
+              "Image not V2 signed?\nsecure boot verification failed\n",
+         {SS_DOCTOR_SECURE_BOOT_V2_UNSIGNED}},
+        {SOFT "Sig block 0 signed with untrusted key\nsecure boot verification failed\n",
+         {SS_DOCTOR_SECURE_BOOT_V2_KEY}},
+        // … and about an app.
+        {HANDED "I (757) secure_boot_v2: Verifying with RSA-PSS...\nSig block 0 invalid: Image digest does not match\n"
+                "E (759) secure_boot_v2: Secure Boot V2 verification failed.\n",
+         {SS_DOCTOR_APP_SIGNATURE_WRONG}},
+        {HANDED "I (757) secure_boot: Verifying with RSA-PSS...\nSig block 0 signed with untrusted key\n"
+                "E (759) secure_boot: Secure Boot V2 verification failed.\n"
+                "E (765) esp_image: Secure boot signature verification failed\n"
+                "I (771) esp_image: Calculating simple hash to check for corruption...\n"
+                "W (834) esp_image: image valid, signature bad\n",
+         {SS_DOCTOR_APP_SIGNATURE_WRONG, SS_DOCTOR_APP_SIGNATURE_WRONG}},
+        {"E (143574) secure_boot_v2: Public key digest in eFuse BLK2 and the signature block don't match.\n",
+         {SS_DOCTOR_APP_SIGNATURE_WRONG}},
+        {HANDED "No signature block magic byte found at signature sector (found 0x0 not 0xe7). Image not V2 signed?\n",
+         {SS_DOCTOR_APP_UNSIGNED}},
+        // The first boot with encryption.
+        {SOFT HANDED ENCRYPTS RESET_1 "flash read err, 1000\n",
+         {SS_DOCTOR_LOG_INTERRUPTED, SS_DOCTOR_BOOTLOADER_UNREADABLE}},
+        {SOFT HANDED ENCRYPTS DONE SOFT HANDED "I (99) boot: Loaded app from partition at offset 0x10000\n",
+         {SS_DOCTOR_NONE}},
+        {SOFT HANDED ENCRYPTS, {SS_DOCTOR_LOG_INTERRUPTED}},
+        {SOFT HANDED "Brownout detector was triggered\n", {SS_DOCTOR_LOG_BROWNOUT}},
+        // The bootloader's own header, which the mask ROM could read.
+        {HANDED
+         "E (30) esp_image: image at 0x1000 has invalid magic byte\nE (31) boot: failed to load bootloader header!\n",
+         {SS_DOCTOR_BOOTLOADER_UNREADABLE}},
+        {"I (12) boot: Loaded app from partition at offset 0x10000\nI (500) cpu_start: Starting scheduler.\n"
+         "W (510) flash_encrypt: Flash encryption mode is DEVELOPMENT (not secure)\n"
+         "E (600) esp_ota_ops: ota data invalid, no current app. Assuming factory\n",
+         {SS_DOCTOR_DOWNLOAD_OPEN, SS_DOCTOR_OTADATA_UNREADABLE}},
+        {"E (40) boot_comm: Image requires chip rev >= v3.0, but chip is v1.0\n", {SS_DOCTOR_LOG_CHIP}},
+        {"ESP-ROM:esp32s3-20210327\nBuild:Mar 27 2021\nrst:0x1 (POWERON),boot:0x8 (SPI_FAST_FLASH_BOOT)\n"
+         "invalid header: 0xffffffff\n",
+         {SS_DOCTOR_LOG_OTHER_CHIP, SS_DOCTOR_BOOTLOADER_MISSING}},
+        {"rst:0x1 (POWERON_RESET),boot:0x23 (DOWNLOAD_BOOT(UART0/UART1/SDIO_REI_REO_V2))\nwaiting for download\n",
+         {SS_DOCTOR_LOG_DOWNLOAD}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        unsigned n = 0;
+        read_log(cases[i].log);
+        while (n < 4 && cases[i].ids[n] != SS_DOCTOR_NONE)
+            n++;
+        for (unsigned k = 0; k < n || k < report.count; k++)
+            if (k >= n || k >= report.count || report.findings[k].id != cases[i].ids[k])
+                fail_msg("%s: finding %u of %u is %s", cases[i].log, k, report.count,
+                         k < report.count ? ss_doctor_rule(report.findings[k].id)->id : "missing");
+    }
+}
+
+/// Recorded by whatever, cut anywhere: the same findings, or fewer, and no byte that a terminal would obey.
+static void any_bytes(void **state)
+{
+    (void)state;
+    static const char log[] =
+        "\xFF\x80 \x1B[0;31mE (9) esp_image: Checksum failed. Calculated 0x1 read 0x2\x1B[0m\x9B\r\n\0"
+        "E (9) boot: OTA app partition slot 0 is not boot";
+    for (size_t from = 0; from < sizeof log; from++)
+        for (size_t to = from; to < sizeof log; to++) {
+            ss_doctor_read_log(log + from, to - from, &report);
+            assert_true(report.count <= 1);
+            for (const char *p = report.count ? report.findings[0].seen : ""; *p; p++)
+                assert_true((unsigned char)*p >= ' ' && (unsigned char)*p < 0x7F);
+        }
+    ss_doctor_read_log(log, sizeof log - 1, &report);
+    assert_int_equal(report.count, 1);
+    assert_string_equal(report.findings[0].seen, "esp_image: Checksum failed. Calculated 0x1 read 0x2?");
+}
+
 static const char summary[] =
     "espefuse v5.3.1\nConnecting....\n{\n"
     "\"WR_DIS\": {\"value\": 128, \"raw_value\": \"0x0080\"}, \"RD_DIS\": {\"value\": 1},"
@@ -264,6 +383,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_slot_that_is_passed_over),
         cmocka_unit_test(an_empty_table),
         cmocka_unit_test(recorded_runs),
+        cmocka_unit_test(logs_as_people_post_them),
+        cmocka_unit_test(any_bytes),
         cmocka_unit_test(efuses_from_a_summary),
         cmocka_unit_test(efuses_from_words),
         cmocka_unit_test(efuses_that_are_none),
