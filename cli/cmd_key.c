@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys: flash-encryption keys are random bytes, signing keys are PEM.
+// Keys: flash-encryption keys are random bytes, signing keys are PEM or made in a token.
 #include <stdio.h>
 #include <string.h>
 
@@ -10,22 +10,34 @@
 #include "signing.h"
 #include "slotseal/secure_boot_v1.h"
 #include "slotseal/secure_boot_v2.h"
+#include "vault/pkcs11.h"
+
+enum { TYPE_VAULT = 10 };
 
 /// In the order of the choices of --type.
 static const struct {
-    size_t flash_len; ///< bytes of a flash key; 0 for a signing key
+    size_t random_len; ///< bytes of a symmetric key; 0 for a signing key
     enum ss_key_type type;
 } key_types[] = {
-    {32, 0},          {24, 0},          {32, 0},          {64, 0}, {16, 0}, {0, SS_KEY_P256}, {0, SS_KEY_RSA3072},
-    {0, SS_KEY_P192}, {0, SS_KEY_P256}, {0, SS_KEY_P384},
+    {32, 0},
+    {24, 0},
+    {32, 0},
+    {64, 0},
+    {16, 0},
+    {0, SS_KEY_P256},
+    {0, SS_KEY_RSA3072},
+    {0, SS_KEY_P192},
+    {0, SS_KEY_P256},
+    {0, SS_KEY_P384},
+    [TYPE_VAULT] = {32, 0},
 };
 
 static const struct cli_option generate_options[] = {
     {OPT_TYPE, "type", 't', true, "TYPE", "what the key is for",
      "flash flash-192 flash-xts-128 flash-xts-256 flash-xts-derived secure-boot-v1 secure-boot-v2-rsa "
-     "secure-boot-v2-p192 secure-boot-v2-p256 secure-boot-v2-p384",
+     "secure-boot-v2-p192 secure-boot-v2-p256 secure-boot-v2-p384 vault",
      COMPLETE_CHOICE},
-    OPTION_OUTPUT,
+    {OPT_OUTPUT, "output", 'o', true, "FILE", "new file (- is standard output), or pkcs11: URI", NULL, COMPLETE_FILE},
     OPTION_END,
 };
 
@@ -39,13 +51,34 @@ static ss_status_t make_signing_key(enum ss_key_type type, uint8_t *pem, size_t 
     return status;
 }
 
+static int generate_in_token(const char *uri, int type)
+{
+    const struct ss_vault_key_request request = token_request(uri, "new key");
+    struct ss_error err = {0};
+    ss_signing_key_t *key = NULL;
+    ss_status_t status;
+
+    if (key_types[type].random_len && type != TYPE_VAULT)
+        return cli_usage("slotseal key generate --type flash -o FILE",
+                         "a flash key goes into the chip: a token would not give it out again");
+    if (type == TYPE_VAULT)
+        status = ss_pkcs11_wrapping_key_generate(&request, &err);
+    else
+        status = ss_pkcs11_signing_key_generate(&request, key_types[type].type, &key, &err);
+    ss_signing_key_free(key);
+    return status == SS_OK ? CLI_OK : cli_fail(&err);
+}
+
 static int run_generate(const struct cli_args *args)
 {
     struct ss_error err = {0};
     uint8_t content[SS_SIGNING_KEY_PEM_MAX];
     int type = cli_option_choice(args, generate_options, OPT_TYPE, 0);
-    size_t len = key_types[type].flash_len;
+    size_t len = key_types[type].random_len;
     ss_status_t status;
+
+    if (ss_pkcs11_is_uri(args->options[OPT_OUTPUT]))
+        return generate_in_token(args->options[OPT_OUTPUT], type);
 
     if (!len)
         status = make_signing_key(key_types[type].type, content, sizeof content, &len, &err);
@@ -64,16 +97,21 @@ const struct cli_command command_key_generate = {
         "Writes a key to a new file with mode 0600. An existing file is never overwritten: a lost flash key is a lost "
         "device.\n\n"
         "flash is the 256-bit key of an ESP32, flash-192 that of one with 3/4 eFuse coding. flash-xts-128 (32 bytes), "
-        "flash-xts-256 (64 bytes) and flash-xts-derived (16 bytes) are for the later chips. Signing keys are PEM.",
+        "flash-xts-256 (64 bytes) and flash-xts-derived (16 bytes) are for the later chips. Signing keys are PEM; "
+        "vault "
+        "is the key that wraps a vault, 32 bytes.\n\n"
+        "Signing keys and vault keys can be made in a PKCS#11 token, which they never leave: -o takes an RFC 7512 URI "
+        "with token= and object=. The PIN is asked for, or read from its pin-source=file:PATH.",
     .options = generate_options,
     .example = "slotseal key generate --type flash -o device1/flash.key\n"
-               "slotseal key generate --type secure-boot-v1 -o signing.pem\n",
+               "slotseal key generate --type secure-boot-v1 -o signing.pem\n"
+               "slotseal key generate -t secure-boot-v2-rsa -o 'pkcs11:token=fleet;object=v2'\n",
     .run = run_generate,
 };
 
 #define OPTION_KEY                                                                                                     \
     {                                                                                                                  \
-        OPT_KEY, "key", 'k', true, "FILE", "signing key, private or public", NULL, COMPLETE_FILE                       \
+        OPT_KEY, "key", 'k', true, "KEY", "signing key, private or public: file or pkcs11: URI", NULL, COMPLETE_FILE   \
     }
 #define OPTION_OUTPUT_OPTIONAL                                                                                         \
     {                                                                                                                  \
@@ -106,7 +144,7 @@ static int print_public(const struct cli_args *args, const ss_signing_key_t *key
     if (args->options[OPT_JSON])
         return json_print(
             json_pack("{s:s, s:s, s:b, s:o, s:s}", "type", ss_key_type_name(ss_signing_key_type(key)), "scheme",
-                      raw ? "v1" : "v2", "private", ss_signing_key_is_private(key), "raw",
+                      raw ? "v1" : "v2", "private", ss_signing_key_can_sign(key), "raw",
                       ss_signing_key_type(key) == SS_KEY_P256 ? json_hex(public->raw, sizeof public->raw) : json_null(),
                       "pem", (const char *)public->pem),
             CLI_OK);
@@ -236,7 +274,9 @@ const struct cli_command command_key_digest = {
     .description =
         "V2: SHA-256 of the public key as the eFuses hold it, 32 bytes (hex when printed).\n\n"
         "V1: the secure boot key of the reflashable mode, derived from the private key. It is a secret: it is only "
-        "written to a new file, never printed. This is what a private P-256 key gives without --scheme.",
+        "written to a new file, never printed. This is what a private P-256 key gives without --scheme, unless it is "
+        "in "
+        "a token: no such secret can be derived there.",
     .options = digest_options,
     .example = "slotseal key digest --key signing-v2.pem -o digest.bin\n"
                "slotseal key digest --key signing-v1.pem -o secure-boot.key\n",

@@ -12,7 +12,8 @@
 
 static const struct cli_option options[] = {
     OPTIONS_TARGET,
-    {OPT_SIGN_KEY, "sign-key", 0, false, "PEM", "sign the plaintext with this key first", NULL, COMPLETE_FILE},
+    {OPT_SIGN_KEY, "sign-key", 0, false, "KEY", "sign the plaintext first: PEM file or pkcs11: URI", NULL,
+     COMPLETE_FILE},
     OPTION_SCHEME,
     {OPT_FLASH_SIZE, "flash-size", 0, false, "SIZE", "bootloader: write this flash size into its header first",
      "1MB 2MB 4MB 8MB 16MB", COMPLETE_CHOICE},

@@ -10,7 +10,7 @@
 #include "slotseal/image.h"
 
 static const struct cli_option sign_options[] = {
-    {OPT_KEY, "key", 'k', true, "PEM", "private signing key", NULL, COMPLETE_FILE},
+    {OPT_KEY, "key", 'k', true, "KEY", "private signing key: PEM file or pkcs11: URI", NULL, COMPLETE_FILE},
     OPTION_SCHEME,
     {OPT_REPLACE_KEY, "replace-verification-key", 0, false, "FILE",
      "put the public key of --key where the image has this one (V1)", NULL, COMPLETE_FILE},
@@ -118,15 +118,19 @@ const struct cli_command command_sign = {
         "bytes to an app or a partition table, V2 pads an app or bootloader to 4 KiB and appends a sector.\n\n"
         "For products whose devices have signing keys of their own, --replace-verification-key takes the public key "
         "that the image was built with (64 raw bytes or PEM) and puts the signer's in its place first. A bootloader "
-        "carries that key as well: with V1 it is replaced there, and nothing is signed.",
+        "carries that key as well: with V1 it is replaced there, and nothing is signed.\n\n"
+        "A key in a PKCS#11 token is named by an RFC 7512 URI; the token gets the digest only. Its PIN is asked for, "
+        "or "
+        "read from the URI's pin-source=file:PATH.",
     .operands = "IN",
     .options = sign_options,
-    .example = "slotseal sign --key signing.pem app.bin -o app.signed.bin\n",
+    .example = "slotseal sign --key signing.pem app.bin -o app.signed.bin\n"
+               "slotseal sign --key 'pkcs11:token=fleet;object=v1' app.bin -o signed.bin\n",
     .run = run_sign,
 };
 
 static const struct cli_option verify_options[] = {
-    {OPT_KEY, "key", 'k', true, "FILE", "key, public or private: PEM, or 64 raw bytes", NULL, COMPLETE_FILE},
+    {OPT_KEY, "key", 'k', true, "KEY", "key: PEM, 64 raw bytes of a public one, or pkcs11: URI", NULL, COMPLETE_FILE},
     {OPT_SCHEME, "scheme", 0, false, "SCHEME", "require a signature of this secure boot version", "v1 v2",
      COMPLETE_CHOICE},
     OPTION_JSON,

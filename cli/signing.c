@@ -4,11 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ask.h"
 #include "core/crypto.h"
+#include "vault/pkcs11.h"
+
+struct ss_vault_key_request token_request(const char *uri, const char *purpose)
+{
+    return (struct ss_vault_key_request){
+        .location = uri + strlen(SS_PKCS11_SCHEME), .purpose = purpose, .ask = ask_secret};
+}
 
 ss_status_t signing_key_read(const char *path, struct input *file, ss_signing_key_t **key, struct ss_error *err)
 {
     *key = NULL;
+    if (ss_pkcs11_is_uri(path)) {
+        const struct ss_vault_key_request request = token_request(path, "signing key");
+        *file = (struct input){.name = path};
+        return ss_pkcs11_signing_key_open(&request, key, err);
+    }
     ss_status_t status = file_read(path, SS_SIGNING_KEY_FILE_MAX, file, err);
     if (status != SS_OK)
         return status;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signing keys from files, and signing what is in memory.
+// Signing keys from files and tokens, and signing what is in memory.
 #ifndef SS_CLI_SIGNING_H
 #define SS_CLI_SIGNING_H
 
@@ -7,6 +7,7 @@
 #include "file.h"
 #include "slotseal/sign.h"
 #include "slotseal/signing_key.h"
+#include "vault/key_source.h"
 
 #define OPTION_SCHEME                                                                                                  \
     {                                                                                                                  \
@@ -14,7 +15,11 @@
             COMPLETE_CHOICE                                                                                            \
     }
 
-/// Loads a private or public key. @p file keeps the file for comparison with outputs; file_free() wipes it.
+/// How a key in a token is opened: @p uri starts with "pkcs11:", its PIN is asked for on the terminal if need be.
+struct ss_vault_key_request token_request(const char *uri, const char *purpose);
+
+/// Loads a private or public key; of a pkcs11: URI, opens the private key in the token. @p file keeps the file for
+/// comparison with outputs; file_free() wipes it.
 SS_MUST_USE ss_status_t signing_key_read(const char *path, struct input *file, ss_signing_key_t **key,
                                          struct ss_error *err);
 

@@ -4,7 +4,10 @@
 Which generation of esptool is compared with depends on the Python environment that runs the tests.
 """
 import contextlib
+import functools
+import hashlib
 import io
+import operator
 import os
 import pathlib
 import random
@@ -63,6 +66,15 @@ def run_slotseal(*args):
 def run_ours(args):
     """The drop-in, with the same spelling as the real one."""
     return run_slotseal("espsecure", *spelled(args))
+
+
+def small_image(rng, payload, appended=True):
+    """A small image: one segment in IRAM, checksum, SHA-256."""
+    body = rng.randbytes(payload)
+    image = bytearray(b"\xe9\x01\x02\x20" + (0x40080400).to_bytes(4, "little") + b"\xee" + bytes(14) + bytes([appended]))
+    image += (0x40080400).to_bytes(4, "little") + payload.to_bytes(4, "little") + body
+    image += bytes(15 - len(image) % 16) + bytes([functools.reduce(operator.xor, body, 0xEF)])
+    return bytes(image + (hashlib.sha256(image).digest() if appended else b""))
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 """Keys, signatures and digests: what one tool makes, the other one accepts, and byte for byte where it is deterministic."""
 import pytest
 
+from conftest import small_image
+
 SCHEMES = {"rsa3072": "RSA", "ecdsa192": "EC", "ecdsa256": "EC", "ecdsa384": "EC"}
 
 
@@ -178,24 +180,11 @@ def test_signature_made_elsewhere(tmp_path, ours, theirs, rng, version, scheme):
     assert not out.exists()
 
 
-def bootloader(rng, payload, appended=True):
-    """A small bootloader image: one segment, checksum, SHA-256."""
-    import functools
-    import hashlib
-    import operator
-
-    body = rng.randbytes(payload)
-    image = bytearray(b"\xe9\x01\x02\x20" + (0x40080400).to_bytes(4, "little") + b"\xee" + bytes(14) + bytes([appended]))
-    image += (0x40080400).to_bytes(4, "little") + payload.to_bytes(4, "little") + body
-    image += bytes(15 - len(image) % 16) + bytes([functools.reduce(operator.xor, body, 0xEF)])
-    return bytes(image + (hashlib.sha256(image).digest() if appended else b""))
-
-
 @pytest.mark.parametrize("payload", [16, 400, 416, 432, 448, 464, 480, 496, 512, 6000])
 @pytest.mark.parametrize("appended", [True, False])
 def test_bootloader_digest(tmp_path, ours, theirs, rng, payload, appended):
     image, iv, key = tmp_path / "bootloader.bin", tmp_path / "iv.bin", tmp_path / "key.bin"
-    image.write_bytes(bootloader(rng, payload, appended))
+    image.write_bytes(small_image(rng, payload, appended))
     iv.write_bytes(rng.randbytes(rng.choice([32, 128, 200])))
     key.write_bytes(rng.randbytes(rng.choice([24, 32])))
     mine, real = tmp_path / "mine", tmp_path / "real"
