@@ -354,6 +354,25 @@ static void takes_keys_of_other_tools(void **state)
     ops.close(wrapping);
 }
 
+static void a_key_may_want_the_pin_each_time(void **state)
+{
+    NEED_TOKEN;
+    static const uint8_t digest[32] = {1};
+    char out[4096];
+    uint8_t signature[SS_ES256_SIZE];
+    struct ss_error err = {0};
+    ss_signing_key_t *key;
+    struct ss_vault_key_request where = request(";object=each");
+    assert_int_equal(softhsm_tool(&hsm, "fleet",
+                                  "--keypairgen --key-type EC:prime256v1 --label each --id 55 --always-auth", out,
+                                  sizeof out),
+                     0);
+    assert_ok(ss_pkcs11_signing_key_open(&where, &key, &err), err);
+    for (int n = 0; n < 2; n++)
+        assert_ok(ss_signing_key_sign_es256(key, digest, signature, &err), err);
+    ss_signing_key_free(key);
+}
+
 static void keys_cannot_be_read_out(void **state)
 {
     NEED_TOKEN;
@@ -489,11 +508,21 @@ static int stop(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        test(signs_as_a_key_in_memory),      test(statements_are_signed_by_es256), test(wraps_and_unwraps),
-        test(every_changed_byte_is_noticed), test(refuses_with_the_reason),        test(refuses_a_pin_file_of_others),
-        test(a_wrong_pin_is_tried_once),     test(several_that_fit_are_named),     test(keys_are_never_replaced),
-        test(refuses_keys_that_do_not_fit),  test(takes_keys_of_other_tools),      test(keys_cannot_be_read_out),
-        test(a_forked_child_keeps_off),      test(two_processes_at_once),
+        test(signs_as_a_key_in_memory),
+        test(statements_are_signed_by_es256),
+        test(wraps_and_unwraps),
+        test(every_changed_byte_is_noticed),
+        test(refuses_with_the_reason),
+        test(refuses_a_pin_file_of_others),
+        test(a_wrong_pin_is_tried_once),
+        test(several_that_fit_are_named),
+        test(keys_are_never_replaced),
+        test(refuses_keys_that_do_not_fit),
+        test(takes_keys_of_other_tools),
+        test(keys_cannot_be_read_out),
+        test(a_key_may_want_the_pin_each_time),
+        test(a_forked_child_keeps_off),
+        test(two_processes_at_once),
     };
     return ss_test_main(argc, argv, tests);
 }
