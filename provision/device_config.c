@@ -44,7 +44,7 @@ static ss_status_t put_servers(struct ss_nvs_writer *w, const struct ss_device_c
 {
     ss_status_t status = SS_OK;
     for (unsigned i = 0; status == SS_OK && i < config->server_count; i++) {
-        char key[SS_NVS_NAME_SIZE];
+        char key[sizeof "server" + 10];
         snprintf(key, sizeof key, "server%u", i);
         status = put_text(w, key, config->servers[i], err);
     }
