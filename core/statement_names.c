@@ -39,7 +39,7 @@ static const struct {
     [SS_REASON_RELEASE] = {"release", "is of another release"},
     [SS_REASON_SLOT_ADDRESS] = {"slot-address", "is sealed for another address than that of the slot to write"},
     [SS_REASON_SLOT_SIZE] = {"slot-size", "does not fit the size of the slot to write"},
-    [SS_REASON_LENGTH] = {"length", "has a ciphertext that is not as long as the release's signed image"},
+    [SS_REASON_LENGTH] = {"length", "has a ciphertext of another length than the signed image, padded"},
     [SS_REASON_EPOCH_KEY] = {"epoch-key", "has another epoch than the key that signed it"},
     [SS_REASON_EPOCH] = {"epoch", "has an older epoch than the last accepted"},
     [SS_REASON_SEQUENCE] = {"sequence", "has a sequence that is not above the last accepted"},

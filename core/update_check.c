@@ -64,7 +64,9 @@ static enum ss_reason place_reason(const struct ss_delivery *d, const struct ss_
         return SS_REASON_SLOT_ADDRESS;
     if (d->slot_size != device->slot_size)
         return SS_REASON_SLOT_SIZE;
-    return d->length == ss_release_file_len(release) ? SS_REASON_NONE : SS_REASON_LENGTH;
+    // Sealing may pad up to a whole sector; more would be bytes that nobody asked for.
+    uint32_t file_len = ss_release_file_len(release);
+    return d->length >= file_len && d->length - file_len < SS_WINDOW_UNIT ? SS_REASON_NONE : SS_REASON_LENGTH;
 }
 
 ss_status_t ss_delivery_check(const struct ss_delivery *delivery, const uint8_t again[SS_STATEMENT_DIGEST_SIZE],

@@ -108,7 +108,7 @@ enum ss_reason {
     SS_REASON_RELEASE,       ///< of another release than the statement that came with it
     SS_REASON_SLOT_ADDRESS,  ///< sealed for another address than that of the slot to write
     SS_REASON_SLOT_SIZE,     ///< sealed for a slot of another size
-    SS_REASON_LENGTH,        ///< ciphertext is not as long as the signed image, padded
+    SS_REASON_LENGTH,        ///< ciphertext is shorter than the signed image, or padded by a sector and more
     SS_REASON_EPOCH_KEY,     ///< the signing key belongs to another epoch
     SS_REASON_EPOCH,         ///< an older epoch than the last accepted
     SS_REASON_SEQUENCE,      ///< not above the last accepted sequence of the epoch

@@ -145,7 +145,9 @@ static void deliveries_for_others(void **state)
     s = scene();
     s.delivery.length -= 16;
     delivery_refused(&s, SS_REASON_LENGTH);
-    s.delivery.length += 32;
+    s.delivery.length += 4096; // 4080 bytes of padding
+    accepted(&s);
+    s.delivery.length += 16;
     delivery_refused(&s, SS_REASON_LENGTH);
 }
 
