@@ -24,24 +24,6 @@ struct sign_job {
     ss_signing_key_t *key;
 };
 
-/// The 64 bytes to look for. A raw file is taken as it is: a template need not be a point of the curve.
-static ss_status_t read_template(const char *path, struct input *file, uint8_t xy[SS_VK_SIZE], struct ss_error *err)
-{
-    ss_status_t status = file_read(path, SS_SIGNING_KEY_FILE_MAX, file, err);
-    if (status != SS_OK)
-        return status;
-    if (file->len == SS_VK_SIZE) {
-        memcpy(xy, file->data, SS_VK_SIZE);
-        return SS_OK;
-    }
-    ss_signing_key_t *key = NULL;
-    status = ss_signing_key_load(file->data, file->len, &key, err);
-    if (status == SS_OK)
-        status = ss_signing_key_raw_public(key, xy, err);
-    ss_signing_key_free(key);
-    return status == SS_OK ? SS_OK : ss_error_prefix(err, status, "%s", path);
-}
-
 /// Swaps the verification key that ESP-IDF has linked into the image, and recomputes checksum and hash.
 static ss_status_t replace_key(const char *path, struct sign_job *job, struct ss_error *err)
 {
@@ -49,7 +31,7 @@ static ss_status_t replace_key(const char *path, struct sign_job *job, struct ss
     uint32_t offset;
     bool dropped;
 
-    ss_status_t status = read_template(path, &job->template_file, old_key, err);
+    ss_status_t status = verification_key_read(path, &job->template_file, old_key, err);
     if (status == SS_OK)
         status = ss_signing_key_raw_public(job->key, new_key, err);
     if (status == SS_OK)

@@ -40,6 +40,23 @@ enum ss_sign_scheme signing_scheme(const struct cli_args *args, const ss_signing
     return ss_signing_key_type(key) == SS_KEY_P256 ? SS_SIGN_V1 : SS_SIGN_V2;
 }
 
+ss_status_t verification_key_read(const char *path, struct input *file, uint8_t xy[SS_VK_SIZE], struct ss_error *err)
+{
+    ss_status_t status = file_read(path, SS_SIGNING_KEY_FILE_MAX, file, err);
+    if (status != SS_OK)
+        return status;
+    if (file->len == SS_VK_SIZE) {
+        memcpy(xy, file->data, SS_VK_SIZE);
+        return SS_OK;
+    }
+    ss_signing_key_t *key = NULL;
+    status = ss_signing_key_load(file->data, file->len, &key, err);
+    if (status == SS_OK)
+        status = ss_signing_key_raw_public(key, xy, err);
+    ss_signing_key_free(key);
+    return status == SS_OK ? SS_OK : ss_error_prefix(err, status, "%s", path);
+}
+
 static void warn(const struct ss_sign_report *report, const ss_signing_key_t *key)
 {
     if (report->is_bootloader && report->scheme == SS_SIGN_V1)

@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "file.h"
+#include "slotseal/canonical.h"
 #include "slotseal/sign.h"
 #include "slotseal/signing_key.h"
 #include "vault/key_source.h"
@@ -22,6 +23,11 @@ struct ss_vault_key_request token_request(const char *uri, const char *purpose);
 /// comparison with outputs; file_free() wipes it.
 SS_MUST_USE ss_status_t signing_key_read(const char *path, struct input *file, ss_signing_key_t **key,
                                          struct ss_error *err);
+
+/// The 64 bytes of a verification key that an image was built with: raw, or of a key file. Raw bytes are taken as they
+/// are: a template need not be a point of the curve. file_free() @p file.
+SS_MUST_USE ss_status_t verification_key_read(const char *path, struct input *file, uint8_t xy[SS_VK_SIZE],
+                                              struct ss_error *err);
 
 /// The scheme of --scheme, else the one that goes with the key.
 enum ss_sign_scheme signing_scheme(const struct cli_args *args, const ss_signing_key_t *key);
