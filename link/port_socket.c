@@ -61,7 +61,7 @@ ss_status_t ss_link_tcp_connect(const char *where, int *fd, struct ss_error *err
     int why = ECONNREFUSED;
     *fd = -1;
     if (!split(where, host, &number))
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_LINK, "'%s' is not HOST:PORT", where);
+        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_LINK, "HOST:PORT is expected, not '%s'", where);
     int result = getaddrinfo(host, number, &hints, &list);
     if (result)
         return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_LINK, "host %s: %s", host, gai_strerror(result));
