@@ -88,7 +88,7 @@ static ss_status_t get_secure_boot_key(struct ss_provision *run, struct ss_error
 /// The bootloader that goes into the chip holds this device's key, whatever the profile says of the build.
 static ss_status_t place_public_key(struct ss_provision *run, struct ss_error *err)
 {
-    ss_signing_key_t *key = NULL;
+    const ss_signing_key_t *key;
     const struct ss_provision_store *store = run->job.store;
     bool v1 = run->profile.secure_boot == SS_PROFILE_SECURE_BOOT_V1;
     if (!v1)
@@ -98,7 +98,6 @@ static ss_status_t place_public_key(struct ss_provision *run, struct ss_error *e
         status = ss_signing_key_raw_public(key, run->profile.public_key, err);
     run->profile.public_key_len = SS_PROFILE_KEY_SIZE;
     run->profile.has_public_key = true;
-    ss_signing_key_free(key);
     return status;
 }
 

@@ -12,6 +12,7 @@
 #define SS_PROVISION_ENGINE_H
 
 #include "chip/boot.h"
+#include "provision/doctor.h"
 #include "provision/procedure.h"
 #include "slotseal/link.h"
 
@@ -88,6 +89,11 @@ SS_MUST_USE ss_status_t ss_provision_execute(struct ss_provision *run, const str
 
 /// True if UART_DOWNLOAD_DIS is in effect after the last boot: what came after it could not be checked or burned.
 bool ss_provision_closed(const struct ss_provision *run);
+
+/// Reads the beginning of the flash and has the doctor say what state the chip is in: after a refusal.
+/// Statuses of the link and of ss_doctor_examine().
+SS_MUST_USE ss_status_t ss_provision_explain(struct ss_provision *run, struct ss_doctor_report *report,
+                                             struct ss_error *err);
 
 /// What the chip said when it booted, '\n' after each line; "" before.
 const char *ss_provision_log(const struct ss_provision *run);

@@ -134,7 +134,7 @@ static ss_status_t confirm(struct engine_work *w, const struct ss_step *s, struc
     if (w->observer && w->observer->confirm && !w->observer->confirm(w->observer->context, w->device, s))
         return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_PROVISION, "not confirmed: nothing was burned");
     w->confirmed = true;
-    return SS_OK;
+    return w->store && w->store->commit ? w->store->commit(w->store->context, err) : SS_OK;
 }
 
 /// A key that is there and readable is as good as one that was just burned: from here on the journal knows it.

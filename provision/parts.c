@@ -22,7 +22,7 @@ struct making {
     const struct ss_provision_store *store;
     struct ss_parts *parts;
     struct ss_table_options table_options;
-    ss_signing_key_t *key; ///< NULL without secure boot
+    const ss_signing_key_t *key; ///< NULL without secure boot
     struct image_bytes bootloader, app;
     uint32_t flash_needed;
     struct ss_error *err;
@@ -291,7 +291,6 @@ ss_status_t ss_parts_make(const struct ss_parts_input *input, const struct ss_pr
     ss_status_t status = make(&m);
     image_free(&m.bootloader);
     image_free(&m.app);
-    ss_signing_key_free(m.key);
     if (status != SS_OK)
         ss_parts_free(parts);
     return status;

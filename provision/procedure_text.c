@@ -34,12 +34,12 @@ static const char *block_name(const struct ss_step *s)
 static void put_key(struct text *t, const struct ss_step *s)
 {
     if (s->secret == SS_SECRET_PUBLIC_DIGEST)
-        put(t, "espefuse.py --port PORT burn-key-digest --no-protect-key public-key.pem\n");
+        put(t, "espefuse --port PORT burn-key-digest --no-protect-key public-key.pem\n");
     else
-        put(t, "espefuse.py --port PORT burn-key --no-protect-key %s %s\n",
+        put(t, "espefuse --port PORT burn-key --no-protect-key %s %s\n",
             s->secret == SS_SECRET_FLASH_KEY ? "flash_encryption" : "secure_boot_v1",
             s->secret == SS_SECRET_FLASH_KEY ? "flash-key.bin" : "secure-boot-key.bin");
-    put(t, "espefuse.py --port PORT summary %s\n", block_name(s));
+    put(t, "espefuse --port PORT summary %s\n", block_name(s));
 }
 
 struct bit_name {
@@ -61,7 +61,7 @@ static void put_fields(struct text *t, const struct ss_step *s)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if ((s->bits.words[names[i].word] & names[i].bit) != names[i].bit)
             continue;
-        put(t, "%s%s", any ? " " : "espefuse.py --port PORT burn-efuse ", names[i].name);
+        put(t, "%s%s", any ? " " : "espefuse --port PORT burn-efuse ", names[i].name);
         any = true;
     }
     if (any)
@@ -73,11 +73,11 @@ static void put_protection(struct text *t, const struct ss_step *s)
     uint32_t bits = s->bits.words[0];
     const char *block = bits & (WR_DIS_BLK1 | RD_DIS_BLK1) ? "BLOCK1" : "BLOCK2";
     if (bits & (RD_DIS_BLK1 | RD_DIS_BLK2))
-        put(t, "espefuse.py --port PORT read-protect-efuse %s\n", block);
+        put(t, "espefuse --port PORT read-protect-efuse %s\n", block);
     if (bits & (WR_DIS_BLK1 | WR_DIS_BLK2))
-        put(t, "espefuse.py --port PORT write-protect-efuse %s\n", block);
+        put(t, "espefuse --port PORT write-protect-efuse %s\n", block);
     if (bits & WR_DIS_CNT)
-        put(t, "espefuse.py --port PORT write-protect-efuse FLASH_CRYPT_CNT\n");
+        put(t, "espefuse --port PORT write-protect-efuse FLASH_CRYPT_CNT\n");
 }
 
 /// The file that a part is on disk, as a user of the tools would name it.
@@ -90,7 +90,7 @@ static void put_write(struct text *t, const struct ss_procedure *p, const struct
 {
     bool sealed = p->options.kind == SS_PROCEDURE_HOST_SEALED && part->sealed;
     if (!part->plain) {
-        put(t, "esptool.py --port PORT erase-region 0x%x 0x%zx\n", (unsigned)part->address, part->len);
+        put(t, "esptool --port PORT erase-region 0x%x 0x%zx\n", (unsigned)part->address, part->len);
         return;
     }
     if (sealed) {
@@ -102,7 +102,7 @@ static void put_write(struct text *t, const struct ss_procedure *p, const struct
     }
     // Nothing of a header may be changed on the way: that would spoil digest, signature or ciphertext.
     put(t,
-        "esptool.py --port PORT --after no-reset write-flash --flash-mode keep --flash-freq keep --flash-size keep "
+        "esptool --port PORT --after no-reset write-flash --flash-mode keep --flash-freq keep --flash-size keep "
         "0x%x ",
         (unsigned)part->address);
     put_file(t, part, sealed);
@@ -111,7 +111,7 @@ static void put_write(struct text *t, const struct ss_procedure *p, const struct
 
 static void put_verify(struct text *t, const struct ss_procedure *p, const struct ss_parts *parts)
 {
-    put(t, "esptool.py --port PORT --after no-reset verify-flash");
+    put(t, "esptool --port PORT --after no-reset verify-flash");
     for (size_t i = 0; i < parts->count; i++) {
         const struct ss_part *part = &parts->parts[i];
         if (!part->plain)
@@ -137,7 +137,7 @@ void ss_step_commands(const struct ss_procedure *procedure, const struct ss_part
         put_protection(&t, s);
         break;
     case SS_STEP_COUNT:
-        put(&t, "espefuse.py --port PORT burn-efuse FLASH_CRYPT_CNT\n");
+        put(&t, "espefuse --port PORT burn-efuse FLASH_CRYPT_CNT\n");
         break;
     case SS_STEP_WRITE:
         put_write(&t, procedure, &parts->parts[s->part]);
@@ -146,10 +146,10 @@ void ss_step_commands(const struct ss_procedure *procedure, const struct ss_part
         put_verify(&t, procedure, parts);
         break;
     case SS_STEP_BOOT:
-        put(&t, "esptool.py --port PORT --after hard-reset read-mac\n");
+        put(&t, "esptool --port PORT --after hard-reset read-mac\n");
         break;
     case SS_STEP_CHECK:
-        put(&t, "espefuse.py --port PORT summary\n");
+        put(&t, "espefuse --port PORT summary\n");
         break;
     }
 }

@@ -39,7 +39,7 @@ struct ss_provision_store {
     void *context;
 
     /// The chip is to become (or is) this device: finds its record or makes it, and writes the id to @p device.
-    /// SS_ERROR_NOT_PERMITTED: the record is bound to another MAC, the device was revoked or lost, the quota is spent.
+    /// SS_ERROR_NOT_PERMITTED: the record is bound to another MAC, the device was revoked or lost.
     ss_status_t (*begin)(void *context, const struct ss_provision_chip *chip, char device[SS_DEVICE_NAME_SIZE],
                          struct ss_error *err);
 
@@ -47,13 +47,16 @@ struct ss_provision_store {
     /// SS_ERROR_BAD_STATE: there is one of another length.
     ss_status_t (*flash_key)(void *context, uint8_t *key, size_t len, struct ss_error *err);
 
-    /// The key that signs this device's images, or its public half alone if images come signed; the caller frees
-    /// *@p key. Called only where the product has secure boot. SS_ERROR_DOES_NOT_EXIST: there is none.
-    ss_status_t (*signing_key)(void *context, ss_signing_key_t **key, struct ss_error *err);
+    /// The key that signs this device's images, or its public half alone if images come signed; it stays the store's.
+    /// Called only where the product has secure boot. SS_ERROR_DOES_NOT_EXIST: there is none.
+    ss_status_t (*signing_key)(void *context, const ss_signing_key_t **key, struct ss_error *err);
 
     /// ss_secure_boot_v1_reflash_key() of the signing key, 32 or 24 bytes. SS_ERROR_DOES_NOT_EXIST: the private key is
     /// not kept, or never leaves its token.
     ss_status_t (*secure_boot_key)(void *context, uint8_t *key, size_t len, struct ss_error *err);
+
+    /// The next step cannot be undone: counts the device. SS_ERROR_NOT_PERMITTED: the quota is spent. NULL is allowed.
+    ss_status_t (*commit)(void *context, struct ss_error *err);
 
     ss_status_t (*journal_append)(void *context, const struct ss_journal_entry *entry, struct ss_error *err);
     /// Calls @p each for every entry of this device, oldest first.

@@ -64,21 +64,13 @@ static ss_status_t store_flash_key(void *context, uint8_t *key, size_t len, stru
     return done(b, e);
 }
 
-static ss_status_t store_signing_key(void *context, ss_signing_key_t **key, struct ss_error *e)
+static ss_status_t store_signing_key(void *context, const ss_signing_key_t **key, struct ss_error *e)
 {
     struct pb *b = context;
-    uint8_t pem[SS_SIGNING_KEY_PEM_MAX];
-    size_t len;
     if (dies(b))
         return gone(e);
-    assert_int_equal(ss_signing_key_write_private(b->sign_key, pem, sizeof pem, &len, e), SS_OK);
-    assert_int_equal(ss_signing_key_load(pem, len, key, e), SS_OK);
-    ss_status_t status = done(b, e);
-    if (status != SS_OK) {
-        ss_signing_key_free(*key);
-        *key = NULL;
-    }
-    return status;
+    *key = b->sign_key;
+    return done(b, e);
 }
 
 static ss_status_t store_secure_boot_key(void *context, uint8_t *key, size_t len, struct ss_error *e)
@@ -87,6 +79,16 @@ static ss_status_t store_secure_boot_key(void *context, uint8_t *key, size_t len
     if (dies(b))
         return gone(e);
     assert_int_equal(ss_secure_boot_v1_reflash_key(b->sign_key, key, len, e), SS_OK);
+    return done(b, e);
+}
+
+static ss_status_t store_commit(void *context, struct ss_error *e)
+{
+    struct pb *b = context;
+    if (dies(b))
+        return gone(e);
+    if (b->quota_spent)
+        return ss_error_set(e, SS_ERROR_NOT_PERMITTED, SS_AREA_VAULT, "the quota is spent");
     return done(b, e);
 }
 
@@ -291,7 +293,7 @@ struct pb *pb_new(const struct pb_options *o)
     make_images(b, o->secure_boot);
     make_profile(b, o);
     b->store = (struct ss_provision_store){
-        b,          store_begin, store_flash_key, store_signing_key, store_secure_boot_key, store_append,
+        b,          store_begin, store_flash_key, store_signing_key, store_secure_boot_key, store_commit, store_append,
         store_read, store_finish};
     b->job = (struct ss_provision_job){.options = {.kind = o->kind,
                                                    .level = o->level,
@@ -331,6 +333,8 @@ ss_status_t pb_provision(struct pb *b, bool download)
     b->dead = false;
     b->store_calls = b->port_writes = 0;
     b->err = (struct ss_error){0};
+    b->job.bootloader_len = b->bootloader_len;
+    b->job.app_len = b->app_len;
     assert_ok(ss_link_new(open_port(b, download), &(struct ss_link_options){0}, &link, &err), err);
     ss_status_t status = ss_provision_begin(&b->job, link, &run, &b->err);
     if (status == SS_OK)

@@ -46,7 +46,7 @@ struct pb {
     unsigned port_writes, port_die_at;
     bool dead;
     unsigned confirmations;
-    bool refuse_confirmation;
+    bool refuse_confirmation, quota_spent;
 };
 
 struct pb_options {
