@@ -125,6 +125,11 @@ enum cli_option_id {
     OPT_NEEDS,
     OPT_SEQUENCE,
     OPT_EXPIRES,
+    OPT_REASON,
+    OPT_BY,
+    OPT_TO,
+    OPT_PATTERN,
+    OPT_MACS,
     OPT_COUNT
 };
 

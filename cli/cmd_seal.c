@@ -9,6 +9,7 @@
 #include "signing.h"
 #include "slotseal/content.h"
 #include "target.h"
+#include "vault/audit.h"
 
 static const struct cli_option options[] = {
     OPTIONS_TARGET,
@@ -89,6 +90,17 @@ static ss_status_t refuse_unknown(const struct input *in, struct ss_error *err)
                         advice ? advice : "not an image, table or otadata");
 }
 
+/// The vault's products say what a device refuses to boot.
+static ss_status_t check_signature(const struct job *job, struct ss_error *err)
+{
+    if (job->target.secure_boot == SS_VAULT_SECURE_BOOT_NONE || job->target.params.kind != SS_SEAL_APP ||
+        job->summary.report.signature != SS_IMAGE_UNSIGNED)
+        return SS_OK;
+    return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_SEAL,
+                        "%s: %s has secure boot %s and would refuse this app, which is not signed", job->in.name,
+                        job->target.device, ss_vault_secure_boot_name(job->target.secure_boot));
+}
+
 static ss_status_t seal(const struct cli_args *args, struct job *job, struct ss_error *err)
 {
     struct ss_seal_params *params = &job->target.params;
@@ -114,7 +126,22 @@ static ss_status_t seal(const struct cli_args *args, struct job *job, struct ss_
                          &job->summary.report, err);
     if (status != SS_OK)
         return ss_error_prefix(err, status, "%s", job->in.name);
-    return seal_digests(&job->summary, &job->in, job->out.data, sealed_len, err);
+    status = check_signature(job, err);
+    return status == SS_OK ? seal_digests(&job->summary, &job->in, job->out.data, sealed_len, err) : status;
+}
+
+/// What leaves this program for a device of the vault is in the audit log first.
+static ss_status_t record(const struct job *job, struct ss_error *err)
+{
+    char plain[65], sealed[65], detail[256];
+    if (!job->target.vault)
+        return SS_OK;
+    cli_hex(job->summary.plaintext_sha256, 32, plain);
+    cli_hex(job->summary.sealed_sha256, 32, sealed);
+    snprintf(detail, sizeof detail, "%s at 0x%x, plaintext %s, ciphertext %s",
+             job->target.place[0] ? job->target.place : ss_seal_kind_name(job->target.params.kind),
+             job->target.params.address, plain, sealed);
+    return ss_vault_audit(job->target.vault, SS_AUDIT_SEAL, job->target.device, detail, err);
 }
 
 static ss_status_t write_sealed(const struct cli_args *args, const struct job *job, struct ss_error *err)
@@ -122,6 +149,9 @@ static ss_status_t write_sealed(const struct cli_args *args, const struct job *j
     const struct input *inputs[] = {&job->in, &job->target.key_file, &job->target.table_file, &job->sign_file, NULL};
     if (args->options[OPT_DRY_RUN])
         return SS_OK;
+    ss_status_t status = record(job, err);
+    if (status != SS_OK)
+        return status;
     return file_write(args->options[OPT_OUTPUT], OUTPUT_PUBLIC, job->out.data, job->summary.sealed_len, inputs, err);
 }
 
@@ -164,7 +194,7 @@ static int run_job(const struct cli_args *args, struct job *job)
 
 static int run(const struct cli_args *args)
 {
-    struct job job = {0};
+    struct job job = {.target.purpose = SS_VAULT_FOR_SEAL};
     int status = run_job(args, &job);
     file_free(&job.in);
     file_free(&job.out);
@@ -183,12 +213,16 @@ const struct cli_command command_seal = {
         "Refuses what would not boot: an image that is too big with its signature, for another chip, damaged, sealed "
         "already or signed after sealing; an app address that is not a multiple of 64 KiB; a bootloader that reaches "
         "into the partition table, or whose header knows less flash than the table needs.\n\n"
+        "With --device, key, table and chip come from the vault, and its audit log says what was sealed. A device that "
+        "was "
+        "revoked, lost, returned or replaced gets nothing any more.\n\n"
         "With --address the content says whether it is a bootloader, an app, a table or otadata.",
     .operands = "IN",
     .options = options,
     .example = "slotseal seal app.bin --table partitions.csv --slot ota_1 \\\n"
                "    --flash-key flash.key --sign-key signing.pem -o app.ota_1.sealed\n"
                "slotseal seal bootloader.bin --table partitions.csv \\\n"
-               "    --region bootloader --flash-key flash.key -o bootloader.sealed\n",
+               "    --region bootloader --flash-key flash.key -o bootloader.sealed\n"
+               "slotseal seal app.bin --device 240ac412345e --slot ota_1 -o app.sealed\n",
     .run = run,
 };

@@ -157,7 +157,7 @@ static int work(const struct cli_args *args, struct job *job)
 
 static int run(const struct cli_args *args)
 {
-    struct job job = {0};
+    struct job job = {.target.purpose = SS_VAULT_FOR_UNSEAL};
     bool to_stdout = args->options[OPT_OUTPUT] && !strcmp(args->options[OPT_OUTPUT], "-");
 
     if (to_stdout && args->options[OPT_JSON])

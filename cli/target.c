@@ -2,7 +2,10 @@
 #include "target.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "device_table.h"
 
 /// A flash key is 64 bytes at most; a little more is read so that its true length can be named.
 #define FLASH_KEY_FILE_LIMIT 4096u
@@ -171,7 +174,7 @@ static int use_target(const struct cli_args *args, const struct cli_option *opti
     return status;
 }
 
-static int load_key(const struct cli_args *args, struct target *t)
+static int load_key_file(const struct cli_args *args, struct target *t)
 {
     struct ss_error err = {0};
 
@@ -187,32 +190,102 @@ static int load_key(const struct cli_args *args, struct target *t)
     return cli_fail(&err);
 }
 
-int target_resolve(const struct cli_args *args, const struct cli_option *options, struct target *t)
+/// The vault writes down what for before it gives out a key.
+static int load_key(const struct cli_args *args, struct target *t)
 {
-    struct ss_table_options table_rules;
     struct ss_error err = {0};
-    uint64_t config;
+    char detail[96];
 
-    int status = table_options(args, options, &table_rules);
+    if (!t->vault)
+        return load_key_file(args, t);
+    snprintf(detail, sizeof detail, "%s at 0x%x", t->place[0] ? t->place : ss_seal_kind_name(t->params.kind),
+             t->params.address);
+    if (ss_vault_flash_key(t->vault, t->device, t->purpose, detail, &t->vault_key, &err) != SS_OK)
+        return vault_fail(&err);
+    t->params.key = t->vault_key.bytes;
+    t->params.key_len = t->vault_key.len;
+    return ss_seal_check_key(&t->params, &err) == SS_OK ? CLI_OK : cli_fail(&err);
+}
+
+static int load_table(const struct cli_args *args, const struct ss_table_options *rules, struct target *t)
+{
+    struct ss_error err = {0};
+    if (!args->options[OPT_TABLE])
+        return CLI_OK;
+    if (table_load(args->options[OPT_TABLE], rules, &t->table_file, &t->table, &err) != SS_OK)
+        return cli_fail(&err);
+    ss_status_t verdict = ss_table_verify(&t->table, rules, &err);
+    if (verdict != SS_OK) {
+        (void)ss_error_prefix(&err, verdict, "%s", t->table_file.name);
+        return cli_fail(&err);
+    }
+    t->has_table = true;
+    return CLI_OK;
+}
+
+static ss_status_t read_device(struct target *t, const char *id, struct ss_table_options *rules, struct ss_error *err)
+{
+    struct ss_vault_device device;
+    struct device_table table;
+    struct ss_vault_product *product = calloc(1, sizeof *product);
+    if (!product)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_VAULT, "out of memory");
+    ss_status_t status = ss_vault_device_get(t->vault, id, &device, err);
+    if (status == SS_OK)
+        status = device_table_get(t->vault, &device, &table, err);
+    if (status == SS_OK)
+        status = ss_vault_product_get(t->vault, device.product, product, err);
+    if (status == SS_OK) {
+        snprintf(t->device, sizeof t->device, "%s", id);
+        t->params.chip = rules->chip = ss_chip_find(device.chip);
+        t->params.crypt_config = device.crypt_config;
+        t->secure_boot = product->secure_boot;
+        t->table = table.table;
+        t->table_file.name = "the vault's table";
+        t->has_table = true;
+        rules->table_address = table.address;
+    }
+    free(product);
+    return status;
+}
+
+static int use_device(const struct cli_args *args, struct ss_table_options *rules, struct target *t)
+{
+    static const enum cli_option_id known[] = {OPT_TABLE, OPT_CHIP, OPT_CRYPT_CONFIG, OPT_TABLE_OFFSET};
+    struct ss_error err = {0};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (args->options[known[i]])
+            return cli_usage(NULL, "with --device, table, chip and eFuses are the vault's to say");
+    int status = vault_option_open(args, false, &t->vault);
     if (status != CLI_OK)
         return status;
+    return read_device(t, args->options[OPT_DEVICE], rules, &err) == SS_OK ? CLI_OK : cli_fail(&err);
+}
+
+static int use_files(const struct cli_args *args, const struct cli_option *options,
+                     const struct ss_table_options *rules, struct target *t)
+{
+    uint64_t config;
     if (!cli_option_number(args, options, OPT_CRYPT_CONFIG, 15, SS_SEAL_CRYPT_CONFIG_DEFAULT, &config))
         return CLI_USAGE;
-    t->params.chip = table_rules.chip;
+    t->params.chip = rules->chip;
     t->params.crypt_config = (unsigned)config;
-    if (args->options[OPT_CRYPT_CONFIG] && table_rules.chip->scheme != SS_FLASH_SCHEME_ESP32)
-        return cli_usage(NULL, "%s has no FLASH_CRYPT_CONFIG", table_rules.chip->title);
-    if (args->options[OPT_TABLE]) {
-        if (table_load(args->options[OPT_TABLE], &table_rules, &t->table_file, &t->table, &err) != SS_OK)
-            return cli_fail(&err);
-        ss_status_t verdict = ss_table_verify(&t->table, &table_rules, &err);
-        if (verdict != SS_OK) {
-            (void)ss_error_prefix(&err, verdict, "%s", t->table_file.name);
-            return cli_fail(&err);
-        }
-        t->has_table = true;
-    }
-    status = use_target(args, options, t, &table_rules);
+    if (args->options[OPT_CRYPT_CONFIG] && rules->chip->scheme != SS_FLASH_SCHEME_ESP32)
+        return cli_usage(NULL, "%s has no FLASH_CRYPT_CONFIG", rules->chip->title);
+    return load_table(args, rules, t);
+}
+
+int target_resolve(const struct cli_args *args, const struct cli_option *options, struct target *t)
+{
+    struct ss_table_options rules;
+
+    if (!args->options[OPT_FLASH_KEY] == !args->options[OPT_DEVICE])
+        return cli_usage(NULL, "exactly one of --flash-key and --device is needed");
+    int status = table_options(args, options, &rules);
+    if (status == CLI_OK)
+        status = args->options[OPT_DEVICE] ? use_device(args, &rules, t) : use_files(args, options, &rules, t);
+    if (status == CLI_OK)
+        status = use_target(args, options, t, &rules);
     return status == CLI_OK ? load_key(args, t) : status;
 }
 
@@ -220,4 +293,6 @@ void target_free(struct target *t)
 {
     file_free(&t->table_file);
     file_free(&t->key_file);
+    ss_vault_flash_key_wipe(&t->vault_key);
+    ss_vault_close(t->vault);
 }

@@ -55,3 +55,13 @@ int vault_option_open(const struct cli_args *args, bool signing, struct ss_vault
         return cli_usage("--signing-key SOURCE, or set SLOTSEAL_VAULT_SIGNING_KEY", "what wraps the signing keys?");
     return ss_vault_open(url, &options, vault, &err) == SS_OK ? CLI_OK : vault_fail(&err);
 }
+
+int vault_option_run(const struct cli_args *args, int (*work)(const struct cli_args *args, struct ss_vault *vault))
+{
+    struct ss_vault *vault;
+    int status = vault_option_open(args, false, &vault);
+    if (status == CLI_OK)
+        status = work(args, vault);
+    ss_vault_close(vault);
+    return status;
+}

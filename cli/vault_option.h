@@ -35,6 +35,9 @@ struct ss_vault_options vault_option_options(const struct cli_args *args);
 /// a report, and *@p vault is NULL. The caller ends it by ss_vault_close().
 int vault_option_open(const struct cli_args *args, bool signing, struct ss_vault **vault);
 
+/// Opens the vault without its signing keys, runs @p work on it and closes it. An exit code.
+int vault_option_run(const struct cli_args *args, int (*work)(const struct cli_args *args, struct ss_vault *vault));
+
 /// Reports an error of the vault, with what to do about it where there is something. Returns CLI_FAILED.
 int vault_fail(const struct ss_error *err);
 

@@ -20,6 +20,7 @@ A script runs in an empty folder, line by line; `\\` continues a line, `#` begin
   chmod OCTAL FILE          link, symlink TO NAME   mkdir, rm NAME           truncate FILE N
   material FILE NAME        copies a file of the test material, or skips the script
   need PROGRAM              skips the script without it
+  env NAME VALUE            for every run from here on
   sh COMMAND                a shell command that must succeed; $SLOTSEAL, $GENERATED and $SOURCE are set
 """
 import hashlib
@@ -98,6 +99,7 @@ def make_image(name, *options):
 
 class Script:
     def __init__(self, program, generated):
+        self.variables = {}
         self.program = program
         self.generated = generated
         self.source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -117,7 +119,7 @@ class Script:
         kept = {name: value for name, value in os.environ.items()
                 if name in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")}
         return {**kept, "HOME": os.getcwd(), "LC_ALL": "C", "SLOTSEAL": self.program, "GENERATED": self.generated,
-                "SOURCE": self.source}
+                "SOURCE": self.source, **self.variables}
 
     def match(self, text, what, pattern, wanted):
         if (re.search(pattern, text, re.MULTILINE) is not None) != wanted:
@@ -196,6 +198,7 @@ class Script:
             "rm": os.remove,
             "material": self.material,
             "need": self.need,
+            "env": self.variables.__setitem__,
         }
         self.check(word in steps, f"unknown step {word}")
         return steps[word](*args)
