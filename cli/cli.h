@@ -130,6 +130,7 @@ enum cli_option_id {
     OPT_TO,
     OPT_PATTERN,
     OPT_MACS,
+    OPT_GENERATE_KEY,
     OPT_COUNT
 };
 

@@ -4,10 +4,35 @@
 
 #include "commands.h"
 #include "json.h"
+#include "signing.h"
 #include "vault/check.h"
+#include "vault/pkcs11.h"
 #include "vault_option.h"
 
-static const struct cli_option init_options[] = {OPTIONS_VAULT, OPTION_VAULT_SIGNING_KEY, OPTION_END};
+static const struct cli_option init_options[] = {
+    OPTIONS_VAULT,
+    OPTION_VAULT_SIGNING_KEY,
+    {OPT_GENERATE_KEY, "generate-key", 0, false, NULL, "make the keys that pkcs11: sources name", NULL,
+     COMPLETE_NOTHING},
+    OPTION_END,
+};
+
+/// Makes the keys that are to be in a token. A file is made without being told: it cannot be one that is there.
+static int generate_keys(const struct ss_vault_options *options)
+{
+    const char *sources[] = {options->key, options->signing_key};
+    unsigned made = 0;
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        struct ss_error err = {0};
+        if (!sources[i] || !ss_pkcs11_is_uri(sources[i]))
+            continue;
+        const struct ss_vault_key_request request = token_request(sources[i], "new key");
+        if (ss_pkcs11_wrapping_key_generate(&request, &err) != SS_OK)
+            return vault_fail(&err);
+        made++;
+    }
+    return made ? CLI_OK : cli_usage(NULL, "--generate-key makes a key in a token, and no source is pkcs11:");
+}
 
 static int run_init(const struct cli_args *args)
 {
@@ -17,6 +42,8 @@ static int run_init(const struct cli_args *args)
     const char *url;
     int status = vault_option_url(args, &url);
     if (status != CLI_OK)
+        return status;
+    if (args->options[OPT_GENERATE_KEY] && (status = generate_keys(&options)) != CLI_OK)
         return status;
     if (ss_vault_create(url, &options, &vault, &err) != SS_OK)
         return vault_fail(&err);
@@ -35,7 +62,7 @@ const struct cli_command command_vault_init = {
         "passphrase:credential:NAME from a systemd credential\n\n"
         "file:PATH          a file of 32 random bytes, mode 0600; made if there is none\n\n"
         "credential:NAME    32 bytes from a systemd credential\n\n"
-        "pkcs11:URI         an AES-256 key that stays in its token\n\n"
+        "pkcs11:URI         an AES-256 key that stays in its token; --generate-key makes it there\n\n"
         "Lose it and everything in the vault is lost: make a backup of both, apart from each other. Signing keys are "
         "kept "
         "only with --signing-key, a second source, so that what seals updates cannot sign them.\n\n"

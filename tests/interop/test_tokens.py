@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, GENERATION, small_image
+from conftest import BUILD, GENERATION, ROOT, small_image
 
 MODULES = ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so"]
 PIN = "97531x"
@@ -180,3 +180,27 @@ def test_seal_signs_with_the_token_first(token, app, tmp_path):
     token.slotseal("seal", app, *place, "--sign-key", token.uri("v2"), "-o", sealed)
     token.slotseal("unseal", sealed, *place, "--sign-key", token.uri("v2"), "-o", plain)
     token.slotseal("verify", "--key", token.uri("v2"), plain)
+
+
+def test_a_vault_whose_keys_stay_in_the_token(token, tmp_path):
+    vault = ["--vault", f"sqlite:{tmp_path / 'fleet.vault'}"]
+    keys = ["--key", token.uri("wrap"), "--signing-key", token.uri("sign-wrap")]
+    missing = token.slotseal("vault", "init", *vault, *keys, code=1)
+    assert "has no AES key that fits the pkcs11 URI" in missing.stderr
+    token.slotseal("vault", "init", *vault, *keys, "--generate-key")
+    assert token.tool("--list-objects").count("sensitive, always sensitive, never extractable") == 2
+    token.slotseal("product", "add", "lamp", "--table", ROOT / "examples/forum/partitions.csv", "--secure-boot", "none",
+                   *vault, *keys[:2])
+    checked = token.slotseal("vault", "check", *vault, *keys)
+    assert "1 products" in checked.stdout
+    # By another key, also one of the same name.
+    wrong = token.slotseal("vault", "check", *vault, "--key", token.uri("sign-wrap"), code=1)
+    assert "has no AES key that is the vault's" in wrong.stderr
+    token.tool("--delete-object", "--type", "secrkey", "--label", "wrap")
+    token.slotseal("key", "generate", "--type", "vault", "-o", token.uri("wrap"))
+    wrong = token.slotseal("vault", "check", *vault, *keys, code=1)
+    assert "has no AES key that is the vault's" in wrong.stderr
+    wrong = token.slotseal("vault", "init", "--vault", f"sqlite:{tmp_path / 'other'}", "--generate-key", "--key",
+                           f"file:{tmp_path / 'key'}", code=2)
+    assert "no source is pkcs11:" in wrong.stderr
+    assert not (tmp_path / "other").exists() and not (tmp_path / "key").exists()
