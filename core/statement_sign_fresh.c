@@ -10,6 +10,11 @@ static ss_status_t hash_failed(struct ss_error *err, ss_status_t status)
     return ss_error_set(err, status, SS_AREA_STATEMENT, "cannot hash the freshness record: %s", ss_status_name(status));
 }
 
+static ss_status_t too_long(struct ss_error *err)
+{
+    return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_STATEMENT, "product, device id or path is too long");
+}
+
 ss_status_t ss_freshness_leaf(const struct ss_freshness *record, uint8_t *out, size_t size, size_t *len,
                               struct ss_error *err)
 {
@@ -41,6 +46,8 @@ ss_status_t ss_freshness_sign(const struct ss_freshness *record, const struct ss
     ss_cbor_put_uint(&p, 0);
     ss_cbor_put_bytes(&p, path, ss_merkle_path_len(0, record->leaves) * SS_STATEMENT_DIGEST_SIZE);
     ss_freshness_put(&w, record);
+    if (w.len > sizeof payload)
+        return too_long(err);
     struct ss_cose_parts parts = {SS_STATEMENT_FRESHNESS, NULL, NULL, payload, w.len, proof, p.len};
     ss_status_t status = ss_statement_make(&parts, signer, made, sizeof made, &len, err);
     if (status != SS_OK)
@@ -61,15 +68,15 @@ ss_status_t ss_freshness_encode(const struct ss_freshness *record, const struct 
     struct ss_statement statement;
     *len = 0;
     ss_freshness_put_leaf(&l, record);
+    ss_freshness_put(&w, record);
+    if (l.len > sizeof leaf || w.len > sizeof payload || record->path_len > SS_MERKLE_PATH_MAX)
+        return too_long(err);
     ss_cbor_put_array(&p, 3);
     ss_cbor_put_bytes(&p, leaf, l.len);
     ss_cbor_put_uint(&p, record->index);
     ss_cbor_put_bytes(&p, record->path, (size_t)record->path_len * SS_STATEMENT_DIGEST_SIZE);
-    ss_freshness_put(&w, record);
     struct ss_cose_parts parts = {
         SS_STATEMENT_FRESHNESS, signature->key_id, signature->signature, payload, w.len, proof, p.len};
-    if (l.len > sizeof leaf || w.len > sizeof payload)
-        return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_STATEMENT, "product or device name is too long");
     ss_cose_put_sign1(&m, &parts);
     if (m.len <= sizeof made) {
         ss_status_t status = ss_statement_check_fields(made, m.len, &statement, err);

@@ -185,8 +185,14 @@ static void records_out_of_range_are_not_made(void **state)
     long_id[sizeof long_id - 1] = 0;
     f.device = ss_span_of(long_id);
     assert_int_equal(ss_freshness_encode(&f, &signature, out, sizeof out, &len, &err), SS_ERROR_DATA_INVALID);
-    assert_string_equal(err.message, "product or device name is too long");
-    assert_int_equal(ss_freshness_leaf(&f, out, 20, &len, &err), SS_ERROR_BUFFER_TOO_SMALL);
+    assert_string_equal(err.message, "product, device id or path is too long");
+    f.device = ss_span_of("d");
+    f.path_len = SS_MERKLE_PATH_MAX + 1;
+    assert_int_equal(ss_freshness_encode(&f, &signature, out, sizeof out, &len, &err), SS_ERROR_DATA_INVALID);
+    f.product = ss_span_of(long_id);
+    assert_int_equal(ss_freshness_sign(&f, &signer, &signature, &err), SS_ERROR_DATA_INVALID);
+    assert_string_equal(err.message, "product, device id or path is too long");
+    assert_int_equal(ss_freshness_leaf(&f, out, 3, &len, &err), SS_ERROR_BUFFER_TOO_SMALL);
 }
 
 static void the_largest_record_fits(void **state)
