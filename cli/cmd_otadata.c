@@ -124,6 +124,12 @@ static const char *reason_text(enum ss_boot_reason reason)
     return "unknown";
 }
 
+/// What the bootloader finds is not what otadata ever is: damaged, or ciphertext.
+static bool is_garbage(const struct ss_boot_choice *choice)
+{
+    return choice->reason == SS_BOOT_NOISE_FACTORY || choice->reason == SS_BOOT_NOISE_TRY_ALL;
+}
+
 static void slot_text(int slot, char out[16])
 {
     if (slot >= 0)
@@ -150,7 +156,7 @@ static int print_json(const struct ss_otadata *otadata, const struct ss_boot_cho
                                 json_record(&otadata->copies[1]), "active_copy", choice->active, "slots", (int)slots,
                                 "slots_assumed", assumed, "boots", first[0] ? json_string(first) : json_null(),
                                 "reason", reason_text(choice->reason)),
-                      CLI_OK);
+                      is_garbage(choice) ? CLI_REFUSED : CLI_OK);
 }
 
 static int print_text(const struct ss_otadata *otadata, const struct ss_boot_choice *choice, unsigned slots,
@@ -170,7 +176,7 @@ static int print_text(const struct ss_otadata *otadata, const struct ss_boot_cho
     }
     printf("%s\n", choice->order_count ? "" : " nothing");
     printf("why: %s (%u slots%s)\n", reason_text(choice->reason), slots, assumed ? " assumed, give --table" : "");
-    return CLI_OK;
+    return is_garbage(choice) ? CLI_REFUSED : CLI_OK;
 }
 
 static int show(const struct cli_args *args, const struct ss_table_options *options, struct input *in,
@@ -212,7 +218,9 @@ static int run_show(const struct cli_args *args)
 const struct cli_command command_otadata_show = {
     .path = "otadata show",
     .summary = "show otadata and what the bootloader makes of it",
-    .description = "Reads plaintext otadata: unseal what was read from a device with flash encryption first.",
+    .description =
+        "Reads plaintext otadata: unseal what was read from a device with flash encryption first. Exit status "
+        "3 means that it is neither blank nor has a copy that the bootloader uses.",
     .operands = "FILE",
     .options = show_options,
     .example = "slotseal otadata show otadata.bin --table partitions.csv\n",
