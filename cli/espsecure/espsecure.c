@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -18,13 +19,17 @@ bool esp_is_v4(void)
     return is_v4;
 }
 
-void esp_say(const char *format, ...)
+static void print_line(FILE *stream, const char *label, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+
+/// Names of files are part of what is said, and must not drive a terminal.
+static void print_line(FILE *stream, const char *label, const char *format, va_list args)
 {
-    va_list args;
-    va_start(args, format);
-    vprintf(format, args);
-    va_end(args);
-    putchar('\n');
+    char *line;
+    int len = vasprintf(&line, format, args);
+    fprintf(stream, "%s%s\n", label, len < 0 ? "out of memory" : cli_printable(line));
+    if (len >= 0)
+        free(line);
 }
 
 static void print_error(FILE *stream, const char *label, const char *format, va_list args)
@@ -33,9 +38,15 @@ static void print_error(FILE *stream, const char *label, const char *format, va_
 static void print_error(FILE *stream, const char *label, const char *format, va_list args)
 {
     fflush(stdout);
-    fputs(label, stream);
-    vfprintf(stream, format, args);
-    fputc('\n', stream);
+    print_line(stream, label, format, args);
+}
+
+void esp_say(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    print_line(stdout, "", format, args);
+    va_end(args);
 }
 
 int esp_fatal(const char *format, ...)
