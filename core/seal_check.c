@@ -79,7 +79,7 @@ ss_status_t ss_seal_check_place(const struct ss_seal_params *params, size_t len,
         return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SEAL,
                             "padding to %zu bytes: must be a power of two from 16 to 4096", unit);
     if (len == 0)
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SEAL, "there is nothing to seal: 0 bytes");
+        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SEAL, "the input is empty");
     if (len > UINT32_MAX - SS_SEAL_MAX_PAD)
         return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SEAL, "%zu bytes are more than any flash", len);
 

@@ -17,6 +17,7 @@
 #include "slotseal/otadata.h"
 #include "slotseal/seal.h"
 #include "slotseal/secure_boot_v1.h"
+#include "slotseal/secure_boot_v2.h"
 #include "slotseal/signing_key.h"
 
 // -- Sealing ----------------------------------------------------------------------------------------------------------
@@ -159,6 +160,8 @@ static void key_files(void **state)
 
 // -- Signatures -------------------------------------------------------------------------------------------------------
 
+enum { V2_CRC_AT = 1196 };
+
 static uint8_t signed_file[64 + SS_SBV1_BLOCK_SIZE];
 
 /// The signature holds for the very bytes that were signed, and for nothing else.
@@ -186,6 +189,55 @@ static void v1_signature(void **state)
     assert_true(mutate(signed_file, sizeof signed_file, NULL, run_signature) > 2000);
 }
 
+static uint8_t v2_block[SS_SBV2_BLOCK_SIZE];
+static const uint8_t v2_digest[SS_SBV2_DIGEST_MAX] = {1, 2, 3};
+static ss_signing_key_t *v2_key;
+
+static void mend_v2(uint8_t *in, size_t len)
+{
+    if (len >= V2_CRC_AT + 4)
+        ss_put_le32(in + V2_CRC_AT, ss_crc32(0, in, V2_CRC_AT));
+}
+
+/// Whatever verifies carries the same digest, the same key and the same signature.
+static void run_v2_block(const uint8_t *in, size_t len)
+{
+    struct ss_error err = {0};
+    struct ss_sbv2_block info, signed_info;
+    ss_signing_key_t *key;
+    if (len < SS_SBV2_BLOCK_SIZE)
+        return;
+    assert_int_equal(ss_secure_boot_v2_parse_block(v2_block, &signed_info, &err), SS_OK);
+    ss_status_t status = ss_secure_boot_v2_parse_block(in, &info, &err);
+    mutant_status("ss_secure_boot_v2_parse_block", status,
+                  ONE_OF(SS_OK) | ONE_OF(SS_ERROR_DOES_NOT_EXIST) | ONE_OF(SS_ERROR_DATA_INVALID) |
+                      ONE_OF(SS_ERROR_DATA_CORRUPT));
+    if (status == SS_OK) {
+        mutant_status("ss_secure_boot_v2_block_key", ss_secure_boot_v2_block_key(in, &key, &err),
+                      ONE_OF(SS_OK) | ONE_OF(SS_ERROR_DATA_INVALID) | ONE_OF(SS_ERROR_NOT_SUPPORTED));
+        ss_signing_key_free(key);
+    }
+    if (ss_secure_boot_v2_verify_block(v2_key, v2_digest, in, &err) != SS_OK)
+        return;
+    mutant_assert(status == SS_OK && info.type == signed_info.type);
+    mutant_assert(!memcmp(info.image_digest, signed_info.image_digest, info.image_digest_len));
+    mutant_assert(!memcmp(info.key_digest, signed_info.key_digest, sizeof info.key_digest));
+    mutant_assert(!memcmp(in + info.signature_at, v2_block + info.signature_at, info.signature_len));
+}
+
+static void v2_signature(void **state)
+{
+    (void)state;
+    static const enum ss_key_type types[] = {SS_KEY_RSA3072, SS_KEY_P256};
+    struct ss_error err = {0};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        assert_ok(ss_signing_key_generate(types[i], &v2_key, &err), err);
+        assert_ok(ss_secure_boot_v2_sign_digest(v2_key, v2_digest, v2_block, &err), err);
+        assert_true(mutate(v2_block, sizeof v2_block, mend_v2, run_v2_block) > 10000);
+        ss_signing_key_free(v2_key);
+    }
+}
+
 static void run_bootloader_digest(const uint8_t *in, size_t len)
 {
     static const uint8_t key[32] = {1}, iv[SS_SBV1_IV_SIZE];
@@ -209,10 +261,8 @@ static void bootloader_digest(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sealing),
-        cmocka_unit_test(key_files),
-        cmocka_unit_test(v1_signature),
-        cmocka_unit_test(bootloader_digest),
+        cmocka_unit_test(sealing),      cmocka_unit_test(key_files),         cmocka_unit_test(v1_signature),
+        cmocka_unit_test(v2_signature), cmocka_unit_test(bootloader_digest),
     };
     return ss_test_main(argc, argv, tests);
 }
