@@ -65,6 +65,8 @@ static ss_status_t sign(const struct cli_args *args, struct job *job, struct ss_
         status = ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_SEAL,
                               "secure boot V1 does not sign the bootloader, it compares a digest: drop --sign-key");
     if (status == SS_OK)
+        status = signing_key_can_sign(key, args->options[OPT_SIGN_KEY], err);
+    if (status == SS_OK)
         status = signing_sign(&job->in, key, signing_scheme(args, key), false, err);
     ss_signing_key_free(key);
     job->summary.signed_here = status == SS_OK;

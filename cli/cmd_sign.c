@@ -48,20 +48,30 @@ static bool is_bootloader(const struct input *in)
     return ss_image_parse(in->data, in->len, NULL, &image, NULL) == SS_OK && image.kind == SS_IMAGE_KIND_BOOTLOADER;
 }
 
-/// Replaces the key if asked to, and signs. A V1 bootloader carries the key, too, but no signature: the ROM compares a
-/// digest instead.
-static ss_status_t make_signed(const struct cli_args *args, struct sign_job *job, struct ss_error *err)
+/// Replaces the key if asked to. A V1 bootloader carries the key, too, but no signature: the ROM compares a digest
+/// instead. *@p signs is false for that, so that a public key will do.
+static ss_status_t prepare(const struct cli_args *args, struct sign_job *job, bool *signs, struct ss_error *err)
 {
     const char *template = args->options[OPT_REPLACE_KEY];
-    enum ss_sign_scheme scheme = signing_scheme(args, job->key);
     ss_status_t status = template ? replace_key(template, job, err) : SS_OK;
-    if (status == SS_OK && template && scheme == SS_SIGN_V1 && is_bootloader(&job->in)) {
+    *signs = !template || signing_scheme(args, job->key) != SS_SIGN_V1 || !is_bootloader(&job->in);
+    if (status == SS_OK && !*signs)
         cli_warning("%s: a bootloader has no V1 signature; only its verification key was replaced", job->in.name);
-        return SS_OK;
-    }
-    if (status == SS_OK)
-        status = signing_sign(&job->in, job->key, scheme, args->options[OPT_APPEND] != NULL, err);
     return status;
+}
+
+static ss_status_t make_signed(const struct cli_args *args, struct sign_job *job, struct ss_error *err)
+{
+    bool signs;
+    ss_status_t status = prepare(args, job, &signs, err);
+    if (status == SS_OK && signs) {
+        status = signing_key_can_sign(job->key, args->options[OPT_KEY], err);
+        if (status != SS_OK)
+            return status;
+        status =
+            signing_sign(&job->in, job->key, signing_scheme(args, job->key), args->options[OPT_APPEND] != NULL, err);
+    }
+    return status == SS_OK ? SS_OK : ss_error_prefix(err, status, "%s", job->in.name);
 }
 
 static ss_status_t sign(const struct cli_args *args, struct sign_job *job, struct ss_error *err)
@@ -71,11 +81,10 @@ static ss_status_t sign(const struct cli_args *args, struct sign_job *job, struc
     ss_status_t status = signing_key_read(args->options[OPT_KEY], &job->key_file, &job->key, err);
     if (status == SS_OK)
         status = file_read(args->operands[0], FILE_LIMIT, &job->in, err);
+    if (status == SS_OK)
+        status = make_signed(args, job, err);
     if (status != SS_OK)
         return status;
-    status = make_signed(args, job, err);
-    if (status != SS_OK)
-        return ss_error_prefix(err, status, "%s", job->in.name);
     return file_write(args->options[OPT_OUTPUT], OUTPUT_PUBLIC, job->in.data, job->in.len, inputs, err);
 }
 

@@ -33,6 +33,14 @@ ss_status_t signing_key_read(const char *path, struct input *file, ss_signing_ke
     return SS_OK;
 }
 
+ss_status_t signing_key_can_sign(const ss_signing_key_t *key, const char *path, struct ss_error *err)
+{
+    if (ss_signing_key_can_sign(key))
+        return SS_OK;
+    return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_KEY,
+                        "%s: this is a public key, signing needs the private one", path);
+}
+
 enum ss_sign_scheme signing_scheme(const struct cli_args *args, const ss_signing_key_t *key)
 {
     if (args->options[OPT_SCHEME])

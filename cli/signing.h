@@ -29,6 +29,9 @@ SS_MUST_USE ss_status_t signing_key_read(const char *path, struct input *file, s
 SS_MUST_USE ss_status_t verification_key_read(const char *path, struct input *file, uint8_t xy[SS_VK_SIZE],
                                               struct ss_error *err);
 
+/// SS_ERROR_NOT_PERMITTED, which names the key by @p path, unless @p key can sign.
+SS_MUST_USE ss_status_t signing_key_can_sign(const ss_signing_key_t *key, const char *path, struct ss_error *err);
+
 /// The scheme of --scheme, else the one that goes with the key.
 enum ss_sign_scheme signing_scheme(const struct cli_args *args, const ss_signing_key_t *key);
 
