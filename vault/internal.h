@@ -87,10 +87,14 @@ struct ss_ring_new {
     uint8_t params[SS_VAULT_KEY_PARAMS_MAX];
     size_t params_len;
 };
-/// Makes a wrapping key as @p spec says. A person may be asked: not within a transaction, which others wait for.
-SS_MUST_USE ss_status_t ss_ring_prepare(enum ss_vault_ring_id ring, const char *spec,
+/// Makes a wrapping key as @p spec says; @p another: one in place of an older one. A person may be asked: not within a
+/// transaction, which others wait for.
+SS_MUST_USE ss_status_t ss_ring_prepare(enum ss_vault_ring_id ring, const char *spec, bool another,
                                         const struct ss_vault_options *options, struct ss_ring_new *made,
                                         struct ss_error *err);
+/// True in @p same if @p made is the key that is active in @p ring.
+SS_MUST_USE ss_status_t ss_ring_is_active(struct ss_vault *vault, enum ss_vault_ring_id ring,
+                                          const struct ss_ring_new *made, bool *same, struct ss_error *err);
 /// Ends a key that nobody has adopted.
 void ss_ring_discard(struct ss_ring_new *made);
 /// Stores @p made as the active version, whose number comes back; the one before it becomes `retiring`. Within a

@@ -13,27 +13,32 @@ const char *ss_ring_name(enum ss_vault_ring_id ring)
     return ring == SS_RING_VAULT ? "vault" : "signing";
 }
 
-static struct ss_vault_key_request request_for(enum ss_vault_ring_id ring, const char *location,
+enum age { THE_ONE, OLD, NEW };
+
+static struct ss_vault_key_request request_for(enum ss_vault_ring_id ring, enum age age, const char *location,
                                                const struct ss_vault_options *options)
 {
+    static const char *const purposes[SS_RING_COUNT][3] = {
+        {"vault key", "old vault key", "new vault key"},
+        {"key that wraps signing keys", "old key that wraps signing keys", "new key that wraps signing keys"}};
     return (struct ss_vault_key_request){
         .location = location,
-        .purpose = ring == SS_RING_VAULT ? "vault key" : "key that wraps signing keys",
+        .purpose = purposes[ring][age],
         .ask = options->ask,
         .ask_context = options->ask_context,
         .passphrase_cost = options->passphrase_cost,
     };
 }
 
-ss_status_t ss_ring_prepare(enum ss_vault_ring_id ring, const char *spec, const struct ss_vault_options *options,
-                            struct ss_ring_new *made, struct ss_error *err)
+ss_status_t ss_ring_prepare(enum ss_vault_ring_id ring, const char *spec, bool another,
+                            const struct ss_vault_options *options, struct ss_ring_new *made, struct ss_error *err)
 {
     const char *location;
     memset(made, 0, sizeof *made);
     ss_status_t status = ss_key_source_find(spec, &made->key.ops, &location, err);
     if (status != SS_OK)
         return status;
-    struct ss_vault_key_request request = request_for(ring, location, options);
+    struct ss_vault_key_request request = request_for(ring, another ? NEW : THE_ONE, location, options);
     status = made->key.ops->create(&request, made->params, sizeof made->params, &made->params_len, &made->key.key, err);
     if (status != SS_OK)
         memset(made, 0, sizeof *made);
@@ -191,7 +196,7 @@ static ss_status_t wrong_key(enum ss_vault_ring_id ring, const struct stored *st
                         (long long)stored->version, stored->source);
 }
 
-static ss_status_t check_proof(struct ss_vault *vault, enum ss_vault_ring_id ring, struct ss_ring_key *key,
+static ss_status_t check_proof(struct ss_vault *vault, enum ss_vault_ring_id ring, const struct ss_ring_key *key,
                                const struct stored *stored, struct ss_error *err)
 {
     uint8_t value[SS_VAULT_DATA_KEY_SIZE];
@@ -200,6 +205,21 @@ static ss_status_t check_proof(struct ss_vault *vault, enum ss_vault_ring_id rin
     ss_status_t status = key->ops->unwrap(key->key, stored->proof, stored->proof_len, aad.bytes, aad.len, value, err);
     ss_wipe(value, sizeof value);
     return status == SS_ERROR_DATA_CORRUPT ? wrong_key(ring, stored, err) : status;
+}
+
+ss_status_t ss_ring_is_active(struct ss_vault *vault, enum ss_vault_ring_id ring, const struct ss_ring_new *made,
+                              bool *same, struct ss_error *err)
+{
+    struct stored stored;
+    bool found;
+    *same = false;
+    ss_status_t status = read_stored(vault, ring, "active", &stored, &found, err);
+    // Another kind of source has another key: a token never gives its own away.
+    if (status != SS_OK || !found || strcmp(stored.source, made->key.ops->scheme) != 0)
+        return status;
+    status = check_proof(vault, ring, &made->key, &stored, err);
+    *same = status == SS_OK;
+    return status == SS_ERROR_NOT_PERMITTED ? SS_OK : status;
 }
 
 ss_status_t ss_ring_open(struct ss_vault *vault, enum ss_vault_ring_id ring, const char *state, const char *spec,
@@ -219,7 +239,8 @@ ss_status_t ss_ring_open(struct ss_vault *vault, enum ss_vault_ring_id ring, con
                             ss_ring_name(ring));
     if (strcmp(stored.source, key.ops->scheme) != 0)
         return wrong_key(ring, &stored, err);
-    struct ss_vault_key_request request = request_for(ring, location, options);
+    enum age age = strcmp(state, "active") ? OLD : vault->rings[ring].keys[1].ops ? NEW : THE_ONE;
+    struct ss_vault_key_request request = request_for(ring, age, location, options);
     status = key.ops->open(&request, stored.params, stored.params_len, &key.key, err);
     if (status != SS_OK)
         return status;

@@ -41,6 +41,10 @@ static const char *const steps[] = {
     "CREATE TABLE quota_uses (device {text} PRIMARY KEY, station {text} NOT NULL, time BIGINT NOT NULL);"
     "CREATE INDEX quota_uses_by_station ON quota_uses (station);"
     "CREATE TABLE first_articles (recipe {text} PRIMARY KEY, device {text} NOT NULL, time BIGINT NOT NULL)",
+    // 3
+    // place: vault, token, elsewhere
+    "CREATE TABLE signing_keys (name {text} PRIMARY KEY, type {text} NOT NULL, place {text} NOT NULL,"
+    " uri {text} NOT NULL, public_key {text} NOT NULL, created BIGINT NOT NULL)",
 };
 
 int64_t ss_vault_schema_version(void)

@@ -127,7 +127,7 @@ static ss_status_t open_new_rings(struct ss_vault *vault, const struct ss_vault_
     for (int i = 0; i < SS_RING_COUNT && status == SS_OK; i++) {
         if (!specs[i])
             continue;
-        status = ss_ring_prepare((enum ss_vault_ring_id)i, specs[i], options, &c->rings[i], err);
+        status = ss_ring_prepare((enum ss_vault_ring_id)i, specs[i], false, options, &c->rings[i], err);
         if (status == SS_OK)
             ss_ring_adopt(vault, (enum ss_vault_ring_id)i, &c->rings[i], 1);
     }
