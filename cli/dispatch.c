@@ -2,6 +2,7 @@
 // From argv to the command.
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "cli.h"
@@ -124,8 +125,9 @@ static bool started_as_espsecure(const char *path)
 
 int cli_main(int argc, char **argv)
 {
-    // A core file would hold keys and plaintext.
+    // A core file would hold keys and plaintext. The limit does not count where cores are piped to a program (core(5)).
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    prctl(PR_SET_DUMPABLE, 0);
 
     int status;
     if (argc > 0 && started_as_espsecure(argv[0]))

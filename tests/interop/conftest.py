@@ -69,10 +69,19 @@ def run_ours(args):
 
 
 def small_image(rng, payload, appended=True):
-    """A small image: one segment in IRAM, checksum, SHA-256."""
-    body = rng.randbytes(payload)
+    """A small bootloader: one segment in IRAM, checksum, SHA-256."""
+    return one_segment(0x40080400, rng.randbytes(payload), appended)
+
+
+def small_app(rng, payload):
+    """A small app: a descriptor and data that the flash is mapped for."""
+    descriptor = b"\x32\x54\xcd\xab" + bytes(12) + b"1.0".ljust(32, b"\0") + b"sample".ljust(32, b"\0") + bytes(176)
+    return one_segment(0x3F400020, descriptor + rng.randbytes(payload))
+
+
+def one_segment(address, body, appended=True):
     image = bytearray(b"\xe9\x01\x02\x20" + (0x40080400).to_bytes(4, "little") + b"\xee" + bytes(14) + bytes([appended]))
-    image += (0x40080400).to_bytes(4, "little") + payload.to_bytes(4, "little") + body
+    image += address.to_bytes(4, "little") + len(body).to_bytes(4, "little") + body
     image += bytes(15 - len(image) % 16) + bytes([functools.reduce(operator.xor, body, 0xEF)])
     return bytes(image + (hashlib.sha256(image).digest() if appended else b""))
 
