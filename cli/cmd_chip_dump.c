@@ -4,7 +4,7 @@
 
 #include "chip/chip.h"
 #include "commands.h"
-#include "core/crypto.h"
+#include "efuse_text.h"
 #include "file.h"
 #include "provision/doctor.h"
 
@@ -16,22 +16,6 @@ static const struct cli_option options[] = {
     OPTION_END,
 };
 
-static ss_status_t dump_efuse(const struct ss_vchip *chip, const char *path, struct ss_error *err)
-{
-    uint8_t bytes[SS_EFUSE_IMAGE_SIZE];
-    size_t len = sizeof bytes;
-    ss_efuse_to_bytes(&chip->efuse.window, bytes);
-    if (ss_efuse_coding(&chip->efuse.window) == SS_EFUSE_CODING_34) {
-        // What is left of each key block after decoding: 24 bytes of 32.
-        for (size_t block = 1; block < 3; block++)
-            memmove(bytes + 28 + 24 * block, bytes + 28 + 32 * block, 24);
-        len = SS_EFUSE_DUMP_34_SIZE;
-    }
-    ss_status_t status = file_write(path, OUTPUT_PLAINTEXT, bytes, len, NULL, err);
-    ss_wipe(bytes, sizeof bytes);
-    return status;
-}
-
 static int run(const struct cli_args *args)
 {
     struct ss_vchip *chip = NULL;
@@ -41,7 +25,7 @@ static int run(const struct cli_args *args)
         return cli_usage("slotseal help chip dump", "nothing to dump: give --flash, --efuse or both");
     ss_status_t status = ss_chip_open(args->operands[0], &chip, &err);
     if (status == SS_OK && efuse)
-        status = dump_efuse(chip, efuse, &err);
+        status = efuse_dump(&chip->efuse.window, efuse, &err);
     if (status == SS_OK && flash)
         status = file_write(flash, OUTPUT_PLAINTEXT, chip->flash.data, chip->flash.size, NULL, &err);
     ss_chip_free(chip);

@@ -18,15 +18,6 @@ enum { KEY_LIMIT = 64, RD_DIS_AT = 16 };
 
 // ---- show
 
-static ss_status_t dump(const struct ss_efuse *window, const char *path, struct ss_error *err)
-{
-    uint8_t bytes[SS_EFUSE_IMAGE_SIZE];
-    ss_efuse_to_bytes(window, bytes);
-    ss_status_t status = file_write(path, OUTPUT_PLAINTEXT, bytes, sizeof bytes, NULL, err);
-    ss_wipe(bytes, sizeof bytes);
-    return status;
-}
-
 static int print_efuses(const struct cli_args *args, const char *id, const struct ss_link_efuses *e)
 {
     struct ss_crypt_count count;
@@ -53,7 +44,7 @@ static int run_show(const struct cli_args *args)
     if (status == SS_OK)
         status = ss_link_efuse_read(s.link, &efuses, &err);
     if (status == SS_OK && args->options[OPT_DUMP])
-        status = dump(&efuses.window, args->options[OPT_DUMP], &err);
+        status = efuse_dump(&efuses.window, args->options[OPT_DUMP], &err);
     code = port_end(args, &s, status, &err);
     if (code == CLI_OK)
         code = print_efuses(args, s.id, &efuses);
@@ -64,8 +55,7 @@ static int run_show(const struct cli_args *args)
 static const struct cli_option show_options[] = {
     OPTION_PORT(true),
     OPTIONS_PORT,
-    {OPT_DUMP, "dump", 0, false, "FILE", "also write the 124 bytes that espefuse dump reads (joint)", NULL,
-     COMPLETE_FILE},
+    {OPT_DUMP, "dump", 0, false, "FILE", "also write what espefuse dump reads (joint)", NULL, COMPLETE_FILE},
     OPTION_JSON,
     OPTION_END,
 };

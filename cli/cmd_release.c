@@ -15,8 +15,8 @@
 static const struct cli_option sign_options[] = {
     {OPT_KEY, "key", 'k', true, "PEM", "private release key", NULL, COMPLETE_FILE},
     {OPT_PRODUCT, "product", 'p', true, "NAME", "product that it is a release of", NULL, COMPLETE_NOTHING},
-    {OPT_SECURE_BOOT, "secure-boot", 0, false, "SCHEME", "how devices' images are signed (as this one is)", "none v1 v2",
-     COMPLETE_CHOICE},
+    {OPT_SECURE_BOOT, "secure-boot", 0, false, "SCHEME", "how devices' images are signed (as this one is)",
+     "none v1 v2", COMPLETE_CHOICE},
     {OPT_REPLACE_KEY, "verification-key", 0, false, "FILE",
      "per-device signing keys: the public key that the image was built with", NULL, COMPLETE_FILE},
     {OPT_TABLE, "table", 't', false, "FILE", "it needs this partition table", NULL, COMPLETE_FILE},

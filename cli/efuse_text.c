@@ -3,8 +3,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/bytes.h"
+#include "core/crypto.h"
+#include "file.h"
+#include "provision/doctor.h"
 
 /// As it is written on the box: the factory's MAC lies with its last byte first, a custom one with its first.
 static void mac_text(const uint8_t *bytes, size_t len, bool reversed, char *out)
@@ -61,4 +65,20 @@ void efuse_print(const struct ss_efuse *window)
                ss_efuse_read_protected(window, field) ? '-' : 'R', ss_efuse_write_protected(window, field) ? '-' : 'W',
                text, field->description);
     }
+}
+
+ss_status_t efuse_dump(const struct ss_efuse *window, const char *path, struct ss_error *err)
+{
+    uint8_t bytes[SS_EFUSE_IMAGE_SIZE];
+    size_t len = sizeof bytes;
+    ss_efuse_to_bytes(window, bytes);
+    if (ss_efuse_coding(window) == SS_EFUSE_CODING_34) {
+        // What is left of each key block after decoding: 24 bytes of 32.
+        for (size_t block = 1; block < 3; block++)
+            memmove(bytes + 28 + 24 * block, bytes + 28 + 32 * block, 24);
+        len = SS_EFUSE_DUMP_34_SIZE;
+    }
+    ss_status_t status = file_write(path, OUTPUT_PLAINTEXT, bytes, len, NULL, err);
+    ss_wipe(bytes, sizeof bytes);
+    return status;
 }

@@ -11,5 +11,7 @@
 void efuse_print(const struct ss_efuse *window);
 /// The same as an array; NULL without memory.
 json_t *efuse_json(const struct ss_efuse *window);
+/// Writes the file that `espefuse dump --format joint` writes: 124 bytes, 100 with 3/4 coding.
+SS_MUST_USE ss_status_t efuse_dump(const struct ss_efuse *window, const char *path, struct ss_error *err);
 
 #endif

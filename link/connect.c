@@ -8,6 +8,7 @@
 
 enum {
     ATTEMPTS = 7,
+    ATTEMPTS_UNRESET = 2, ///< nothing changes between them
     SYNC_TRIES = 5,
     EN_LOW_MS = 100,
     BOOT_TEXT = 512,    ///< bytes of the boot log that are looked at
@@ -97,9 +98,9 @@ static ss_status_t reset_by_lines(struct ss_link *l, const struct sequence *s, s
     return status == SS_OK ? set_lines(l, false, false, err) : status;
 }
 
-static bool resets_by_lines(const struct ss_link *l)
+static bool can_reset(const struct ss_link *l)
 {
-    return !l->options.no_reset && !l->options.reset && l->port->ops->set_lines;
+    return !l->options.no_reset && (l->options.reset || l->port->ops->set_lines);
 }
 
 static ss_status_t reset(struct ss_link *l, unsigned attempt, struct ss_error *err)
@@ -152,13 +153,13 @@ static ss_status_t no_answer(const struct ss_link *l, const struct seen *seen, s
     if (seen->bytes)
         return ss_error_set(err, SS_ERROR_TIMEOUT, SS_AREA_LINK, "something talks on the line, but no serial loader");
     return ss_error_set(err, SS_ERROR_TIMEOUT, SS_AREA_LINK, "no chip answers%s",
-                        resets_by_lines(l) || l->options.reset ? "" : " (it was not reset: the port has no way to)");
+                        can_reset(l) ? "" : " (it was not reset: the port has no way to)");
 }
 
 static ss_status_t knock(struct ss_link *l, struct ss_error *err)
 {
     struct seen seen = {0};
-    unsigned attempts = l->options.attempts ? l->options.attempts : ATTEMPTS;
+    unsigned attempts = l->options.attempts ? l->options.attempts : can_reset(l) ? ATTEMPTS : ATTEMPTS_UNRESET;
     for (unsigned i = 0; i < attempts; i++) {
         ss_status_t status = reset(l, i, err);
         if (status == SS_OK && !l->options.no_reset)

@@ -44,7 +44,7 @@ static ss_status_t send_block(struct ss_link *l, uint8_t op, size_t number, cons
                                     .body = body,
                                     .len = SS_ROM_DATA_HEADER + sent,
                                     .checksum = ss_rom_checksum(body + SS_ROM_DATA_HEADER, sent),
-                                    .timeout_ms = LINK_REGION_TIMEOUT_MS};
+                                    .timeout_ms = LINK_BLOCK_TIMEOUT_MS};
     return ss_link_command(l, &rq, NULL, err);
 }
 

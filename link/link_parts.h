@@ -14,7 +14,8 @@ enum {
     LINK_REGION = 0x10000, ///< bytes of flash that are erased, written and compared at once
     LINK_TRIES = 3,        ///< of a command or a region, where trying again is harmless
     LINK_TIMEOUT_MS = 3000,
-    LINK_REGION_TIMEOUT_MS = 15000, ///< erasing, writing or hashing a region or less
+    LINK_BLOCK_TIMEOUT_MS = 5000,   ///< a block, of which inflating may make a region
+    LINK_REGION_TIMEOUT_MS = 15000, ///< erasing or hashing a region or less
     LINK_ANSWER_MAX = 256,          ///< longer frames are no answers of the ROM
     LINK_REQUEST_MAX = SS_ROM_HEADER + SS_ROM_DATA_HEADER + LINK_BLOCK,
 };

@@ -53,7 +53,7 @@ typedef void (*ss_link_progress_fn)(void *context, enum ss_link_work work, size_
 /// All zero is a good default.
 struct ss_link_options {
     uint32_t baud;          ///< rate to change to once connected, up to SS_LINK_BAUD_MAX; 0: 115200
-    unsigned attempts;      ///< resets tried before giving up; 0: 7
+    unsigned attempts;      ///< resets tried before giving up; 0: 7, or 2 where nothing resets the chip
     bool no_reset;          ///< the chip is in download mode already and is left there
     ss_link_reset_fn reset; ///< NULL: by DTR and RTS; ports without these are used as with no_reset
     void *reset_context;
