@@ -131,6 +131,10 @@ enum cli_option_id {
     OPT_PATTERN,
     OPT_MACS,
     OPT_GENERATE_KEY,
+    OPT_APP,
+    OPT_LEVEL,
+    OPT_COUNT_MAX,
+    OPT_UART_DISABLE,
     OPT_COUNT
 };
 

@@ -55,6 +55,7 @@ const struct cli_command *const cli_commands[] = {
     &command_efuse_burn,
     &command_efuse_protect,
     &command_doctor,
+    &command_provision,
     &command_vault_init,
     &command_vault_check,
     &command_product_add,

@@ -61,6 +61,8 @@ static ss_status_t add_record(struct ss_vault_store *s, const struct ss_provisio
         ss_device_name_from_mac(chip->mac, d->id);
     snprintf(d->product, sizeof d->product, "%s", s->product.name);
     memcpy(d->mac, chip->mac, sizeof d->mac);
+    if (s->options.dry)
+        return SS_OK;
     return ss_vault_device_add(s->vault, d, err);
 }
 
@@ -81,7 +83,7 @@ static ss_status_t begin(void *context, const struct ss_provision_chip *chip, ch
     ss_status_t status = find_record(s, chip, err);
     if (status == SS_OK)
         status = check_record(s, chip, err);
-    if (status == SS_OK && s->device.state == SS_VAULT_DEVICE_REGISTERED)
+    if (status == SS_OK && s->device.state == SS_VAULT_DEVICE_REGISTERED && !s->options.dry)
         status = ss_vault_device_set_state(s->vault, s->device.id, SS_VAULT_DEVICE_PROVISIONING, NULL, s->run, err);
     snprintf(device, SS_DEVICE_NAME_SIZE, "%s", status == SS_OK ? s->device.id : "");
     return status;
@@ -92,11 +94,14 @@ static ss_status_t flash_key(void *context, uint8_t *key, size_t len, struct ss_
     struct ss_vault_store *s = context;
     struct ss_vault_flash_key found;
     ss_status_t status = SS_OK;
+    if (s->options.dry && s->device.flash_key == SS_VAULT_FLASH_KEY_NONE)
+        return ss_random(key, len);
     if (s->device.flash_key == SS_VAULT_FLASH_KEY_NONE)
         status = ss_vault_flash_key_generate(s->vault, s->device.id, len, err);
     // Somebody else may have been quicker.
     if (status == SS_OK || status == SS_ERROR_ALREADY_EXISTS)
-        status = ss_vault_flash_key(s->vault, s->device.id, SS_VAULT_FOR_BURN, s->run, &found, err);
+        status = ss_vault_flash_key(s->vault, s->device.id, s->options.dry ? SS_VAULT_FOR_REHEARSE : SS_VAULT_FOR_BURN,
+                                    s->run, &found, err);
     if (status != SS_OK)
         return status;
     s->device.flash_key = SS_VAULT_FLASH_KEY_PRESENT;

@@ -3,17 +3,24 @@
 #ifndef SS_PROVISION_VAULT_STORE_H
 #define SS_PROVISION_VAULT_STORE_H
 
+#include "provision/parts.h"
 #include "provision/store.h"
 #include "slotseal/signing_key.h"
 #include "vault/vault.h"
 
+_Static_assert((int)SS_SECURE_BOOT_V1_ONE_TIME == (int)SS_VAULT_SECURE_BOOT_V1_ONE_TIME &&
+                   (int)SS_SECURE_BOOT_V1_REFLASHABLE == (int)SS_VAULT_SECURE_BOOT_V1_REFLASHABLE &&
+                   (int)SS_SECURE_BOOT_V2 == (int)SS_VAULT_SECURE_BOOT_V2,
+               "a product's scheme is cast to a procedure's");
+
 struct ss_vault_store;
 
-/// All borrowed for the life of the store; all NULL is a good default.
+/// All borrowed for the life of the store; all zero is a good default.
 struct ss_vault_store_options {
     const char *device;               ///< id; NULL: what the chip's MAC says
     const char *station;              ///< whose quota counts; NULL: none
     const ss_signing_key_t *sign_key; ///< the product's, where it is not in the vault
+    bool dry;                         ///< nothing is written: what the vault does not have is made up for the occasion
 };
 
 /// A store for a device of @p product: its record, or a new one. @p vault is borrowed. The caller ends *@p store by
