@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ask.h"
 #include "commands.h"
 #include "confirm.h"
 #include "core/crypto.h"
@@ -94,8 +95,10 @@ static ss_status_t read_files(struct provisioning *p, struct ss_error *err)
 
 static ss_status_t open_store(struct provisioning *p, struct ss_error *err)
 {
-    struct ss_vault_store_options store = {
-        .device = p->args->options[OPT_DEVICE], .sign_key = p->sign_key, .dry = given(p, OPT_DRY_RUN)};
+    struct ss_vault_store_options store = {.device = p->args->options[OPT_DEVICE],
+                                           .sign_key = p->sign_key,
+                                           .ask = ask_secret,
+                                           .dry = given(p, OPT_DRY_RUN)};
     ss_status_t status = ss_vault_store_open(p->vault, p->args->options[OPT_PRODUCT], &store, &p->store, err);
     if (status != SS_OK)
         return status;

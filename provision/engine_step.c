@@ -6,6 +6,7 @@
 #include "core/crypto.h"
 #include "provision/engine_internal.h"
 #include "provision/procedure_bits.h"
+#include "vault/fault.h"
 
 ss_status_t engine_read_chip(struct engine_work *w, struct ss_error *err)
 {
@@ -155,8 +156,13 @@ static ss_status_t do_step(struct engine_work *w, const struct ss_step *s, struc
     ss_status_t status = confirm(w, s, err);
     if (status == SS_OK)
         status = journal(w, s->id, SS_JOURNAL_BEFORE, "", err);
+    // Where tests end the process; a rehearsal is none of their business.
+    if (w->store)
+        ss_fault_point("provision:act");
     if (status == SS_OK)
         status = act(w, s, &found, err);
+    if (w->store)
+        ss_fault_point("provision:acted");
     if (status == SS_OK)
         status = read_back(w, s, err);
     if (status == SS_OK && s->kind == SS_STEP_KEY)

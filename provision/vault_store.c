@@ -11,6 +11,7 @@
 #include "vault/flash_key.h"
 #include "vault/journal.h"
 #include "vault/quota.h"
+#include "vault/signing.h"
 
 struct ss_vault_store {
     struct ss_provision_store functions;
@@ -115,6 +116,43 @@ static ss_status_t flash_key(void *context, uint8_t *key, size_t len, struct ss_
     return status;
 }
 
+/// The name under which the vault keeps a device's own key. Ids are no longer than names, so the suffix must fit.
+static ss_status_t name_own_key(struct ss_vault_store *s, char name[SS_VAULT_NAME_SIZE], struct ss_error *err)
+{
+    if ((size_t)snprintf(name, SS_VAULT_NAME_SIZE, "%s.sign", s->device.id) < SS_VAULT_NAME_SIZE)
+        return SS_OK;
+    return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_PROVISION,
+                        "device id %s is too long for a signing key of its own, 59 characters fit", s->device.id);
+}
+
+/// A device's own signing key is made when it is first asked for, and belongs to the device from then on.
+static ss_status_t make_own_key(struct ss_vault_store *s, struct ss_error *err)
+{
+    char name[SS_VAULT_NAME_SIZE];
+    enum ss_key_type type = s->product.secure_boot == SS_VAULT_SECURE_BOOT_V2 ? SS_KEY_RSA3072 : SS_KEY_P256;
+    if (s->options.dry)
+        return ss_signing_key_generate(type, &s->own_key, err);
+    ss_status_t status = name_own_key(s, name, err);
+    if (status == SS_OK)
+        status = ss_vault_signing_key_generate(s->vault, name, type, err);
+    // A run that was cut short before it noted the name.
+    if (status != SS_OK && status != SS_ERROR_ALREADY_EXISTS)
+        return status;
+    snprintf(s->device.sign_key, sizeof s->device.sign_key, "%s", name);
+    return ss_vault_device_update(s->vault, &s->device, err);
+}
+
+static ss_status_t open_vault_key(struct ss_vault_store *s, const char *name, struct ss_error *err)
+{
+    return ss_vault_signing_key_open(s->vault, name, s->run, s->options.ask, s->options.ask_context, &s->own_key, err);
+}
+
+static ss_status_t open_own_key(struct ss_vault_store *s, struct ss_error *err)
+{
+    ss_status_t status = *s->device.sign_key ? SS_OK : make_own_key(s, err);
+    return status == SS_OK && !s->own_key ? open_vault_key(s, s->device.sign_key, err) : status;
+}
+
 /// The product's public key; it verifies what was signed elsewhere.
 static ss_status_t load_public_key(struct ss_vault_store *s, struct ss_error *err)
 {
@@ -146,6 +184,10 @@ static ss_status_t signing_key(void *context, const ss_signing_key_t **key, stru
     ss_status_t status = SS_OK;
     if (s->options.sign_key)
         status = check_given_key(s, err);
+    else if (!s->own_key && s->product.per_device_sign_keys)
+        status = open_own_key(s, err);
+    else if (!s->own_key && *s->product.sign_key)
+        status = open_vault_key(s, s->product.sign_key, err);
     else if (!s->own_key)
         status = load_public_key(s, err);
     *key = s->options.sign_key ? s->options.sign_key : s->own_key;

@@ -20,7 +20,9 @@ struct ss_vault_store_options {
     const char *device;               ///< id; NULL: what the chip's MAC says
     const char *station;              ///< whose quota counts; NULL: none
     const ss_signing_key_t *sign_key; ///< the product's, where it is not in the vault
-    bool dry;                         ///< nothing is written: what the vault does not have is made up for the occasion
+    ss_vault_ask_fn ask;              ///< asks for a token's PIN; NULL: nobody is there
+    void *ask_context;
+    bool dry; ///< nothing is written: what the vault does not have is made up for the occasion
 };
 
 /// A store for a device of @p product: its record, or a new one. @p vault is borrowed. The caller ends *@p store by
