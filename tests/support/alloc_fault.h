@@ -14,6 +14,9 @@
 /// that memory was the reason) and SS_OK (where a library could do without). Returns how many runs failed.
 unsigned alloc_fault_each(ss_status_t (*run)(void *context), void *context);
 
+/// The same for runs that take long, which need not be the same each time: all of the first allocations, then ever fewer.
+unsigned alloc_fault_some(ss_status_t (*run)(void *context), void *context);
+
 /// From now on every block that is freed is searched for these bytes (at least 8; NULL ends it): a secret that is still
 /// in memory when it is given back. Blocks that move while they grow are searched too.
 void alloc_watch_secret(const void *bytes, size_t len);
