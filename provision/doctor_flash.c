@@ -7,6 +7,7 @@
 #include "provision/doctor_internal.h"
 #include "slotseal/otadata.h"
 
+#define FLASH_SIZE_MAX             (16u << 20) ///< what the ESP32 addresses with 24 bits
 #define ADD(id, severity, certain) finding_add(d->out, SS_DOCTOR_##id, SS_DOCTOR_##severity, certain)
 
 static void first_bytes(const struct place *place, char out[36])
@@ -176,29 +177,32 @@ ss_status_t doctor_bootloader(struct doctor *d, struct ss_error *err)
 
 // Partition table
 
-static uint32_t last_end(const struct ss_partition_table *table)
+static uint64_t last_end(const struct ss_partition_table *table)
 {
-    uint32_t end = 0;
+    uint64_t end = 0;
     for (size_t i = 0; i < table->count; i++)
-        if (table->rows[i].offset + table->rows[i].size > end)
-            end = table->rows[i].offset + table->rows[i].size;
+        if ((uint64_t)table->rows[i].offset + table->rows[i].size > end)
+            end = (uint64_t)table->rows[i].offset + table->rows[i].size;
     return end;
 }
 
 static void flash_size(struct doctor *d)
 {
-    uint32_t end = last_end(&d->table);
+    uint64_t end = last_end(&d->table);
     if (!d->bootloader.data)
         return;
     uint32_t size = ss_image_flash_size(d->bootloader.data[3] >> 4), need = 1u << 20;
     if (size >= end)
         return;
-    while (need < end)
+    while (need < end && need < FLASH_SIZE_MAX)
         need *= 2;
     struct ss_doctor_finding *f = ADD(BOOTLOADER_FLASH_SIZE, STOPS, true);
-    finding_seen(f, "the bootloader's header (byte 3 of 0x1000) says %u MB, the last partition ends at 0x%x",
-                 (unsigned)(size >> 20), (unsigned)end);
-    if (d->expects || d->profile->secure_boot != SS_PROFILE_SECURE_BOOT_NONE) {
+    finding_seen(f, "the bootloader's header (byte 3 of 0x1000) says %u MB, the last partition ends at 0x%llx",
+                 (unsigned)(size >> 20), (unsigned long long)end);
+    if (end > FLASH_SIZE_MAX) {
+        finding_repair(f, SS_REPAIR_BUILD, "correct the CSV: the chip reaches %u MB of flash", FLASH_SIZE_MAX >> 20);
+        finding_rewrite(d, f, &d->table_place);
+    } else if (d->expects || d->profile->secure_boot != SS_PROFILE_SECURE_BOOT_NONE) {
         finding_repair(f, SS_REPAIR_BUILD, "build with CONFIG_ESPTOOLPY_FLASHSIZE_%uMB, then %s",
                        (unsigned)(need >> 20),
                        d->expects ? "seal and write the bootloader" : "sign and write the bootloader");

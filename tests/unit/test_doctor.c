@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "chip/boot.h"
+#include "core/bytes.h"
 #include "provision/doctor.h"
 #include "slotseal/efuse.h"
+#include "slotseal/partition_table.h"
 #include "support/patient.h"
 
 static struct ss_error err;
@@ -518,6 +520,28 @@ static void another_key_file(void **state)
 }
 
 /// Looks at whatever a dump may be cut to.
+/// A row's numbers are 32 bits wide; no flash size is large enough, and their sum may be larger than 32 bits.
+static void a_table_beyond_any_flash(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {0x02000000, 0x80000000, 0xFFFFF000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        patient_make(&patient_plain, &chip);
+        // Two rows without an MD5 behind them: otadata and one app.
+        uint8_t *table = chip.flash + 0x8000, *app = table + 2 * SS_TABLE_ROW_SIZE;
+        memset(app + SS_TABLE_ROW_SIZE, 0xFF, SS_TABLE_BINARY_SIZE - 3 * SS_TABLE_ROW_SIZE);
+        ss_put_le32(app + 8, sizes[i]);
+        struct ss_doctor_input in = {.flash = chip.flash,
+                                     .flash_len = PATIENT_FLASH,
+                                     .efuse = &chip.silicon,
+                                     .silicon = true,
+                                     .profile = &chip.profile};
+        assert_ok(ss_doctor_examine(&in, &report, &err), err);
+        const struct ss_doctor_finding *f = named(SS_DOCTOR_BOOTLOADER_FLASH_SIZE, SS_DOCTOR_STOPS, SS_REPAIR_BUILD);
+        assert_string_equal(f->how, "correct the CSV: the chip reaches 16 MB of flash");
+    }
+}
+
 static void any_length_of_dump(void **state)
 {
     (void)state;
@@ -551,6 +575,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(secure_boot_v2_mistakes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_guess_authorises_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_key_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_table_beyond_any_flash, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_length_of_dump, set_up, tear_down),
     };
     return ss_test_main(argc, argv, tests);
