@@ -185,6 +185,20 @@ static void the_header_is_said(void **state)
     bench_free(b);
 }
 
+/// It says so where that cuts the header of a segment in two: here the second one's, at byte 44.
+static void the_rom_reads_16_bytes_at_a_time(void **state)
+{
+    (void)state;
+    struct bench *b = bench_bootable(300);
+    uint8_t image[1024];
+    const struct sample_segment segments[] = {{0x3FFF0010, 12}, {0x40080400, 400}};
+    bench_lay(b, 0x1000, image, sample_image(image, sizeof image, segments, 2, true));
+    bench_boot(b);
+    assert_int_equal(b->result.outcome, SS_OUTCOME_APP);
+    bench_expect(b, "load:0x3fff0010,len:12\nho 0 tail 12 room 4\nload:0x40080400,len:400");
+    bench_free(b);
+}
+
 /// With BLOCK2 burned by a tool and the digest put at address 0, also through encryption.
 static void secure_boot_v1(void **state)
 {
@@ -460,6 +474,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_wrong_checksum),
         cmocka_unit_test(segments_that_cannot_be_loaded),
         cmocka_unit_test(the_header_is_said),
+        cmocka_unit_test(the_rom_reads_16_bytes_at_a_time),
         cmocka_unit_test(secure_boot_v1),
         cmocka_unit_test(secure_boot_v2),
         cmocka_unit_test(v2_does_not_exist_before_revision_3),
