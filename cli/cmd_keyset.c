@@ -35,7 +35,7 @@ static ss_status_t sign(const struct cli_args *args, struct sign_job *job, struc
     uint8_t out[SS_STATEMENT_MAX];
     size_t len;
     char id[2 * SS_KEY_ID_SIZE + 1];
-    struct ss_statement_signer signer;
+    uint8_t raw[SS_STATEMENT_KEY_SIZE];
     const struct input *inputs[] = {&job->file.in, &job->old.in, &job->key_file, NULL};
     ss_status_t status = statement_read_kind(args->operands[0], SS_STATEMENT_KEY_SET, &job->file, err);
     if (status == SS_OK && args->options[OPT_KEY_SET])
@@ -43,15 +43,15 @@ static ss_status_t sign(const struct cli_args *args, struct sign_job *job, struc
     if (status == SS_OK)
         status = signing_key_read(args->options[OPT_KEY], &job->key_file, &job->key, err);
     if (status == SS_OK)
-        status = ss_statement_signer_key(job->key, &signer, err);
+        status = ss_signing_key_raw_public(job->key, raw, err);
     if (status == SS_OK)
-        status = statement_key_id(signer.public_key, id, err);
+        status = statement_key_id(raw, id, err);
     if (status != SS_OK)
         return status;
-    if (!is_root(&job->file, signer.public_key) && !is_root(&job->old, signer.public_key))
+    if (!is_root(&job->file, raw) && !is_root(&job->old, raw))
         return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_STATEMENT, "key %s is no root key of %s", id,
                             args->options[OPT_KEY_SET] ? "either key set" : job->file.in.name);
-    status = ss_key_set_sign(job->file.in.data, job->file.in.len, &signer, out, sizeof out, &len, err);
+    status = ss_key_set_sign(job->file.in.data, job->file.in.len, job->key, out, sizeof out, &len, err);
     return status == SS_OK ? file_write(args->options[OPT_OUTPUT], OUTPUT_PUBLIC, out, len, inputs, err) : status;
 }
 

@@ -141,7 +141,6 @@ static int sign(const struct cli_args *args, struct sign_job *job)
     uint8_t out[SS_STATEMENT_MAX];
     size_t len;
     struct ss_error err = {0};
-    struct ss_statement_signer signer;
     const struct input *inputs[] = {&job->in, &job->key_file, &job->vk_file, &job->table_file, NULL};
     if (!cli_option_time(args, sign_options, OPT_TIME, (uint64_t)time(NULL), &job->release.timestamp))
         return CLI_USAGE;
@@ -154,9 +153,7 @@ static int sign(const struct cli_args *args, struct sign_job *job)
     if (status == SS_OK)
         status = signing_key_read(args->options[OPT_KEY], &job->key_file, &job->key, &err);
     if (status == SS_OK)
-        status = ss_statement_signer_key(job->key, &signer, &err);
-    if (status == SS_OK)
-        status = ss_release_sign(&job->release, &signer, out, sizeof out, &len, &err);
+        status = ss_release_sign(&job->release, job->key, out, sizeof out, &len, &err);
     if (status == SS_OK)
         status = file_write(args->options[OPT_OUTPUT], OUTPUT_PUBLIC, out, len, inputs, &err);
     return status == SS_OK ? CLI_OK : cli_fail(&err);

@@ -29,7 +29,6 @@ struct deliver_job {
     struct input in, key_file, table_file;
     struct statement_file key_set, release;
     ss_signing_key_t *key;
-    struct ss_statement_signer signer;
     struct ss_delivery delivery;
     uint8_t reference[SS_STATEMENT_DIGEST_SIZE], digests[SS_WINDOWS_MAX * SS_STATEMENT_DIGEST_SIZE];
 };
@@ -72,16 +71,16 @@ static int deliver_slot(const struct cli_args *args, struct deliver_job *job)
 /// The epoch is that of the key in the key set.
 static ss_status_t deliver_key(const struct cli_args *args, struct deliver_job *job, struct ss_error *err)
 {
-    uint8_t id[SS_KEY_ID_SIZE];
+    uint8_t id[SS_KEY_ID_SIZE], raw[SS_STATEMENT_KEY_SIZE];
     struct ss_signer who;
     ss_status_t status = statement_read_kind(args->options[OPT_KEY_SET], SS_STATEMENT_KEY_SET, &job->key_set, err);
     if (status == SS_OK)
         status = signing_key_read(args->options[OPT_KEY], &job->key_file, &job->key, err);
     if (status == SS_OK)
-        status = ss_statement_signer_key(job->key, &job->signer, err);
+        status = ss_signing_key_raw_public(job->key, raw, err);
     if (status != SS_OK)
         return status;
-    status = ss_key_id(job->signer.public_key, id);
+    status = ss_key_id(raw, id);
     if (status == SS_OK)
         status = ss_key_set_find(&job->key_set.as.key_set, id, &who);
     if (status == SS_ERROR_DOES_NOT_EXIST || (status == SS_OK && who.role != SS_ROLE_DELIVERY))
@@ -144,7 +143,7 @@ static int deliver(const struct cli_args *args, struct deliver_job *job)
     if (status == SS_OK)
         status = deliver_release(args, job, &err);
     if (status == SS_OK)
-        status = ss_delivery_sign(&job->delivery, &job->signer, out, sizeof out, &len, &err);
+        status = ss_delivery_sign(&job->delivery, job->key, out, sizeof out, &len, &err);
     if (status == SS_OK)
         status = file_write(args->options[OPT_OUTPUT], OUTPUT_PUBLIC, out, len, inputs, &err);
     return status == SS_OK ? CLI_OK : cli_fail(&err);

@@ -25,13 +25,13 @@ void ss_cose_put_key_set(struct ss_cbor_writer *w, struct ss_span payload, const
 SS_MUST_USE ss_status_t ss_statement_check_fields(const uint8_t *in, size_t len, struct ss_statement *statement,
                                                   struct ss_error *err);
 
-/// Signs and verifies.
-SS_MUST_USE ss_status_t ss_statement_sign_digest(const struct ss_statement_signer *signer, const uint8_t digest[32],
-                                                 uint8_t signature[SS_STATEMENT_SIGNATURE_SIZE], struct ss_error *err);
+/// The id of the public half of @p key.
+SS_MUST_USE ss_status_t ss_signing_key_id(const ss_signing_key_t *key, uint8_t id[SS_KEY_ID_SIZE],
+                                          struct ss_error *err);
 
 /// A whole COSE_Sign1 statement of payload and proof in @p parts.
-SS_MUST_USE ss_status_t ss_statement_make(struct ss_cose_parts *parts, const struct ss_statement_signer *signer,
-                                          uint8_t *out, size_t size, size_t *len, struct ss_error *err);
+SS_MUST_USE ss_status_t ss_statement_make(struct ss_cose_parts *parts, const ss_signing_key_t *key, uint8_t *out,
+                                          size_t size, size_t *len, struct ss_error *err);
 
 /// Hands out what was made, if it keeps the limit of its kind and fits.
 SS_MUST_USE ss_status_t ss_statement_output(const struct ss_cbor_writer *made, enum ss_statement_kind kind,

@@ -7,29 +7,6 @@
 #include "core/crypto.h"
 #include "core/statement_fields.h"
 #include "core/statement_make.h"
-#include "slotseal/secure_boot_v1.h"
-
-static ss_status_t sign_with_key(void *context, const uint8_t digest[32], uint8_t signature[64], struct ss_error *err)
-{
-    uint8_t block[SS_SBV1_BLOCK_SIZE];
-    ss_status_t status = ss_secure_boot_v1_sign_digest(context, digest, block, err);
-    if (status == SS_OK)
-        memcpy(signature, block + SS_SBV1_BLOCK_SIZE - SS_SBV1_SIGNATURE_SIZE, SS_SBV1_SIGNATURE_SIZE);
-    return status;
-}
-
-ss_status_t ss_statement_signer_key(const ss_signing_key_t *key, struct ss_statement_signer *signer,
-                                    struct ss_error *err)
-{
-    *signer = (struct ss_statement_signer){.sign = sign_with_key, .context = (void *)(uintptr_t)key};
-    if (ss_signing_key_type(key) != SS_KEY_P256)
-        return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_STATEMENT,
-                            "key is %s, statements are signed with P-256", ss_key_type_name(ss_signing_key_type(key)));
-    if (!ss_signing_key_is_private(key))
-        return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_STATEMENT,
-                            "this is a public key, signing needs the private one");
-    return ss_signing_key_raw_public(key, signer->public_key, err);
-}
 
 ss_status_t ss_refusal_error(struct ss_error *err, ss_status_t status, enum ss_statement_kind kind,
                              const struct ss_refusal *why)
@@ -132,31 +109,30 @@ ss_status_t ss_statement_check_fields(const uint8_t *in, size_t len, struct ss_s
     return status == SS_OK ? SS_OK : ss_refusal_error(err, status, kind, &why);
 }
 
-ss_status_t ss_statement_sign_digest(const struct ss_statement_signer *signer, const uint8_t digest[32],
-                                     uint8_t signature[SS_STATEMENT_SIGNATURE_SIZE], struct ss_error *err)
+ss_status_t ss_signing_key_id(const ss_signing_key_t *key, uint8_t id[SS_KEY_ID_SIZE], struct ss_error *err)
 {
-    ss_status_t status = signer->sign(signer->context, digest, signature, err);
+    uint8_t raw[SS_STATEMENT_KEY_SIZE];
+    if (ss_signing_key_type(key) != SS_KEY_P256)
+        return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_STATEMENT,
+                            "key is %s, statements are signed with P-256", ss_key_type_name(ss_signing_key_type(key)));
+    ss_status_t status = ss_signing_key_raw_public(key, raw, err);
     if (status != SS_OK)
         return status;
-    status = ss_p256_verify(signer->public_key, digest, signature);
-    // A token that signs with another key than it says, or a fault: not a verdict on the input.
-    if (status != SS_OK)
-        return ss_error_set(err, status == SS_ERROR_INSUFFICIENT_MEMORY ? status : SS_ERROR_GENERIC, SS_AREA_STATEMENT,
-                            "the signature just made does not verify: %s", ss_status_name(status));
-    return SS_OK;
+    status = ss_key_id(raw, id);
+    return status == SS_OK ? SS_OK : ss_error_set(err, status, SS_AREA_STATEMENT, "cannot hash the key");
 }
 
-ss_status_t ss_statement_make(struct ss_cose_parts *parts, const struct ss_statement_signer *signer, uint8_t *out,
-                              size_t size, size_t *len, struct ss_error *err)
+ss_status_t ss_statement_make(struct ss_cose_parts *parts, const ss_signing_key_t *key, uint8_t *out, size_t size,
+                              size_t *len, struct ss_error *err)
 {
     // Put together twice: with a signature of zeros, to be parsed; then with the one over what was parsed.
     uint8_t made[SS_STATEMENT_MAX], key_id[SS_KEY_ID_SIZE], digest[32], signature[SS_STATEMENT_SIGNATURE_SIZE] = {0};
     struct ss_cbor_writer w = {made, sizeof made, 0};
     struct ss_statement statement;
     *len = 0;
-    ss_status_t status = ss_key_id(signer->public_key, key_id);
+    ss_status_t status = ss_signing_key_id(key, key_id, err);
     if (status != SS_OK)
-        return ss_error_set(err, status, SS_AREA_STATEMENT, "cannot hash the key: %s", ss_status_name(status));
+        return status;
     parts->key_id = key_id;
     parts->signature = signature;
     ss_cose_put_sign1(&w, parts);
@@ -166,7 +142,7 @@ ss_status_t ss_statement_make(struct ss_cose_parts *parts, const struct ss_state
     if (status == SS_OK && (status = ss_cose_digest(&statement, (struct ss_span){NULL, 0}, digest)) != SS_OK)
         return ss_error_set(err, status, SS_AREA_STATEMENT, "cannot hash the statement: %s", ss_status_name(status));
     if (status == SS_OK)
-        status = ss_statement_sign_digest(signer, digest, signature, err);
+        status = ss_signing_key_sign_es256(key, digest, signature, err);
     if (status != SS_OK)
         return status;
     w.len = 0;
@@ -175,33 +151,33 @@ ss_status_t ss_statement_make(struct ss_cose_parts *parts, const struct ss_state
 }
 
 static ss_status_t sign_payload(enum ss_statement_kind kind, const struct ss_cbor_writer *payload,
-                                const struct ss_statement_signer *signer, uint8_t *out, size_t size, size_t *len,
+                                const ss_signing_key_t *key, uint8_t *out, size_t size, size_t *len,
                                 struct ss_error *err)
 {
     struct ss_cose_parts parts = {.kind = kind, .payload = payload->out, .payload_len = payload->len};
-    return ss_statement_make(&parts, signer, out, size, len, err);
+    return ss_statement_make(&parts, key, out, size, len, err);
 }
 
-ss_status_t ss_release_sign(const struct ss_release *release, const struct ss_statement_signer *signer, uint8_t *out,
-                            size_t size, size_t *len, struct ss_error *err)
+ss_status_t ss_release_sign(const struct ss_release *release, const ss_signing_key_t *key, uint8_t *out, size_t size,
+                            size_t *len, struct ss_error *err)
 {
     uint8_t payload[SS_STATEMENT_MAX];
     struct ss_cbor_writer w = {payload, sizeof payload, 0};
     ss_release_put(&w, release);
-    return sign_payload(SS_STATEMENT_RELEASE, &w, signer, out, size, len, err);
+    return sign_payload(SS_STATEMENT_RELEASE, &w, key, out, size, len, err);
 }
 
-ss_status_t ss_delivery_sign(const struct ss_delivery *delivery, const struct ss_statement_signer *signer, uint8_t *out,
-                             size_t size, size_t *len, struct ss_error *err)
+ss_status_t ss_delivery_sign(const struct ss_delivery *delivery, const ss_signing_key_t *key, uint8_t *out, size_t size,
+                             size_t *len, struct ss_error *err)
 {
     uint8_t payload[SS_STATEMENT_MAX];
     struct ss_cbor_writer w = {payload, sizeof payload, 0};
     ss_delivery_put(&w, delivery);
-    return sign_payload(SS_STATEMENT_DELIVERY, &w, signer, out, size, len, err);
+    return sign_payload(SS_STATEMENT_DELIVERY, &w, key, out, size, len, err);
 }
 
-ss_status_t ss_rollout_sign(const struct ss_rollout *rollout, const struct ss_statement_signer *signer, uint8_t *out,
-                            size_t size, size_t *len, struct ss_error *err)
+ss_status_t ss_rollout_sign(const struct ss_rollout *rollout, const ss_signing_key_t *key, uint8_t *out, size_t size,
+                            size_t *len, struct ss_error *err)
 {
     *len = 0;
     if (rollout->stage_count > SS_ROLLOUT_STAGES_MAX || rollout->device_count > SS_ROLLOUT_DEVICES_MAX)
@@ -209,5 +185,5 @@ ss_status_t ss_rollout_sign(const struct ss_rollout *rollout, const struct ss_st
     uint8_t payload[SS_STATEMENT_MAX];
     struct ss_cbor_writer w = {payload, sizeof payload, 0};
     ss_rollout_put(&w, rollout);
-    return sign_payload(SS_STATEMENT_ROLLOUT, &w, signer, out, size, len, err);
+    return sign_payload(SS_STATEMENT_ROLLOUT, &w, key, out, size, len, err);
 }

@@ -27,7 +27,7 @@ ss_status_t ss_freshness_leaf(const struct ss_freshness *record, uint8_t *out, s
                         w.len, size);
 }
 
-ss_status_t ss_freshness_sign(const struct ss_freshness *record, const struct ss_statement_signer *signer,
+ss_status_t ss_freshness_sign(const struct ss_freshness *record, const ss_signing_key_t *key,
                               struct ss_freshness_signature *signature, struct ss_error *err)
 {
     // The record of leaf 0 with a path of zeros stands for all when the signed fields are checked.
@@ -49,7 +49,7 @@ ss_status_t ss_freshness_sign(const struct ss_freshness *record, const struct ss
     if (w.len > sizeof payload)
         return too_long(err);
     struct ss_cose_parts parts = {SS_STATEMENT_FRESHNESS, NULL, NULL, payload, w.len, proof, p.len};
-    ss_status_t status = ss_statement_make(&parts, signer, made, sizeof made, &len, err);
+    ss_status_t status = ss_statement_make(&parts, key, made, sizeof made, &len, err);
     if (status != SS_OK)
         return status;
     if ((status = ss_statement_parse(made, len, &statement, NULL)) != SS_OK)

@@ -113,8 +113,8 @@ static bool merge(const struct ss_statement *statement, struct ss_cose_signature
     return *count <= SS_KEY_SET_SIGNATURES_MAX;
 }
 
-ss_status_t ss_key_set_sign(const uint8_t *in, size_t in_len, const struct ss_statement_signer *signer, uint8_t *out,
-                            size_t size, size_t *len, struct ss_error *err)
+ss_status_t ss_key_set_sign(const uint8_t *in, size_t in_len, const ss_signing_key_t *key, uint8_t *out, size_t size,
+                            size_t *len, struct ss_error *err)
 {
     uint8_t key_id[SS_KEY_ID_SIZE], digest[32], signature[SS_STATEMENT_SIGNATURE_SIZE];
     struct ss_cose_signature all[SS_KEY_SET_SIGNATURES_MAX + 1];
@@ -127,12 +127,11 @@ ss_status_t ss_key_set_sign(const uint8_t *in, size_t in_len, const struct ss_st
     if (statement.kind != SS_STATEMENT_KEY_SET)
         return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_STATEMENT, "this is a %s statement, not a key set",
                             ss_statement_kind_name(statement.kind));
-    status = ss_key_id(signer->public_key, key_id);
-    if (status == SS_OK)
-        status = signer_digest(&statement, key_id, digest);
-    if (status != SS_OK)
+    status = ss_signing_key_id(key, key_id, err);
+    if (status == SS_OK && (status = signer_digest(&statement, key_id, digest)) != SS_OK)
         return ss_error_set(err, status, SS_AREA_STATEMENT, "cannot hash the key set: %s", ss_status_name(status));
-    status = ss_statement_sign_digest(signer, digest, signature, err);
+    if (status == SS_OK)
+        status = ss_signing_key_sign_es256(key, digest, signature, err);
     if (status != SS_OK)
         return status;
     struct ss_cose_signature mine = {.key_id = key_id, .signature = signature};

@@ -5,9 +5,9 @@
 // All of them: up to @p size bytes to @p out (SS_STATEMENT_MAX always suffices), the length to *@p len, 0 on error.
 //   SS_ERROR_DATA_INVALID        a field is outside its range; @p err names the reason
 //   SS_ERROR_BUFFER_TOO_SMALL    *@p len is the length needed
-//   SS_ERROR_NOT_SUPPORTED, SS_ERROR_NOT_PERMITTED   from ss_statement_signer_key()'s signer: not P-256, not private
-//   SS_ERROR_GENERIC             the signature just made does not verify
-//   what the signer returns; SS_ERROR_INSUFFICIENT_MEMORY
+//   SS_ERROR_NOT_SUPPORTED       the key is not P-256
+//   SS_ERROR_NOT_PERMITTED       it is a public key
+//   others                       as ss_signing_key_sign_es256(): the key may sit in a token
 #ifndef SLOTSEAL_STATEMENT_SIGN_H
 #define SLOTSEAL_STATEMENT_SIGN_H
 
@@ -27,28 +27,15 @@ extern "C" {
 ss_status_t ss_refusal_error(struct ss_error *err, ss_status_t status, enum ss_statement_kind kind,
                              const struct ss_refusal *why);
 
-/// Something that can sign: a key in memory, or one that never leaves a token.
-struct ss_statement_signer {
-    uint8_t public_key[SS_STATEMENT_KEY_SIZE]; ///< X‖Y
-    /// Signs a SHA-256 @p digest with ECDSA P-256: r‖s, big endian.
-    ss_status_t (*sign)(void *context, const uint8_t digest[32], uint8_t signature[64], struct ss_error *err);
-    void *context;
-};
-
-/// A signer for @p key, which must outlive it; signatures are deterministic (RFC 6979).
-/// SS_ERROR_NOT_SUPPORTED if it is not P-256, SS_ERROR_NOT_PERMITTED if it is a public key.
-SS_MUST_USE ss_status_t ss_statement_signer_key(const ss_signing_key_t *key, struct ss_statement_signer *signer,
-                                                struct ss_error *err);
-
-SS_MUST_USE ss_status_t ss_release_sign(const struct ss_release *release, const struct ss_statement_signer *signer,
-                                        uint8_t *out, size_t size, size_t *len, struct ss_error *err);
+SS_MUST_USE ss_status_t ss_release_sign(const struct ss_release *release, const ss_signing_key_t *key, uint8_t *out,
+                                        size_t size, size_t *len, struct ss_error *err);
 
 /// The window digests are ss_window_digests() of what was sealed.
-SS_MUST_USE ss_status_t ss_delivery_sign(const struct ss_delivery *delivery, const struct ss_statement_signer *signer,
-                                         uint8_t *out, size_t size, size_t *len, struct ss_error *err);
+SS_MUST_USE ss_status_t ss_delivery_sign(const struct ss_delivery *delivery, const ss_signing_key_t *key, uint8_t *out,
+                                         size_t size, size_t *len, struct ss_error *err);
 
-SS_MUST_USE ss_status_t ss_rollout_sign(const struct ss_rollout *rollout, const struct ss_statement_signer *signer,
-                                        uint8_t *out, size_t size, size_t *len, struct ss_error *err);
+SS_MUST_USE ss_status_t ss_rollout_sign(const struct ss_rollout *rollout, const ss_signing_key_t *key, uint8_t *out,
+                                        size_t size, size_t *len, struct ss_error *err);
 
 /// The signature of a batch of freshness records: over product, time, root and number of leaves, which all share.
 struct ss_freshness_signature {
@@ -61,7 +48,7 @@ SS_MUST_USE ss_status_t ss_freshness_leaf(const struct ss_freshness *record, uin
                                           struct ss_error *err);
 
 /// Signs once for all leaves: fields product, time, root and leaves of @p record.
-SS_MUST_USE ss_status_t ss_freshness_sign(const struct ss_freshness *record, const struct ss_statement_signer *signer,
+SS_MUST_USE ss_status_t ss_freshness_sign(const struct ss_freshness *record, const ss_signing_key_t *key,
                                           struct ss_freshness_signature *signature, struct ss_error *err);
 
 /// The record of one device: all fields of @p record, with the batch's signature. `leaf` need not be set.
@@ -75,11 +62,11 @@ SS_MUST_USE ss_status_t ss_key_set_encode(const struct ss_key_set *set, uint8_t 
                                           struct ss_error *err);
 
 /// Adds a signature to the key set in @p in: its signers sit in different places, and each passes it on. A signature by
-/// the same key is replaced. Which root the signer is, is not checked here.
+/// the same key is replaced. Whether it is a root key, is not checked here.
 /// SS_ERROR_DATA_INVALID also if @p in is no key set; SS_ERROR_INSUFFICIENT_SPACE if it has all the signatures that it
 /// can hold. out == in is allowed.
-SS_MUST_USE ss_status_t ss_key_set_sign(const uint8_t *in, size_t in_len, const struct ss_statement_signer *signer,
-                                        uint8_t *out, size_t size, size_t *len, struct ss_error *err);
+SS_MUST_USE ss_status_t ss_key_set_sign(const uint8_t *in, size_t in_len, const ss_signing_key_t *key, uint8_t *out,
+                                        size_t size, size_t *len, struct ss_error *err);
 
 #ifdef __cplusplus
 }

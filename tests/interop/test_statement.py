@@ -4,6 +4,7 @@ that is not exactly right is refused by ours."""
 
 import json
 import random
+import re
 
 import pytest
 
@@ -401,3 +402,20 @@ def test_paths_of_other_leaves(tmp_path, rng, key_set):
     future = model.payload("freshness", {"product": "thermostat", "time": NOW + 1, "leaves": 1,
                                          "root": model.tree_root(leaves[:1])})
     assert refused(tmp_path, model.sign1("freshness", future, DELIVERY, [leaves[0], 0, b""]), key_set) == "future"
+
+
+def test_examples_of_the_documentation(tmp_path):
+    """The dumps of docs/statements.md are statements, and are those of the vectors."""
+    text = (ROOT / "docs/statements.md").read_text(encoding="utf8")
+    vectors = (ROOT / "tests/vectors/statement.data").read_text(encoding="utf8")
+    keys = [model.sample_key(n) for n in range(1, 13)]
+    kinds = []
+    for block in re.findall(r"^```\n(d[28].*?)^```", text, re.M | re.S):
+        digits = "".join(re.match(r" *([0-9a-f]+)(?:  |$)", line)[1] for line in block.splitlines())
+        data = bytes.fromhex(digits)
+        kind, _, _ = model.read(data, keys)
+        assert shown(tmp_path, data)["kind"] == kind
+        assert f"statement = {digits}\n" in vectors
+        assert f"({len(data)} bytes):" in text
+        kinds.append(kind)
+    assert tuple(kinds) == model.KINDS

@@ -13,7 +13,7 @@
 
 static struct {
     ss_signing_key_t *key;
-    struct ss_statement_signer signer;
+    uint8_t raw[SS_STATEMENT_KEY_SIZE];
 } keys[SAMPLE_KEYS + 1];
 
 static void free_keys(void)
@@ -39,7 +39,7 @@ static void make_key(unsigned n)
     assert_int_equal(ss_hash_once(SS_HASH_SHA256, name, (size_t)len, secret), SS_OK);
     assert_ok(ss_signing_key_from_ec(SS_KEY_P256, (struct ss_der){secret, 32}, (struct ss_der){0}, &keys[n].key, &err),
               err);
-    assert_ok(ss_statement_signer_key(keys[n].key, &keys[n].signer, &err), err);
+    assert_ok(ss_signing_key_raw_public(keys[n].key, keys[n].raw, &err), err);
 }
 
 ss_signing_key_t *sample_signing_key(unsigned n)
@@ -48,16 +48,10 @@ ss_signing_key_t *sample_signing_key(unsigned n)
     return keys[n].key;
 }
 
-struct ss_statement_signer sample_signer(unsigned n)
-{
-    make_key(n);
-    return keys[n].signer;
-}
-
 const uint8_t *sample_public_key(unsigned n)
 {
     make_key(n);
-    return keys[n].signer.public_key;
+    return keys[n].raw;
 }
 
 static void add_key(struct ss_key_set *set, enum ss_key_role role, unsigned n)
@@ -155,22 +149,19 @@ struct ss_device_view sample_device(void)
 void sample_sign_release(const struct ss_release *release, unsigned key, struct sample_statement *out)
 {
     struct ss_error err = {0};
-    struct ss_statement_signer signer = sample_signer(key);
-    assert_ok(ss_release_sign(release, &signer, out->bytes, sizeof out->bytes, &out->len, &err), err);
+    assert_ok(ss_release_sign(release, sample_signing_key(key), out->bytes, sizeof out->bytes, &out->len, &err), err);
 }
 
 void sample_sign_delivery(const struct ss_delivery *delivery, unsigned key, struct sample_statement *out)
 {
     struct ss_error err = {0};
-    struct ss_statement_signer signer = sample_signer(key);
-    assert_ok(ss_delivery_sign(delivery, &signer, out->bytes, sizeof out->bytes, &out->len, &err), err);
+    assert_ok(ss_delivery_sign(delivery, sample_signing_key(key), out->bytes, sizeof out->bytes, &out->len, &err), err);
 }
 
 void sample_sign_rollout(const struct ss_rollout *rollout, unsigned key, struct sample_statement *out)
 {
     struct ss_error err = {0};
-    struct ss_statement_signer signer = sample_signer(key);
-    assert_ok(ss_rollout_sign(rollout, &signer, out->bytes, sizeof out->bytes, &out->len, &err), err);
+    assert_ok(ss_rollout_sign(rollout, sample_signing_key(key), out->bytes, sizeof out->bytes, &out->len, &err), err);
 }
 
 void sample_sign_key_set(const struct ss_key_set *set, const unsigned *by, struct sample_statement *out)
@@ -178,8 +169,9 @@ void sample_sign_key_set(const struct ss_key_set *set, const unsigned *by, struc
     struct ss_error err = {0};
     assert_ok(ss_key_set_encode(set, out->bytes, sizeof out->bytes, &out->len, &err), err);
     for (; *by; by++) {
-        struct ss_statement_signer signer = sample_signer(*by);
-        assert_ok(ss_key_set_sign(out->bytes, out->len, &signer, out->bytes, sizeof out->bytes, &out->len, &err), err);
+        assert_ok(ss_key_set_sign(out->bytes, out->len, sample_signing_key(*by), out->bytes, sizeof out->bytes,
+                                  &out->len, &err),
+                  err);
     }
 }
 
@@ -202,7 +194,6 @@ void sample_sign_freshness(unsigned index, unsigned leaves, unsigned key, struct
     size_t leaf_len;
     struct ss_error err = {0};
     struct ss_freshness_signature signature;
-    struct ss_statement_signer signer = sample_signer(key);
     uint8_t(*nodes)[SS_STATEMENT_DIGEST_SIZE] = malloc(ss_merkle_nodes(leaves) * sizeof *nodes);
     assert_non_null(nodes);
     for (unsigned i = 0; i < leaves; i++) {
@@ -217,7 +208,7 @@ void sample_sign_freshness(unsigned index, unsigned leaves, unsigned key, struct
     record.index = index;
     record.path_len = (uint8_t)ss_merkle_path((const uint8_t(*)[SS_STATEMENT_DIGEST_SIZE])nodes, leaves, index, path);
     record.path = path[0];
-    assert_ok(ss_freshness_sign(&record, &signer, &signature, &err), err);
+    assert_ok(ss_freshness_sign(&record, sample_signing_key(key), &signature, &err), err);
     assert_ok(ss_freshness_encode(&record, &signature, out->bytes, sizeof out->bytes, &out->len, &err), err);
     free(nodes);
 }

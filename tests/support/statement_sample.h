@@ -10,8 +10,6 @@
 
 /// Statement keys by number, always the same: 1 to 3 root, 4 release, 5 delivery, 6 operator; the others are spare.
 ss_signing_key_t *sample_signing_key(unsigned n);
-/// A signer for it, for the life of the program.
-struct ss_statement_signer sample_signer(unsigned n);
 /// Its public key, for the life of the program.
 const uint8_t *sample_public_key(unsigned n);
 

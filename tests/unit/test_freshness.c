@@ -166,16 +166,16 @@ static void records_out_of_range_are_not_made(void **state)
     char long_id[120];
     struct ss_error err = {0};
     struct ss_freshness_signature signature;
-    struct ss_statement_signer signer = sample_signer(5);
+    const ss_signing_key_t *key = sample_signing_key(5);
     struct ss_freshness f = record_of(4, 11);
     f.leaves = 0;
-    assert_int_equal(ss_freshness_sign(&f, &signer, &signature, &err), SS_ERROR_DATA_INVALID);
+    assert_int_equal(ss_freshness_sign(&f, key, &signature, &err), SS_ERROR_DATA_INVALID);
     assert_string_equal(err.message, "0 leaves, must be 1 to 16777216");
     f.leaves = 11;
     f.product = ss_span_of("a b");
-    assert_int_equal(ss_freshness_sign(&f, &signer, &signature, &err), SS_ERROR_DATA_INVALID);
+    assert_int_equal(ss_freshness_sign(&f, key, &signature, &err), SS_ERROR_DATA_INVALID);
     f.product = ss_span_of("thermostat");
-    assert_int_equal(ss_freshness_sign(&f, &signer, &signature, &err), SS_OK);
+    assert_int_equal(ss_freshness_sign(&f, key, &signature, &err), SS_OK);
     assert_int_equal(ss_freshness_encode(&f, &signature, out, 10, &len, &err), SS_ERROR_BUFFER_TOO_SMALL);
     assert_int_equal(len, bytes.len);
     f.path_len--;
@@ -190,7 +190,7 @@ static void records_out_of_range_are_not_made(void **state)
     f.path_len = SS_MERKLE_PATH_MAX + 1;
     assert_int_equal(ss_freshness_encode(&f, &signature, out, sizeof out, &len, &err), SS_ERROR_DATA_INVALID);
     f.product = ss_span_of(long_id);
-    assert_int_equal(ss_freshness_sign(&f, &signer, &signature, &err), SS_ERROR_DATA_INVALID);
+    assert_int_equal(ss_freshness_sign(&f, key, &signature, &err), SS_ERROR_DATA_INVALID);
     assert_string_equal(err.message, "product, device id or path is too long");
     assert_int_equal(ss_freshness_leaf(&f, out, 3, &len, &err), SS_ERROR_BUFFER_TOO_SMALL);
 }
@@ -204,7 +204,7 @@ static void the_largest_record_fits(void **state)
     size_t len;
     struct ss_error err = {0};
     struct ss_freshness_signature signature;
-    struct ss_statement_signer signer = sample_signer(5);
+    const ss_signing_key_t *key = sample_signing_key(5);
     memset(product, 'p', sizeof product);
     memset(id, 'd', sizeof id);
     product[SS_PRODUCT_NAME_MAX] = id[SS_DEVICE_ID_MAX] = 0;
@@ -218,7 +218,7 @@ static void the_largest_record_fits(void **state)
                              .index = SS_MERKLE_LEAVES_MAX - 1,
                              .path = path,
                              .path_len = SS_MERKLE_PATH_MAX};
-    assert_ok(ss_freshness_sign(&f, &signer, &signature, &err), err);
+    assert_ok(ss_freshness_sign(&f, key, &signature, &err), err);
     assert_ok(ss_freshness_encode(&f, &signature, out, sizeof out, &len, &err), err);
     assert_true(len <= SS_FRESHNESS_MAX && len > 1100);
 }
@@ -227,8 +227,8 @@ static void the_largest_record_fits(void **state)
 
 static ss_status_t sign_rollout(const struct ss_rollout *rollout)
 {
-    struct ss_statement_signer signer = sample_signer(6);
-    return ss_rollout_sign(rollout, &signer, bytes.bytes, sizeof bytes.bytes, &bytes.len, NULL);
+    const ss_signing_key_t *key = sample_signing_key(6);
+    return ss_rollout_sign(rollout, key, bytes.bytes, sizeof bytes.bytes, &bytes.len, NULL);
 }
 
 static void rollouts_name_their_targets(void **state)

@@ -264,15 +264,15 @@ static void who_signed(void **state)
         sample_statement(kind, &one);
         assert_int_equal(ss_statement_parse(one.bytes, one.len, &statement, NULL), SS_OK);
         if (kind == SS_STATEMENT_KEY_SET) {
-            assert_int_equal(ss_key_ring_verify(&ring, &statement, 0, &signer, &why), SS_ERROR_INVALID_ARGUMENT);
+            assert_int_equal(ss_key_ring_verify(&ring, &statement, 0, key, &why), SS_ERROR_INVALID_ARGUMENT);
             assert_null(signer.set);
             continue;
         }
-        assert_int_equal(ss_key_ring_verify(&ring, &statement, 0, &signer, &why), SS_OK);
+        assert_int_equal(ss_key_ring_verify(&ring, &statement, 0, key, &why), SS_OK);
         assert_int_equal(signer.role, ss_statement_role(kind));
         assert_memory_equal(signer.key, sample_public_key(keys[kind]), 64);
         one.bytes[one.len - 1] ^= 1;
-        assert_int_equal(ss_key_ring_verify(&ring, &statement, 0, &signer, &why), SS_ERROR_INVALID_SIGNATURE);
+        assert_int_equal(ss_key_ring_verify(&ring, &statement, 0, key, &why), SS_ERROR_INVALID_SIGNATURE);
         assert_int_equal(why.reason, SS_REASON_SIGNATURE);
         assert_null(signer.set);
     }
@@ -305,10 +305,10 @@ static void only_key_sets_are_signed_as_such(void **state)
     (void)state;
     struct sample_statement release;
     struct ss_error err = {0};
-    struct ss_statement_signer signer = sample_signer(1);
+    const ss_signing_key_t *key = sample_signing_key(1);
     size_t len;
     sample_statement(SS_STATEMENT_RELEASE, &release);
-    assert_int_equal(ss_key_set_sign(release.bytes, release.len, &signer, bytes.bytes, sizeof bytes.bytes, &len, &err),
+    assert_int_equal(ss_key_set_sign(release.bytes, release.len, key, bytes.bytes, sizeof bytes.bytes, &len, &err),
                      SS_ERROR_DATA_INVALID);
     assert_string_equal(err.message, "this is a release statement, not a key set");
     assert_int_equal(ss_statement_parse(release.bytes, release.len, &statement, NULL), SS_OK);

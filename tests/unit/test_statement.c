@@ -225,13 +225,13 @@ static void the_largest_key_set_fits(void **state)
 
     // One signature more is one too many; one of those that are there is replaced.
     struct ss_error err = {0};
-    struct ss_statement_signer signer = sample_signer(11);
+    const ss_signing_key_t *key = sample_signing_key(11);
     size_t len, before = made.len;
-    assert_int_equal(ss_key_set_sign(made.bytes, made.len, &signer, made.bytes, sizeof made.bytes, &len, &err),
+    assert_int_equal(ss_key_set_sign(made.bytes, made.len, key, made.bytes, sizeof made.bytes, &len, &err),
                      SS_ERROR_INSUFFICIENT_SPACE);
     assert_string_equal(err.message, "the key set has 10 signatures, the limit");
-    signer = sample_signer(7);
-    assert_ok(ss_key_set_sign(made.bytes, made.len, &signer, made.bytes, sizeof made.bytes, &len, &err), err);
+    key = sample_signing_key(7);
+    assert_ok(ss_key_set_sign(made.bytes, made.len, key, made.bytes, sizeof made.bytes, &len, &err), err);
     assert_int_equal(len, before);
 }
 
@@ -266,24 +266,24 @@ static void fields_out_of_range_are_not_signed(void **state)
     uint8_t out[SS_STATEMENT_MAX];
     size_t len;
     struct ss_error err = {0};
-    struct ss_statement_signer signer = sample_signer(4);
+    const ss_signing_key_t *key = sample_signing_key(4);
     struct ss_release release = sample_release();
     release.product = ss_span_of("two words");
-    assert_int_equal(ss_release_sign(&release, &signer, out, sizeof out, &len, &err), SS_ERROR_DATA_INVALID);
+    assert_int_equal(ss_release_sign(&release, key, out, sizeof out, &len, &err), SS_ERROR_DATA_INVALID);
     assert_string_equal(err.message, "release statement has a character that may not be there, at byte 64");
     assert_int_equal(len, 0);
     release = sample_release();
     release.image_len++;
-    assert_int_equal(ss_release_sign(&release, &signer, out, sizeof out, &len, &err), SS_ERROR_DATA_INVALID);
+    assert_int_equal(ss_release_sign(&release, key, out, sizeof out, &len, &err), SS_ERROR_DATA_INVALID);
     release = sample_release();
     release.version = text_of(60000);
     release.version.len = 33;
-    assert_int_equal(ss_release_sign(&release, &signer, out, sizeof out, &len, &err), SS_ERROR_DATA_INVALID);
+    assert_int_equal(ss_release_sign(&release, key, out, sizeof out, &len, &err), SS_ERROR_DATA_INVALID);
     assert_string_equal(err.message, "release statement has a value outside its range, at byte 74");
     uint8_t reference[32] = {0};
     struct ss_rollout rollout = sample_rollout(reference);
     rollout.stage_count = SS_ROLLOUT_STAGES_MAX + 1;
-    assert_int_equal(ss_rollout_sign(&rollout, &signer, out, sizeof out, &len, &err), SS_ERROR_DATA_INVALID);
+    assert_int_equal(ss_rollout_sign(&rollout, key, out, sizeof out, &len, &err), SS_ERROR_DATA_INVALID);
     assert_string_equal(err.message, "too many stages or devices");
     struct ss_key_set set = sample_key_set();
     set.roles[SS_ROLE_ROOT].count = SS_ROOT_KEYS_MAX + 1;
@@ -297,61 +297,69 @@ static void outputs_that_do_not_fit(void **state)
     uint8_t out[SS_STATEMENT_MAX];
     size_t len;
     struct ss_error err = {0};
-    struct ss_statement_signer signer = sample_signer(4);
+    const ss_signing_key_t *key = sample_signing_key(4);
     struct ss_release release = sample_release();
     memset(out, 0xA5, sizeof out);
-    assert_int_equal(ss_release_sign(&release, &signer, out, 100, &len, &err), SS_ERROR_BUFFER_TOO_SMALL);
+    assert_int_equal(ss_release_sign(&release, key, out, 100, &len, &err), SS_ERROR_BUFFER_TOO_SMALL);
     assert_string_equal(err.message, "release statement is 238 bytes, there is room for 100");
     assert_int_equal(len, 238);
     assert_int_equal(out[0], 0xA5);
-    assert_int_equal(ss_release_sign(&release, &signer, out, len, &len, &err), SS_OK);
+    assert_int_equal(ss_release_sign(&release, key, out, len, &len, &err), SS_OK);
 }
 
 static void only_private_p256_keys_sign(void **state)
 {
     (void)state;
-    struct ss_statement_signer signer;
+    uint8_t out[SS_STATEMENT_MAX];
+    size_t len;
     struct ss_error err = {0};
+    struct ss_release release = sample_release();
     ss_signing_key_t *key = NULL;
     assert_ok(ss_signing_key_load_raw(sample_public_key(1), &key, &err), err);
-    assert_int_equal(ss_statement_signer_key(key, &signer, &err), SS_ERROR_NOT_PERMITTED);
+    assert_int_equal(ss_release_sign(&release, key, out, sizeof out, &len, &err), SS_ERROR_NOT_PERMITTED);
+    assert_string_equal(err.message, "this is a public key, signing needs the private one");
     ss_signing_key_free(key);
     assert_ok(ss_signing_key_generate(SS_KEY_P384, &key, &err), err);
-    assert_int_equal(ss_statement_signer_key(key, &signer, &err), SS_ERROR_NOT_SUPPORTED);
+    assert_int_equal(ss_release_sign(&release, key, out, sizeof out, &len, &err), SS_ERROR_NOT_SUPPORTED);
     assert_string_equal(err.message, "key is P-384, statements are signed with P-256");
     ss_signing_key_free(key);
 }
 
-static ss_status_t lie(void *context, const uint8_t digest[32], uint8_t signature[64], struct ss_error *err)
+static ss_status_t lie(void *context, const uint8_t *digest, size_t digest_len, uint8_t *signature,
+                       struct ss_error *err)
 {
     (void)err;
     memset(signature, *(const int *)context, 64);
-    memcpy(signature, digest, 32);
+    memcpy(signature, digest, digest_len);
     return SS_OK;
 }
 
-static ss_status_t broken(void *context, const uint8_t digest[32], uint8_t signature[64], struct ss_error *err)
+static ss_status_t broken(void *context, const uint8_t *digest, size_t digest_len, uint8_t *signature,
+                          struct ss_error *err)
 {
-    (void)context, (void)digest, (void)signature;
+    (void)context, (void)digest, (void)digest_len, (void)signature;
     return ss_error_set(err, SS_ERROR_IO, SS_AREA_KEY, "the token was pulled out");
 }
 
-static void a_wrong_signature_is_not_handed_out(void **state)
+static void tokens_that_fail_or_lie(void **state)
 {
     (void)state;
+    static const struct ss_signing_ops liar = {lie, NULL}, pulled = {broken, NULL};
     uint8_t out[SS_STATEMENT_MAX];
     size_t len;
     int fill = 7;
     struct ss_error err = {0};
-    struct ss_statement_signer signer = sample_signer(4);
     struct ss_release release = sample_release();
-    signer.sign = lie;
-    signer.context = &fill;
-    assert_int_equal(ss_release_sign(&release, &signer, out, sizeof out, &len, &err), SS_ERROR_GENERIC);
-    assert_string_equal(err.message, "the signature just made does not verify: invalid signature");
-    signer.sign = broken;
-    assert_int_equal(ss_release_sign(&release, &signer, out, sizeof out, &len, &err), SS_ERROR_IO);
+    ss_signing_key_t *key = NULL;
+    assert_ok(ss_signing_key_remote(sample_signing_key(4), &liar, &fill, &key, &err), err);
+    assert_int_equal(ss_release_sign(&release, key, out, sizeof out, &len, &err), SS_ERROR_GENERIC);
+    assert_string_equal(err.message, "signature just made is not valid");
+    assert_int_equal(len, 0);
+    ss_signing_key_free(key);
+    assert_ok(ss_signing_key_remote(sample_signing_key(4), &pulled, NULL, &key, &err), err);
+    assert_int_equal(ss_release_sign(&release, key, out, sizeof out, &len, &err), SS_ERROR_IO);
     assert_string_equal(err.message, "the token was pulled out");
+    ss_signing_key_free(key);
 }
 
 static ss_status_t make_and_check(void *context)
@@ -361,10 +369,10 @@ static ss_status_t make_and_check(void *context)
     struct ss_statement s;
     struct ss_key_set set = sample_key_set();
     struct ss_release release = sample_release();
-    struct ss_statement_signer signer = sample_signer(4), root = sample_signer(1);
+    const ss_signing_key_t *key = sample_signing_key(4), *root = sample_signing_key(1);
     struct ss_key_ring ring = {&set, NULL};
     (void)context;
-    ss_status_t status = ss_release_sign(&release, &signer, out, sizeof out, &len, NULL);
+    ss_status_t status = ss_release_sign(&release, key, out, sizeof out, &len, NULL);
     if (status == SS_OK)
         status = ss_statement_parse(out, len, &s, NULL);
     if (status == SS_OK)
@@ -372,7 +380,7 @@ static ss_status_t make_and_check(void *context)
     if (status == SS_OK)
         status = ss_key_set_encode(&set, set_bytes, sizeof set_bytes, &set_len, NULL);
     if (status == SS_OK)
-        status = ss_key_set_sign(set_bytes, set_len, &root, set_bytes, sizeof set_bytes, &set_len, NULL);
+        status = ss_key_set_sign(set_bytes, set_len, root, set_bytes, sizeof set_bytes, &set_len, NULL);
     unsigned count;
     if (status == SS_OK)
         status = ss_statement_parse(set_bytes, set_len, &s, NULL);
@@ -430,7 +438,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(fields_out_of_range_are_not_signed),
         cmocka_unit_test(outputs_that_do_not_fit),
         cmocka_unit_test(only_private_p256_keys_sign),
-        cmocka_unit_test(a_wrong_signature_is_not_handed_out),
+        cmocka_unit_test(tokens_that_fail_or_lie),
         cmocka_unit_test(allocation_failures),
         cmocka_unit_test(every_reason_has_words),
         cmocka_unit_test(names_and_spans),
