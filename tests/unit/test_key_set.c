@@ -264,15 +264,15 @@ static void who_signed(void **state)
         sample_statement(kind, &one);
         assert_int_equal(ss_statement_parse(one.bytes, one.len, &statement, NULL), SS_OK);
         if (kind == SS_STATEMENT_KEY_SET) {
-            assert_int_equal(ss_key_ring_verify(&ring, &statement, 0, key, &why), SS_ERROR_INVALID_ARGUMENT);
+            assert_int_equal(ss_key_ring_verify(&ring, &statement, 0, &signer, &why), SS_ERROR_INVALID_ARGUMENT);
             assert_null(signer.set);
             continue;
         }
-        assert_int_equal(ss_key_ring_verify(&ring, &statement, 0, key, &why), SS_OK);
+        assert_int_equal(ss_key_ring_verify(&ring, &statement, 0, &signer, &why), SS_OK);
         assert_int_equal(signer.role, ss_statement_role(kind));
         assert_memory_equal(signer.key, sample_public_key(keys[kind]), 64);
         one.bytes[one.len - 1] ^= 1;
-        assert_int_equal(ss_key_ring_verify(&ring, &statement, 0, key, &why), SS_ERROR_INVALID_SIGNATURE);
+        assert_int_equal(ss_key_ring_verify(&ring, &statement, 0, &signer, &why), SS_ERROR_INVALID_SIGNATURE);
         assert_int_equal(why.reason, SS_REASON_SIGNATURE);
         assert_null(signer.set);
     }
