@@ -56,6 +56,7 @@ const struct cli_command *const cli_commands[] = {
     &command_efuse_protect,
     &command_doctor,
     &command_provision,
+    &command_recover,
     &command_vault_init,
     &command_vault_check,
     &command_product_add,

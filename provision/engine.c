@@ -238,6 +238,11 @@ const char *ss_provision_device(const struct ss_provision *run)
     return run->device;
 }
 
+const char *ss_provision_key_id(const struct ss_provision *run)
+{
+    return run->key_ids[1];
+}
+
 const struct ss_provision_chip *ss_provision_chip(const struct ss_provision *run)
 {
     return &run->work.chip;

@@ -57,6 +57,8 @@ SS_MUST_USE ss_status_t ss_provision_begin(const struct ss_provision_job *job, s
 void ss_provision_end(struct ss_provision *run);
 
 const char *ss_provision_device(const struct ss_provision *run);
+/// Names the flash key in journal and records without telling anything about it: 16 hex digits.
+const char *ss_provision_key_id(const struct ss_provision *run);
 const struct ss_provision_chip *ss_provision_chip(const struct ss_provision *run);
 const struct ss_procedure *ss_provision_procedure(const struct ss_provision *run);
 const struct ss_parts *ss_provision_parts(const struct ss_provision *run);

@@ -41,7 +41,7 @@ static ss_status_t unseal_sectors(const struct readback *r, uint32_t address, ui
 static void read_version(const uint8_t *image, size_t len, char version[33])
 {
     struct ss_app_desc desc;
-    if (ss_app_desc_parse(image, len, &desc) == SS_OK)
+    if (len > SS_DESC_OFFSET && ss_app_desc_parse(image + SS_DESC_OFFSET, len - SS_DESC_OFFSET, &desc) == SS_OK)
         memcpy(version, desc.version, sizeof desc.version);
 }
 

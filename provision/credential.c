@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "provision/credential.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/crypto.h"
+#include "provision/device_name.h"
+
+#define PAGE      4096u
+#define FACT_SIZE (sizeof "token sha256:" + 64)
+
+const struct ss_partition *ss_credential_partition(const struct ss_partition_table *table)
+{
+    return ss_table_find_type(table, SS_PARTITION_DATA, SS_PARTITION_DATA_NVS, 0);
+}
+
+/// The token in one page of NVS.
+static void find_token(const uint8_t *page, char token[SS_DEVICE_TOKEN_SIZE])
+{
+    struct ss_nvs_reader reader;
+    struct ss_nvs_entry entry;
+    size_t len = 0;
+    if (ss_nvs_reader_open(&reader, page, PAGE, NULL) != SS_OK ||
+        ss_nvs_find(&reader, SS_DEVICE_CONFIG_NAMESPACE, "token", SS_NVS_STRING, &entry, NULL) != SS_OK ||
+        ss_nvs_read(&reader, &entry, (uint8_t *)token, SS_DEVICE_TOKEN_LEN, &len, NULL) != SS_OK)
+        len = 0;
+    token[len] = '\0';
+    if (!ss_device_token_valid(token))
+        token[0] = '\0';
+}
+
+ss_status_t ss_credential_read(struct ss_link *link, const struct ss_partition_table *table,
+                               char token[SS_DEVICE_TOKEN_SIZE], struct ss_error *err)
+{
+    uint8_t page[PAGE];
+    const struct ss_partition *nvs = ss_credential_partition(table);
+    token[0] = '\0';
+    if (!nvs)
+        return SS_OK;
+    ss_status_t status = ss_link_flash_read(link, nvs->offset, page, sizeof page, err);
+    if (status == SS_OK)
+        find_token(page, token);
+    ss_wipe(page, sizeof page);
+    return status;
+}
+
+static ss_status_t get_record(struct ss_vault *vault, const struct ss_credential_request *r,
+                              struct ss_vault_device *device, struct ss_error *err)
+{
+    ss_status_t status = ss_vault_device_find_mac(vault, r->mac, device, err);
+    if (status != SS_ERROR_DOES_NOT_EXIST)
+        return status;
+    *device = (struct ss_vault_device){.crypt_config = SS_VAULT_CRYPT_CONFIG};
+    if (r->device)
+        snprintf(device->id, sizeof device->id, "%s", r->device);
+    else
+        ss_device_name_from_mac(r->mac, device->id);
+    snprintf(device->product, sizeof device->product, "%s", r->product);
+    memcpy(device->mac, r->mac, sizeof device->mac);
+    return ss_vault_device_add(vault, device, err);
+}
+
+static ss_status_t fact_of(const char *token, char fact[FACT_SIZE], struct ss_error *err)
+{
+    uint8_t digest[32];
+    ss_status_t status = ss_device_token_hash(token, digest, err);
+    int used = snprintf(fact, FACT_SIZE, "token sha256:");
+    for (unsigned i = 0; i < 32; i++)
+        used += snprintf(fact + used, FACT_SIZE - (size_t)used, "%02x", digest[i]);
+    return status;
+}
+
+/// The token that the chip has, if the vault knows it; else a new one, which the vault knows from here on.
+static ss_status_t choose_token(struct ss_vault *vault, const char *id, const char *found,
+                                char token[SS_DEVICE_TOKEN_SIZE], struct ss_error *err)
+{
+    char known[512], fact[FACT_SIZE];
+    ss_status_t status = SS_OK;
+    if (*found && ss_vault_device_fact(vault, id, SS_CREDENTIAL_FACT, known, sizeof known, NULL) == SS_OK) {
+        status = fact_of(found, fact, err);
+        if (status == SS_OK && !strcmp(fact, known)) {
+            memcpy(token, found, SS_DEVICE_TOKEN_SIZE);
+            return SS_OK;
+        }
+    }
+    if (status == SS_OK)
+        status = ss_device_token_new(token, err);
+    if (status == SS_OK)
+        status = fact_of(token, fact, err);
+    return status == SS_OK ? ss_vault_device_set_fact(vault, id, SS_CREDENTIAL_FACT, fact, err) : status;
+}
+
+static ss_status_t build(const struct ss_credential_request *r, const char *id, const char *token, uint8_t **image,
+                         size_t *len, struct ss_error *err)
+{
+    struct ss_device_config config = *r->config;
+    config.id = id;
+    config.token = token;
+    *len = ss_credential_partition(r->table)->size;
+    *image = malloc(*len);
+    if (!*image)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_PROVISION, "out of memory");
+    ss_status_t status = ss_device_config_build(&config, *image, *len, err);
+    if (status != SS_OK) {
+        free(*image);
+        *image = NULL;
+    }
+    return status;
+}
+
+ss_status_t ss_credential_prepare(struct ss_vault *vault, const struct ss_credential_request *r, uint8_t **image,
+                                  size_t *len, struct ss_error *err)
+{
+    struct ss_vault_device device;
+    char token[SS_DEVICE_TOKEN_SIZE];
+    *image = NULL;
+    *len = 0;
+    if (!ss_credential_partition(r->table))
+        return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_PROVISION, "the table has no nvs partition");
+    ss_status_t status = get_record(vault, r, &device, err);
+    if (status != SS_OK || device.state == SS_VAULT_DEVICE_PROVISIONED)
+        return status;
+    status = choose_token(vault, device.id, r->found, token, err);
+    if (status == SS_OK)
+        status = build(r, device.id, token, image, len, err);
+    ss_wipe(token, sizeof token);
+    return status;
+}
