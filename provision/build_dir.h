@@ -11,10 +11,13 @@ struct ss_build {
     size_t flash_len;               ///< bytes; 0 without flasher_args.json
 };
 
-/// Reads sdkconfig (of @p dir, or of the project folder above it), flasher_args.json and the files named there, and the
-/// public key that the bootloader links. @p build is ended with ss_build_free() whatever comes back.
-/// SS_ERROR_IO: sdkconfig, or a file that flasher_args.json names, cannot be read. SS_ERROR_DATA_INVALID: one of them
-/// makes no sense. SS_ERROR_INSUFFICIENT_MEMORY.
+/// Reads sdkconfig (of @p dir, or of the project folder above it), flasher_args.json and the files named there, the
+/// bootloader also if it is not, project_description.json, and the public key that the bootloader links: folders of
+/// ESP-IDF v4.0 to v5.x. The version is the one that the build names, else its bootloader's. @p build is ended with
+/// ss_build_free() whatever comes back.
+/// SS_ERROR_DOES_NOT_EXIST, SS_ERROR_IO: sdkconfig, or a file that flasher_args.json names, cannot be read.
+/// SS_ERROR_NOT_SUPPORTED: a build for another chip. SS_ERROR_DATA_INVALID: one of the files makes no sense.
+/// SS_ERROR_INSUFFICIENT_MEMORY.
 SS_MUST_USE ss_status_t ss_build_read(const char *dir, struct ss_build *build, struct ss_error *err);
 void ss_build_free(struct ss_build *build);
 
