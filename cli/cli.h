@@ -135,6 +135,13 @@ enum cli_option_id {
     OPT_LEVEL,
     OPT_COUNT_MAX,
     OPT_UART_DISABLE,
+    OPT_STATION,
+    OPT_PORTS,
+    OPT_OPERATOR,
+    OPT_RECORD,
+    OPT_LABELS,
+    OPT_QR,
+    OPT_SET,
     OPT_COUNT
 };
 

@@ -55,7 +55,9 @@ const struct cli_command *const cli_commands[] = {
     &command_efuse_burn,
     &command_efuse_protect,
     &command_doctor,
+    &command_provision_batch, // before the shorter path
     &command_provision,
+    &command_quota,
     &command_recover,
     &command_vault_init,
     &command_vault_check,

@@ -58,6 +58,8 @@ extern const struct cli_command command_efuse_burn;
 extern const struct cli_command command_efuse_protect;
 extern const struct cli_command command_doctor;
 extern const struct cli_command command_provision;
+extern const struct cli_command command_provision_batch;
+extern const struct cli_command command_quota;
 extern const struct cli_command command_recover;
 extern const struct cli_command command_vault_init;
 extern const struct cli_command command_vault_check;

@@ -9,7 +9,7 @@
 #include "cli.h"
 
 enum {
-    MAX_OPTIONS = 24,
+    MAX_OPTIONS = 40,
     KEY_HELP = 'h',
     KEY_BASE = 256, ///< keys that argp does not take for letters
 };

@@ -23,7 +23,7 @@ void progress_show(void *context, enum ss_link_work work, size_t done, size_t to
         return;
     p->work = work;
     p->percent = percent;
-    if (!isatty(STDERR_FILENO))
+    if (p->silent || !isatty(STDERR_FILENO))
         return;
     char bar[BAR + 1], shown[40];
     unsigned full = percent * BAR / 100;

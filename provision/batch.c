@@ -73,7 +73,8 @@ static ss_status_t connect(struct line *l, struct ss_error *err)
 static ss_status_t prepare(struct line *l, struct ss_error *err)
 {
     const struct ss_batch *batch = l->floor->batch;
-    struct ss_vault_store_options options = {.station = batch->station, .sign_key = batch->sign_key};
+    struct ss_vault_store_options options = {
+        .station = batch->station, .sign_key = batch->sign_key, .ask = batch->ask, .ask_context = batch->ask_context};
     struct ss_credential_request request = {.product = batch->product,
                                             .mac = l->result->mac,
                                             .config = batch->config,

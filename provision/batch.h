@@ -17,13 +17,15 @@
 struct ss_batch {
     struct ss_vault *vault;
     const char *product;
-    const char *station;                   ///< whose quota counts
-    const char *person;                    ///< operator, for the record; NULL: not said
-    const char *tool;                      ///< "slotseal 1.0", for the record
-    const char *const *records;            ///< files of the manufacturing record, NULL-terminated; NULL: none
-    const char *const *labels;             ///< files of label data, the same
-    const char *qr;                        ///< pattern of the QR code's text; NULL: the id
-    const ss_signing_key_t *sign_key;      ///< the product's, where it is not in the vault; NULL
+    const char *station;              ///< whose quota counts
+    const char *person;               ///< operator, for the record; NULL: not said
+    const char *tool;                 ///< "slotseal 1.0", for the record
+    const char *const *records;       ///< files of the manufacturing record, NULL-terminated; NULL: none
+    const char *const *labels;        ///< files of label data, the same
+    const char *qr;                   ///< pattern of the QR code's text; NULL: the id
+    const ss_signing_key_t *sign_key; ///< the product's, where it is not in the vault; NULL
+    ss_vault_ask_fn ask;              ///< asks for a token's PIN; NULL: nobody is there
+    void *ask_context;
     const struct ss_device_config *config; ///< what devices are told; NULL: nvs is left as it is
     struct ss_provision_job job;           ///< `store` and `data` are filled in for each chip
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A device's life by the command line, on served virtual chips: provisioned, spoilt, recovered, returned."""
+import contextlib
+import hashlib
 import json
 import os
 import pathlib
@@ -7,10 +9,13 @@ import subprocess
 import sys
 
 import pytest
-from conftest import BUILD, ROOT, served_chip
+from conftest import BUILD, GENERATION, ROOT, served_chip
 
 sys.path.insert(0, str(ROOT / "tests" / "cli"))
 from run import make_image  # noqa: E402
+
+# Nothing in here uses esptool: once is enough.
+pytestmark = pytest.mark.skipif(GENERATION != 5, reason="the same with every esptool")
 
 PROFILE = "flash_encryption = yes\nmode = release\nrollback = yes\n"
 
@@ -124,3 +129,99 @@ def test_return(bench):
     assert found["ota_0"]["version"] == "1.4" and found["bootloader"]["content"] == "image"
     assert (bench.folder / "plain.bin").read_bytes()[0x10000:0x10000 + len(app)] == app
     bench.refused("returned", "seal", "app.bin", "--device", device, "--slot", "ota_1", "-o", "x")
+
+
+def factory(bench, count):
+    """Chips, served; one of the ports is dead, one chip was used before."""
+    chips = [bench.chip(f"chip{i}", 100 + i) for i in range(count)]
+    used = bytearray((chips[2] / "efuse.bin").read_bytes())
+    used[2] |= 0x01  # RD_DIS: BLOCK1
+    used[0] |= 0x80  # WR_DIS: BLOCK1
+    used[28:60] = bytes(range(1, 33))
+    (chips[2] / "efuse.bin").write_bytes(used)
+    return chips
+
+
+def test_virtual_factory(bench):
+    """16 chips in one run: quota spent in the middle, a dead port, a chip that somebody else has used."""
+    chips = factory(bench, 16)
+    line = ["provision", "batch", "--product", "meter", "--station", "line-1", "--operator", "ann", *bench.images(),
+            "--update-server", "https://updates.example", "--record", "record.csv,record.jsonl",
+            "--labels", "labels.csv", "--qr", "M:{MAC}", "--confirm", "meter", "--json"]
+    with contextlib.ExitStack() as stack:
+        ports = [stack.enter_context(served_chip(chip, "--rfc2217", "0")) for chip in chips]
+        dead = 1
+        ports[dead] = "socket://127.0.0.1:9"
+        bench.ok("quota", "line-1", "--set", 12)
+        bench.refused("provision a first one alone", *line, *ports)
+        first = json.loads(bench.ok(*line, ports[0]))
+        assert first["done"] == 1 and first["quota"] == {"limit": 12, "used": 1}
+
+        (bench.folder / "ports.txt").write_text("# the bench\n" + "\n".join(ports[8:]) + "\n")
+        done = bench.run(*line, "--ports", "ports.txt", *ports[:8])
+        assert done.returncode == 1, done.stderr
+        report = json.loads(done.stdout)
+        assert (report["done"], report["failed"], report["refused"]) == (12, 0, 4)
+        assert report["quota"] == {"limit": 12, "used": 12}
+        by_port = {p["port"]: p for p in report["ports"]}
+        assert by_port[ports[dead]]["step"] == "connect" and by_port[ports[dead]]["device"] is None
+        assert "BLOCK1 is read-protected" in by_port[ports[2]]["message"]
+        spent = [p for p in report["ports"] if "quota of station line-1 is spent: 12 of 12" in (p["message"] or "")]
+        assert len(spent) == 2
+        for p in spent:  # nothing was changed on them
+            chip = chips[ports.index(p["port"])]
+            assert (chip / "efuse.bin").read_bytes()[28:60] == bytes(32)
+
+        # One more by one more of the quota; those that are done are found done.
+        bench.ok("quota", "line-1", "--set", 20)
+        report = json.loads(bench.run(*line, *ports).stdout)
+        assert (report["done"], report["failed"], report["refused"]) == (14, 0, 2)
+        assert report["quota"] == {"limit": 20, "used": 14}
+    for i, chip in enumerate(chips):
+        booted = bench.run("chip", "boot", chip).returncode == 0
+        assert booted == (i not in (dead, 2)), i
+
+    # The record: a line for each chip that was tried, and no key, token or plaintext in it.
+    record = (bench.folder / "record.csv").read_text().splitlines()
+    assert len(record) == 1 + 1 + 16 + 16
+    rows = [json.loads(row) for row in (bench.folder / "record.jsonl").read_text().splitlines()]
+    assert len(rows) == 33 and {r["result"] for r in rows} == {"done", "refused"}
+    assert all(r["station"] == "line-1" and r["operator"] == "ann" for r in rows)
+    labels = (bench.folder / "labels.csv").read_text().splitlines()
+    assert labels[0] == "id,mac,product,qr" and f"M:{mac_id(chips[0]).upper()}" in labels[1]
+    secrets = []
+    for chip in chips:
+        secrets.append((chip / "efuse.bin").read_bytes()[28:60])
+        nvs = (chip / "flash.bin").read_bytes()[0x9000:0xD000]
+        at = nvs.find(b"token")
+        if at >= 0:
+            secrets.append(nvs[at + 24:at + 24 + 43])
+    assert len([s for s in secrets if len(s) == 43]) == 14
+    for name in ("record.csv", "record.jsonl", "labels.csv"):
+        text = (bench.folder / name).read_text()
+        for secret in secrets:
+            if any(secret):
+                assert secret.hex() not in text and secret[::-1].hex() not in text
+                assert secret.decode("latin-1") not in text
+    # What the vault knows of a credential is a digest; it is the token's in flash, and gone when the device is lost.
+    device = mac_id(chips[3])
+    nvs = (chips[3] / "flash.bin").read_bytes()[0x9000:0xD000]
+    token = nvs[nvs.find(b"token") + 24:][:43]
+    shown = json.loads(bench.ok("device", "show", device, "--json"))
+    assert shown["credential"] == "token sha256:" + hashlib.sha256(token).hexdigest()
+    assert shown["station"] == "line-1" and shown["operator"] == "ann"
+    assert "credential" not in json.loads(bench.ok("device", "lost", device, "--confirm", device, "--json"))
+    bench.ok("vault", "check")
+
+
+def test_batch_usage(bench):
+    line = ["provision", "batch", "--product", "meter", "--station", "line-1", *bench.images()]
+    bench.refused("no port is named", *line, "--confirm", "meter", code=2)
+    bench.refused("has to be confirmed", *line, "socket://127.0.0.1:9")
+    bench.refused("--confirm lamp is not meter", *line, "--confirm", "lamp", "socket://127.0.0.1:9")
+    bench.refused("is named twice", *line, "--confirm", "meter", "a", "a")
+    bench.refused("go with --update-server", *line, "--ca", "ca.pem", "x", code=2)
+    bench.refused("--qr needs --labels", *line, "--qr", "{id}", "x", code=2)
+    bench.refused("no product", "provision", "batch", "--product", "lamp", "--station", "l", *bench.images(), "x")
+    report = bench.refused("", *line, "--confirm", "meter", "socket://127.0.0.1:9")
+    assert "connect: " in report.stdout and "0 done, 0 failed, 1 refused" in report.stdout
