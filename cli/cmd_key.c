@@ -11,6 +11,8 @@
 #include "slotseal/secure_boot_v1.h"
 #include "slotseal/secure_boot_v2.h"
 #include "vault/pkcs11.h"
+#include "vault/signing.h"
+#include "vault_option.h"
 
 enum { TYPE_VAULT = 10 };
 
@@ -37,7 +39,11 @@ static const struct cli_option generate_options[] = {
      "flash flash-192 flash-xts-128 flash-xts-256 flash-xts-derived secure-boot-v1 secure-boot-v2-rsa "
      "secure-boot-v2-p192 secure-boot-v2-p256 secure-boot-v2-p384 vault",
      COMPLETE_CHOICE},
-    {OPT_OUTPUT, "output", 'o', true, "FILE", "new file (- is standard output), or pkcs11: URI", NULL, COMPLETE_FILE},
+    {OPT_OUTPUT, "output", 'o', true, "FILE", "new file (- is standard output), pkcs11:URI or vault:NAME", NULL,
+     COMPLETE_FILE},
+    OPTION_VAULT,
+    OPTION_VAULT_KEY_LONG,
+    OPTION_VAULT_SIGNING_KEY,
     OPTION_END,
 };
 
@@ -69,6 +75,19 @@ static int generate_in_token(const char *uri, int type)
     return status == SS_OK ? CLI_OK : cli_fail(&err);
 }
 
+static int generate_in_vault(const struct cli_args *args, const char *name, int type)
+{
+    struct ss_error err = {0};
+    struct ss_vault *vault;
+    if (key_types[type].random_len)
+        return cli_usage(NULL, "only signing keys are made in the vault by name; flash keys come with their devices");
+    ss_status_t status = vault_option_connect(args, true, &vault, &err);
+    if (status == SS_OK)
+        status = ss_vault_signing_key_generate(vault, name, key_types[type].type, &err);
+    ss_vault_close(vault);
+    return status == SS_OK ? CLI_OK : vault_fail(&err);
+}
+
 static int run_generate(const struct cli_args *args)
 {
     struct ss_error err = {0};
@@ -79,6 +98,8 @@ static int run_generate(const struct cli_args *args)
 
     if (ss_pkcs11_is_uri(args->options[OPT_OUTPUT]))
         return generate_in_token(args->options[OPT_OUTPUT], type);
+    if (signing_vault_name(args->options[OPT_OUTPUT]))
+        return generate_in_vault(args, signing_vault_name(args->options[OPT_OUTPUT]), type);
 
     if (!len)
         status = make_signing_key(key_types[type].type, content, sizeof content, &len, &err);
@@ -101,7 +122,8 @@ const struct cli_command command_key_generate = {
         "vault "
         "is the key that wraps a vault, 32 bytes.\n\n"
         "Signing keys and vault keys can be made in a PKCS#11 token, which they never leave: -o takes an RFC 7512 URI "
-        "with token= and object=. The PIN is asked for, or read from its pin-source=file:PATH.",
+        "with token= and object=. The PIN is asked for, or read from its pin-source=file:PATH. -o vault:NAME keeps a "
+        "signing key in the vault.",
     .options = generate_options,
     .example = "slotseal key generate --type flash -o device1/flash.key\n"
                "slotseal key generate --type secure-boot-v1 -o signing.pem\n"
@@ -111,7 +133,8 @@ const struct cli_command command_key_generate = {
 
 #define OPTION_KEY                                                                                                     \
     {                                                                                                                  \
-        OPT_KEY, "key", 'k', true, "KEY", "signing key, private or public: file or pkcs11: URI", NULL, COMPLETE_FILE   \
+        OPT_KEY, "key", 'k', true, "KEY", "signing key: private or public file, pkcs11:URI, vault:NAME", NULL,         \
+            COMPLETE_FILE                                                                                              \
     }
 #define OPTION_OUTPUT_OPTIONAL                                                                                         \
     {                                                                                                                  \

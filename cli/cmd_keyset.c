@@ -8,7 +8,7 @@
 #include "statement_file.h"
 
 static const struct cli_option sign_options[] = {
-    {OPT_KEY, "key", 'k', true, "PEM", "private root key", NULL, COMPLETE_FILE},
+    {OPT_KEY, "key", 'k', true, "KEY", "private root key: PEM file, pkcs11:URI, vault:NAME", NULL, COMPLETE_FILE},
     {OPT_KEY_SET, "in-force", 0, false, "FILE", "the key set before it, whose root keys sign, too", NULL,
      COMPLETE_FILE},
     OPTION_OUTPUT,
@@ -41,7 +41,7 @@ static ss_status_t sign(const struct cli_args *args, struct sign_job *job, struc
     if (status == SS_OK && args->options[OPT_KEY_SET])
         status = statement_read_kind(args->options[OPT_KEY_SET], SS_STATEMENT_KEY_SET, &job->old, err);
     if (status == SS_OK)
-        status = signing_key_read(args->options[OPT_KEY], &job->key_file, &job->key, err);
+        status = signing_key_to_sign(args, args->options[OPT_KEY], "key set", &job->key_file, &job->key, err);
     if (status == SS_OK)
         status = ss_signing_key_raw_public(job->key, raw, err);
     if (status == SS_OK)

@@ -14,7 +14,7 @@ static const struct cli_option add_options[] = {
     {OPT_TABLE, "table", 't', true, "FILE", "partition table, CSV or binary", NULL, COMPLETE_FILE},
     {OPT_SECURE_BOOT, "secure-boot", 0, true, "SCHEME", "how its chips verify what they boot",
      "none v1-one-time v1-reflashable v2", COMPLETE_CHOICE},
-    {OPT_SIGN_KEY, "sign-key", 's', false, "KEY", "its signing key: public PEM, private PEM or pkcs11:URI", NULL,
+    {OPT_SIGN_KEY, "sign-key", 's', false, "KEY", "its signing key: PEM file, pkcs11:URI or vault:NAME", NULL,
      COMPLETE_FILE},
     {OPT_PER_DEVICE_KEYS, "per-device-sign-keys", 0, false, NULL, "each device has a signing key of its own", NULL,
      COMPLETE_NOTHING},
@@ -31,7 +31,11 @@ static ss_status_t read_public_key(const struct cli_args *args, struct ss_vault_
     struct input file = {0};
     ss_signing_key_t *key = NULL;
     size_t len = 0;
-    ss_status_t status = signing_key_read(args->options[OPT_SIGN_KEY], &file, &key, err);
+    const char *name = signing_vault_name(args->options[OPT_SIGN_KEY]);
+    ss_status_t status = name ? signing_vault_public(args, name, &key, err)
+                              : signing_key_read(args->options[OPT_SIGN_KEY], &file, &key, err);
+    if (status == SS_OK && name) // the vault has such a key: the name is not too long
+        snprintf(product->sign_key, sizeof product->sign_key, "%s", name);
     if (status == SS_OK)
         status = ss_signing_key_write_public(key, (uint8_t *)product->public_keys[0],
                                              sizeof product->public_keys[0] - 1, &len, err);

@@ -13,7 +13,7 @@
 #include "table_file.h"
 
 static const struct cli_option sign_options[] = {
-    {OPT_KEY, "key", 'k', true, "PEM", "private release key", NULL, COMPLETE_FILE},
+    {OPT_KEY, "key", 'k', true, "KEY", "private release key: PEM file, pkcs11:URI, vault:NAME", NULL, COMPLETE_FILE},
     {OPT_PRODUCT, "product", 'p', true, "NAME", "product that it is a release of", NULL, COMPLETE_NOTHING},
     {OPT_SECURE_BOOT, "secure-boot", 0, false, "SCHEME", "how devices' images are signed (as this one is)",
      "none v1 v2", COMPLETE_CHOICE},
@@ -151,7 +151,8 @@ static int sign(const struct cli_args *args, struct sign_job *job)
     if (status != SS_OK && job->in.name)
         ss_error_prefix(&err, status, "%s", job->in.name);
     if (status == SS_OK)
-        status = signing_key_read(args->options[OPT_KEY], &job->key_file, &job->key, &err);
+        status =
+            signing_key_to_sign(args, args->options[OPT_KEY], "release statement", &job->key_file, &job->key, &err);
     if (status == SS_OK)
         status = ss_release_sign(&job->release, job->key, out, sizeof out, &len, &err);
     if (status == SS_OK)

@@ -9,7 +9,7 @@
 #include "table_file.h"
 
 static const struct cli_option deliver_options[] = {
-    {OPT_KEY, "key", 'k', true, "PEM", "private delivery key", NULL, COMPLETE_FILE},
+    {OPT_KEY, "key", 'k', true, "KEY", "private delivery key: PEM file, pkcs11:URI, vault:NAME", NULL, COMPLETE_FILE},
     {OPT_KEY_SET, "key-set", 0, true, "FILE", "the key set in force, which gives the key its epoch", NULL,
      COMPLETE_FILE},
     {OPT_RELEASE, "release", 0, true, "FILE", "release statement of what was sealed", NULL, COMPLETE_FILE},
@@ -75,7 +75,8 @@ static ss_status_t deliver_key(const struct cli_args *args, struct deliver_job *
     struct ss_signer who;
     ss_status_t status = statement_read_kind(args->options[OPT_KEY_SET], SS_STATEMENT_KEY_SET, &job->key_set, err);
     if (status == SS_OK)
-        status = signing_key_read(args->options[OPT_KEY], &job->key_file, &job->key, err);
+        status =
+            signing_key_to_sign(args, args->options[OPT_KEY], "delivery statement", &job->key_file, &job->key, err);
     if (status == SS_OK)
         status = ss_signing_key_raw_public(job->key, raw, err);
     if (status != SS_OK)

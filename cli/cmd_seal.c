@@ -13,7 +13,7 @@
 
 static const struct cli_option options[] = {
     OPTIONS_TARGET,
-    {OPT_SIGN_KEY, "sign-key", 0, false, "KEY", "sign the plaintext first: PEM file or pkcs11: URI", NULL,
+    {OPT_SIGN_KEY, "sign-key", 0, false, "KEY", "sign the plaintext first: PEM file, pkcs11:URI, vault:NAME", NULL,
      COMPLETE_FILE},
     OPTION_SCHEME,
     {OPT_FLASH_SIZE, "flash-size", 0, false, "SIZE", "bootloader: write this flash size into its header first",
@@ -60,7 +60,8 @@ static ss_status_t sign(const struct cli_args *args, struct job *job, struct ss_
     if (kind == SS_SEAL_DATA || kind == SS_SEAL_OTADATA)
         return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SEAL, "%s is not signed: drop --sign-key",
                             ss_seal_kind_name(kind));
-    ss_status_t status = signing_key_read(args->options[OPT_SIGN_KEY], &job->sign_file, &key, err);
+    ss_status_t status =
+        signing_key_to_sign(args, args->options[OPT_SIGN_KEY], job->in.name, &job->sign_file, &key, err);
     if (status == SS_OK && kind == SS_SEAL_BOOTLOADER && signing_scheme(args, key) == SS_SIGN_V1)
         status = ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_SEAL,
                               "secure boot V1 does not sign the bootloader, it compares a digest: drop --sign-key");

@@ -3,18 +3,25 @@
 #include <string.h>
 
 #include "commands.h"
+#include "core/crypto.h"
 #include "file.h"
 #include "json.h"
 #include "signing.h"
 #include "slotseal/canonical.h"
 #include "slotseal/image.h"
+#include "vault_option.h"
 
 static const struct cli_option sign_options[] = {
-    {OPT_KEY, "key", 'k', true, "KEY", "private signing key: PEM file or pkcs11: URI", NULL, COMPLETE_FILE},
+    {OPT_KEY, "key", 'k', false, "KEY", "private signing key: PEM file, pkcs11:URI, vault:NAME", NULL, COMPLETE_FILE},
+    {OPT_DEVICE, "device", 'd', false, "ID", "the key of this device in the vault", NULL, COMPLETE_NOTHING},
+    {OPT_PRODUCT, "product", 'p', false, "NAME", "the key of this product in the vault", NULL, COMPLETE_NOTHING},
     OPTION_SCHEME,
     {OPT_REPLACE_KEY, "replace-verification-key", 0, false, "FILE",
      "put the public key of --key where the image has this one (V1)", NULL, COMPLETE_FILE},
     {OPT_APPEND, "append", 0, false, NULL, "add a V2 signature to those that are there", NULL, COMPLETE_NOTHING},
+    OPTION_VAULT,
+    OPTION_VAULT_KEY_LONG,
+    OPTION_VAULT_SIGNING_KEY,
     OPTION_OUTPUT,
     OPTION_END,
 };
@@ -74,13 +81,37 @@ static ss_status_t make_signed(const struct cli_args *args, struct sign_job *job
     return status == SS_OK ? SS_OK : ss_error_prefix(err, status, "%s", job->in.name);
 }
 
+/// For the audit log of the vault: what is to be signed, before anything is done to it.
+static ss_status_t describe(const struct input *in, char *what, size_t size, struct ss_error *err)
+{
+    uint8_t digest[32];
+    char hex[65], name[128];
+    ss_status_t status = ss_hash_once(SS_HASH_SHA256, in->data, in->len, digest);
+    if (status != SS_OK)
+        return ss_error_set(err, status, SS_AREA_CRYPTO, "%s: cannot hash %zu bytes", in->name, in->len);
+    cli_hex(digest, sizeof digest, hex);
+    snprintf(what, size, "%s, sha256 %s", cli_shown(in->name, name, sizeof name), hex);
+    return SS_OK;
+}
+
+static ss_status_t open_key(const struct cli_args *args, struct sign_job *job, struct ss_error *err)
+{
+    char what[256];
+    ss_status_t status = describe(&job->in, what, sizeof what, err);
+    if (status == SS_OK)
+        status = args->options[OPT_KEY]
+                     ? signing_key_to_sign(args, args->options[OPT_KEY], what, &job->key_file, &job->key, err)
+                     : signing_vault_for(args, what, &job->key, err);
+    return status;
+}
+
 static ss_status_t sign(const struct cli_args *args, struct sign_job *job, struct ss_error *err)
 {
     const struct input *inputs[] = {&job->in, &job->key_file, &job->template_file, NULL};
 
-    ss_status_t status = signing_key_read(args->options[OPT_KEY], &job->key_file, &job->key, err);
+    ss_status_t status = file_read(args->operands[0], FILE_LIMIT, &job->in, err);
     if (status == SS_OK)
-        status = file_read(args->operands[0], FILE_LIMIT, &job->in, err);
+        status = open_key(args, job, err);
     if (status == SS_OK)
         status = make_signed(args, job, err);
     if (status != SS_OK)
@@ -92,6 +123,8 @@ static int run_sign(const struct cli_args *args)
 {
     struct sign_job job = {0};
     struct ss_error err = {0};
+    if (!args->options[OPT_KEY] + !args->options[OPT_DEVICE] + !args->options[OPT_PRODUCT] != 2)
+        return cli_usage("slotseal help sign", "exactly one of --key, --device and --product says who signs");
     int status = sign(args, &job, &err) == SS_OK ? CLI_OK : cli_fail(&err);
 
     ss_signing_key_free(job.key);
@@ -112,16 +145,18 @@ const struct cli_command command_sign = {
         "carries that key as well: with V1 it is replaced there, and nothing is signed.\n\n"
         "A key in a PKCS#11 token is named by an RFC 7512 URI; the token gets the digest only. Its PIN is asked for, "
         "or "
-        "read from the URI's pin-source=file:PATH.",
+        "read from the URI's pin-source=file:PATH. With a key of the vault, also by --device or --product, the vault's "
+        "audit log says what was signed before it is.",
     .operands = "IN",
     .options = sign_options,
     .example = "slotseal sign --key signing.pem app.bin -o app.signed.bin\n"
-               "slotseal sign --key 'pkcs11:token=fleet;object=v1' app.bin -o signed.bin\n",
+               "slotseal sign --key 'pkcs11:token=fleet;object=v1' app.bin -o signed.bin\n"
+               "slotseal sign --device 240ac412345e app.bin -o signed.bin\n",
     .run = run_sign,
 };
 
 static const struct cli_option verify_options[] = {
-    {OPT_KEY, "key", 'k', true, "KEY", "key: PEM, 64 raw bytes of a public one, or pkcs11: URI", NULL, COMPLETE_FILE},
+    {OPT_KEY, "key", 'k', true, "KEY", "key: PEM, 64 raw bytes, pkcs11:URI or vault:NAME", NULL, COMPLETE_FILE},
     {OPT_SCHEME, "scheme", 0, false, "SCHEME", "require a signature of this secure boot version", "v1 v2",
      COMPLETE_CHOICE},
     OPTION_JSON,

@@ -14,7 +14,7 @@
 
 static const struct cli_option options[] = {
     OPTIONS_TARGET,
-    {OPT_SIGN_KEY, "sign-key", 0, false, "KEY", "require a signature by this key: file or pkcs11: URI", NULL,
+    {OPT_SIGN_KEY, "sign-key", 0, false, "KEY", "require a signature by this: file, pkcs11:URI, vault:NAME", NULL,
      COMPLETE_FILE},
     OPTION_SCHEME,
     OPTION_OUTPUT,

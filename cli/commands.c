@@ -6,6 +6,8 @@ const struct cli_command *const cli_commands[] = {
     &command_key_generate,
     &command_key_public,
     &command_key_digest,
+    &command_key_import,
+    &command_key_list,
     &command_image_info,
     &command_image_build,
     &command_table_build,

@@ -8,6 +8,8 @@
 extern const struct cli_command command_key_generate;
 extern const struct cli_command command_key_public;
 extern const struct cli_command command_key_digest;
+extern const struct cli_command command_key_import;
+extern const struct cli_command command_key_list;
 extern const struct cli_command command_image_info;
 extern const struct cli_command command_image_build;
 extern const struct cli_command command_table_build;

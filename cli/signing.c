@@ -22,6 +22,10 @@ ss_status_t signing_key_read(const char *path, struct input *file, ss_signing_ke
         *file = (struct input){.name = path};
         return ss_pkcs11_signing_key_open(&request, key, err);
     }
+    if (signing_vault_name(path)) {
+        *file = (struct input){.name = path};
+        return signing_vault_public(NULL, signing_vault_name(path), key, err);
+    }
     ss_status_t status = file_read(path, SS_SIGNING_KEY_FILE_MAX, file, err);
     if (status != SS_OK)
         return status;
@@ -31,6 +35,16 @@ ss_status_t signing_key_read(const char *path, struct input *file, ss_signing_ke
     if (ss_signing_key_is_private(*key))
         file_warn_readable(file);
     return SS_OK;
+}
+
+ss_status_t signing_key_to_sign(const struct cli_args *args, const char *path, const char *what, struct input *file,
+                                ss_signing_key_t **key, struct ss_error *err)
+{
+    if (signing_vault_name(path)) {
+        *file = (struct input){.name = path};
+        return signing_vault_open(args, signing_vault_name(path), what, key, err);
+    }
+    return signing_key_read(path, file, key, err);
 }
 
 ss_status_t signing_key_can_sign(const ss_signing_key_t *key, const char *path, struct ss_error *err)

@@ -8,7 +8,7 @@
 
 static const char *from(const struct cli_args *args, enum cli_option_id id, const char *variable)
 {
-    const char *value = args->options[id] ? args->options[id] : getenv(variable);
+    const char *value = args && args->options[id] ? args->options[id] : getenv(variable);
     return value && *value ? value : NULL;
 }
 
@@ -38,6 +38,23 @@ int vault_fail(const struct ss_error *err)
     else if (err->status == SS_ERROR_NOT_PERMITTED && strstr(err->message, "nobody to ask"))
         cli_hint("--key file:PATH, credential:NAME or passphrase:fd:N works without a terminal");
     return status;
+}
+
+ss_status_t vault_option_connect(const struct cli_args *args, bool signing, struct ss_vault **vault,
+                                 struct ss_error *err)
+{
+    struct ss_vault_options options = vault_option_options(args);
+    const char *url = from(args, OPT_VAULT, "SLOTSEAL_VAULT");
+    *vault = NULL;
+    if (!url)
+        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_VAULT,
+                            "a key of the vault is named, but no vault: set SLOTSEAL_VAULT");
+    if (!signing)
+        options.signing_key = NULL;
+    else if (!options.signing_key)
+        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_VAULT,
+                            "what wraps the vault's signing keys? set SLOTSEAL_VAULT_SIGNING_KEY");
+    return ss_vault_open(url, &options, vault, err);
 }
 
 int vault_option_open(const struct cli_args *args, bool signing, struct ss_vault **vault)

@@ -19,6 +19,12 @@
     }
 /// --vault and --key, for commands that have no other --key.
 #define OPTIONS_VAULT OPTION_VAULT, OPTION_VAULT_KEY
+/// The vault key for commands whose --key is another one.
+#define OPTION_VAULT_KEY_LONG                                                                                          \
+    {                                                                                                                  \
+        OPT_VAULT_KEY, "vault-key", 0, false, "SOURCE", "vault key: passphrase, file:, ... (SLOTSEAL_VAULT_KEY)",      \
+            NULL, COMPLETE_NOTHING                                                                                     \
+    }
 /// For commands that sign with a key in the vault.
 #define OPTION_VAULT_SIGNING_KEY                                                                                       \
     {                                                                                                                  \
@@ -34,6 +40,11 @@ struct ss_vault_options vault_option_options(const struct cli_args *args);
 /// Opens the vault of these options, and its signing keys only with @p signing. CLI_OK; otherwise what to exit with, after
 /// a report, and *@p vault is NULL. The caller ends it by ss_vault_close().
 int vault_option_open(const struct cli_args *args, bool signing, struct ss_vault **vault);
+
+/// The same for callers that report by themselves; @p args may be NULL: the environment alone says where and how.
+/// SS_ERROR_INVALID_ARGUMENT if nothing says it; statuses of ss_vault_open().
+SS_MUST_USE ss_status_t vault_option_connect(const struct cli_args *args, bool signing, struct ss_vault **vault,
+                                             struct ss_error *err);
 
 /// Opens the vault without its signing keys, runs @p work on it and closes it. An exit code.
 int vault_option_run(const struct cli_args *args, int (*work)(const struct cli_args *args, struct ss_vault *vault));

@@ -3,7 +3,8 @@
 //
 //   pkcs11:token=fleet;object=signing?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/etc/slotseal/pin
 //
-// Without module-path or module-name all modules registered with p11-kit are looked through. The URI has to lead to one
+// A URI without a query (what follows the ?) gets that of the environment variable SLOTSEAL_PKCS11, if it is set. Without
+// module-path or module-name all modules registered with p11-kit are looked through. The URI has to lead to one
 // token, and on it to one key of the kind that is wanted. The PIN is read from pin-source (an absolute path, with or
 // without "file:", that only its owner may read) or asked for; a pin-value would stand in the list of processes and is
 // refused. A wrong PIN is never tried again, and the last try of a token never taken by a file.

@@ -124,13 +124,16 @@ ss_status_t ss_vault_signing_key_import(struct ss_vault *vault, const char *name
     return keep(vault, name, key, source, false, err);
 }
 
+/// The query of a URI says which program to load and which file to read a PIN from. Who can write the database must not
+/// decide that: the query is of the machine that signs.
 static ss_status_t check_uri(const char *uri, struct ss_error *err)
 {
     if (!ss_pkcs11_is_uri(uri))
         return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_VAULT, "the URI of a token starts with pkcs11:");
-    if (strstr(uri, "pin-value"))
+    if (strchr(uri, '?'))
         return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_VAULT,
-                            "the token's URI holds a PIN, which is not kept in the open; use pin-source");
+                            "the URI of a token is kept without module and PIN: leave out what follows the ?, and name "
+                            "them in SLOTSEAL_PKCS11");
     return ss_vault_check_text("URI", uri, SS_VAULT_URI_SIZE - 1, err);
 }
 
@@ -271,6 +274,8 @@ ss_status_t ss_vault_signing_key_open(struct ss_vault *vault, const char *name, 
     struct ss_vault_signing_key record;
     *key = NULL;
     ss_status_t status = ss_vault_signing_key_get(vault, name, &record, err);
+    if (status == SS_OK && record.place == SS_VAULT_KEY_IN_TOKEN)
+        status = check_uri(record.uri, err);
     if (status == SS_OK && record.place == SS_VAULT_KEY_ELSEWHERE)
         status = ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_VAULT,
                               "signing key %s is not in the vault: sign where it is", name);

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signing keys in a real token (SoftHSM2): what it signs, the real espsecure verifies."""
+import contextlib
 import os
 import pathlib
 import pty
 import shutil
+import sqlite3
 import subprocess
 
 import pytest
 
-from conftest import BUILD, GENERATION, ROOT, small_image
+from conftest import BUILD, GENERATION, ROOT, small_app, small_image
 
 MODULES = ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so"]
 PIN = "97531x"
@@ -204,3 +206,43 @@ def test_a_vault_whose_keys_stay_in_the_token(token, tmp_path):
                            f"file:{tmp_path / 'key'}", code=2)
     assert "no source is pkcs11:" in wrong.stderr
     assert not (tmp_path / "other").exists() and not (tmp_path / "key").exists()
+
+
+def test_the_vault_knows_a_key_in_the_token(token, app, tmp_path):
+    """The database says which key, this machine says by which module and PIN: else who writes there runs code here."""
+    database = tmp_path / "fleet.vault"
+    vault = ["--vault", f"sqlite:{database}", "--vault-key", f"file:{tmp_path / 'vault.key'}"]
+    token.slotseal("vault", "init", *vault[:2], "--key", vault[3])
+    token.slotseal("key", "generate", "--type", "secure-boot-v1", "-o", token.uri("v1"))
+    refused = token.slotseal("key", "import", "lamp", "--key", token.uri("v1"), *vault, code=1)
+    assert "kept without module and PIN" in refused.stderr
+    path, query = token.uri("v1").split("?")
+    token.env["SLOTSEAL_PKCS11"] = query
+    token.slotseal("key", "import", "lamp", "--key", path, *vault)
+    assert f"lamp                     P-256     token {path}" in token.slotseal("key", "list", *vault).stdout
+    token.slotseal("sign", "--key", "vault:lamp", app, "-o", tmp_path / "signed.bin", *vault)
+    token.slotseal("verify", "--key", path, tmp_path / "signed.bin")
+
+    # Who can write the database, but has no key.
+    def change(statement):
+        with contextlib.closing(sqlite3.connect(database)) as db, db:
+            db.execute(statement)
+        return token.slotseal("sign", "--key", "vault:lamp", app, "-o", tmp_path / "x", *vault, code=1).stderr
+
+    said = change(f"UPDATE signing_keys SET uri = '{path}?module-path=/tmp/evil.so'")
+    assert "kept without module and PIN" in said
+    token.slotseal("key", "generate", "--type", "secure-boot-v1", "-o", token.uri("other"))
+    said = change(f"UPDATE signing_keys SET uri = '{path.replace('v1', 'other')}'")
+    assert "signing key lamp is not the one it was" in said
+    assert not (tmp_path / "x").exists()
+
+
+def test_statements_are_signed_in_the_token(token, tmp_path, rng):
+    app, signed, statement = tmp_path / "app.bin", tmp_path / "signed.bin", tmp_path / "app.release"
+    app.write_bytes(small_app(rng, 0x1000))
+    token.slotseal("key", "generate", "--type", "secure-boot-v1", "-o", token.uri("release"))
+    token.slotseal("sign", "--key", token.uri("release"), app, "-o", signed)
+    token.slotseal("release", "sign", signed, "--key", token.uri("release"), "--product", "lamp", "--secure-boot", "v1",
+                   "-o", statement)
+    token.slotseal("key", "public", "--key", token.uri("release"), "-o", tmp_path / "release.pub")
+    token.slotseal("statement", "verify", statement, "--key", tmp_path / "release.pub")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "vault/pkcs11/internal.h"
 
@@ -25,8 +26,11 @@ ss_status_t pkcs11_uri_parse(const char *location, P11KitUri **uri, struct ss_er
 {
     ss_status_t status = SS_ERROR_INSUFFICIENT_MEMORY;
     char *text = NULL;
+    const char *query = strchr(location, '?') ? NULL : getenv("SLOTSEAL_PKCS11");
+    bool has_query = query && *query;
     *uri = p11_kit_uri_new();
-    if (!*uri || asprintf(&text, SS_PKCS11_SCHEME "%s", location) < 0) {
+    if (!*uri ||
+        asprintf(&text, SS_PKCS11_SCHEME "%s%s%s", location, has_query ? "?" : "", has_query ? query : "") < 0) {
         ss_error_set(err, status, SS_AREA_VAULT, "out of memory");
     } else {
         int result = p11_kit_uri_parse(text, P11_KIT_URI_FOR_ANY, *uri);
