@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Making a vault, and looking whether it is whole.
-#include <stdio.h>
-
 #include "commands.h"
-#include "json.h"
 #include "signing.h"
 #include "vault/check.h"
 #include "vault/pkcs11.h"
 #include "vault_option.h"
+#include "vault_report.h"
 
 static const struct cli_option init_options[] = {
     OPTIONS_VAULT,
@@ -76,26 +74,6 @@ const struct cli_command command_vault_init = {
 
 static const struct cli_option check_options[] = {OPTIONS_VAULT, OPTION_VAULT_SIGNING_KEY, OPTION_JSON, OPTION_END};
 
-static int print_report(const struct cli_args *args, const struct ss_vault_report *r)
-{
-    if (args->options[OPT_JSON])
-        return json_print(json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:I}", "id", r->id, "back_end",
-                                    r->back_end, "layout", (json_int_t)r->layout, "products", (json_int_t)r->products,
-                                    "devices", (json_int_t)r->devices, "secrets", (json_int_t)r->secrets, "not_checked",
-                                    (json_int_t)r->locked, "key_version", (json_int_t)r->key_version,
-                                    "rewrap_unfinished", r->rewrap_unfinished, "audit_records",
-                                    (json_int_t)r->audit.number),
-                          CLI_OK);
-    printf("vault %s on %s, layout %lld\n%lld products, %lld devices\n", r->id, r->back_end, (long long)r->layout,
-           (long long)r->products, (long long)r->devices);
-    printf("%lld secrets, all of which decrypt under version %lld of the vault key\n",
-           (long long)(r->secrets - r->locked), (long long)r->key_version);
-    if (r->locked)
-        printf("%lld signing keys, not checked without --signing-key\n", (long long)r->locked);
-    printf("audit log of %lld records, whole and signed\n", (long long)r->audit.number);
-    return CLI_OK;
-}
-
 static int run_check(const struct cli_args *args)
 {
     struct ss_vault *vault;
@@ -109,11 +87,11 @@ static int run_check(const struct cli_args *args)
     ss_vault_close(vault);
     if (found != SS_OK) {
         vault_fail(&err);
-        return found == SS_ERROR_DATA_CORRUPT || found == SS_ERROR_INVALID_SIGNATURE ? CLI_REFUSED : CLI_FAILED;
+        return vault_report_is_verdict(found) ? CLI_REFUSED : CLI_FAILED;
     }
     if (report.rewrap_unfinished)
         cli_warning("a rewrap was interrupted; repeat it to finish it");
-    return print_report(args, &report);
+    return vault_report_print(args, &report);
 }
 
 const struct cli_command command_vault_check = {

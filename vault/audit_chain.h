@@ -16,5 +16,8 @@ SS_MUST_USE ss_status_t ss_audit_head_digest(const struct ss_vault_audit_head *h
 /// The head as stored; number 0 if nothing was ever recorded. SS_ERROR_DATA_CORRUPT.
 SS_MUST_USE ss_status_t ss_audit_read_head(struct ss_vault *vault, struct ss_vault_audit_head *head,
                                            struct ss_error *err);
+/// ss_vault_audit_verify() within a transaction.
+SS_MUST_USE ss_status_t ss_audit_verify_within(struct ss_vault *vault, struct ss_vault_audit_head *head,
+                                               struct ss_error *err);
 
 #endif

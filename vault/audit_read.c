@@ -144,6 +144,14 @@ static ss_status_t verify(struct ss_vault *vault, void *context, struct ss_error
     return status == SS_OK ? check_not_older(w, err) : status;
 }
 
+ss_status_t ss_audit_verify_within(struct ss_vault *vault, struct ss_vault_audit_head *head, struct ss_error *err)
+{
+    struct walk w = {.vault = vault};
+    ss_status_t status = verify(vault, &w, err);
+    *head = w.head;
+    return status;
+}
+
 ss_status_t ss_vault_audit_verify(struct ss_vault *vault, const struct ss_vault_audit_head *known,
                                   struct ss_vault_audit_head *head, struct ss_error *err)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/crypto.h"
-#include "vault/internal.h"
+#include "vault/audit_chain.h"
 #include "vault/locked.h"
 
 static ss_status_t count(struct ss_vault *vault, const char *query, int64_t *number, struct ss_error *err)
@@ -93,18 +93,23 @@ static ss_status_t check_present(struct ss_vault *vault, struct ss_error *err)
     return status;
 }
 
-static ss_status_t check(struct ss_vault *vault, void *context, struct ss_error *err)
+ss_status_t ss_vault_check_within(struct ss_vault *vault, struct ss_vault_report *report, struct ss_error *err)
 {
-    struct ss_vault_report *report = context;
+    memset(report, 0, sizeof *report);
     ss_status_t status = count_all(vault, report, err);
     if (status == SS_OK)
         status = check_secrets(vault, report, err);
-    return status == SS_OK ? check_present(vault, err) : status;
+    if (status == SS_OK)
+        status = check_present(vault, err);
+    return status == SS_OK ? ss_audit_verify_within(vault, &report->audit, err) : status;
+}
+
+static ss_status_t check(struct ss_vault *vault, void *context, struct ss_error *err)
+{
+    return ss_vault_check_within(vault, context, err);
 }
 
 ss_status_t ss_vault_check(struct ss_vault *vault, struct ss_vault_report *report, struct ss_error *err)
 {
-    memset(report, 0, sizeof *report);
-    ss_status_t status = ss_vault_read(vault, check, report, err);
-    return status == SS_OK ? ss_vault_audit_verify(vault, NULL, &report->audit, err) : status;
+    return ss_vault_read(vault, check, report, err);
 }

@@ -43,6 +43,9 @@ struct ss_vault {
 
 // vault.c
 
+/// A vault that is connected and knows nothing else yet.
+SS_MUST_USE ss_status_t ss_vault_new(const char *url, bool create, const struct ss_vault_options *options,
+                                     struct ss_vault **out, struct ss_error *err);
 /// Opens the database of a vault, but none of its keys.
 SS_MUST_USE ss_status_t ss_vault_open_locked(const char *url, const struct ss_vault_options *options,
                                              struct ss_vault **vault, struct ss_error *err);
@@ -73,6 +76,8 @@ SS_MUST_USE ss_status_t ss_vault_read(struct ss_vault *vault, ss_vault_work_fn w
 int64_t ss_vault_schema_version(void);
 /// Makes the tables, up to layout @p version. Within a transaction.
 SS_MUST_USE ss_status_t ss_vault_schema_create(struct ss_sql *db, int64_t version, struct ss_error *err);
+/// Brings tables of layout @p version up to date. Within a transaction.
+SS_MUST_USE ss_status_t ss_vault_schema_update(struct ss_sql *db, int64_t version, struct ss_error *err);
 /// Brings an older layout up to date. SS_ERROR_DOES_NOT_EXIST without tables, SS_ERROR_NOT_SUPPORTED for a newer one,
 /// SS_ERROR_DATA_INVALID if the tables are not a vault's.
 SS_MUST_USE ss_status_t ss_vault_schema_check(struct ss_vault *vault, struct ss_error *err);
@@ -167,6 +172,18 @@ void ss_aad_number(struct ss_aad *aad, int64_t number);
 /// Appends a record. Within a transaction.
 SS_MUST_USE ss_status_t ss_audit_append(struct ss_vault *vault, enum ss_vault_action action, const char *subject,
                                         const char *detail, struct ss_error *err);
+
+// check.c
+
+struct ss_vault_report;
+/// ss_vault_check() within a transaction.
+SS_MUST_USE ss_status_t ss_vault_check_within(struct ss_vault *vault, struct ss_vault_report *report,
+                                              struct ss_error *err);
+
+// backup.c
+
+/// What the signature of a backup is over, from the hash of its content.
+SS_MUST_USE ss_status_t ss_backup_signed_digest(const uint8_t content[32], uint8_t out[32], struct ss_error *err);
 
 // product.c
 

@@ -27,8 +27,9 @@ static ss_status_t append(struct ss_vault *vault, void *context, struct ss_error
 {
     const struct entry *e = context;
     return ss_sql_run(vault->db, err,
-                      "INSERT INTO journal (time, device, run, step, phase, actor, detail) "
-                      "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                      // There is one writer at a time: nobody else takes this number.
+                      "INSERT INTO journal (number, time, device, run, step, phase, actor, detail) "
+                      "SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM journal",
                       ss_sql_int(ss_vault_now()), ss_sql_text(e->device), ss_sql_text(e->run), ss_sql_text(e->step),
                       ss_sql_text(e->phase), ss_sql_text(vault->actor), ss_sql_text(e->detail));
 }

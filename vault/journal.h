@@ -19,7 +19,7 @@ enum ss_vault_phase {
 const char *ss_vault_phase_name(enum ss_vault_phase phase);
 
 struct ss_vault_journal_entry {
-    int64_t number;                  ///< rises by time, over all devices; not without gaps
+    int64_t number;                  ///< rises by time, over all devices
     int64_t time;                    ///< seconds since 1970
     char device[SS_VAULT_NAME_SIZE]; ///< need not be registered yet
     char run[SS_VAULT_NAME_SIZE];    ///< one attempt; the caller names it

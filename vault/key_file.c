@@ -73,7 +73,7 @@ static ss_status_t open_file(const struct ss_vault_key_request *request, const u
     return status == SS_OK ? SS_OK : ss_error_prefix(err, status, "%s", path);
 }
 
-static bool sync_parent(const char *path)
+bool ss_key_sync_parent(const char *path)
 {
     char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -93,7 +93,7 @@ static ss_status_t fill_new(int fd, const char *path, struct ss_error *err)
     ss_status_t status = ss_random(bytes, SS_KEY_LOCAL_SIZE);
     if (status != SS_OK)
         status = ss_error_set(err, status, SS_AREA_CRYPTO, "no random bytes");
-    else if (write(fd, bytes, SS_KEY_LOCAL_SIZE) != SS_KEY_LOCAL_SIZE || fsync(fd) != 0 || !sync_parent(path))
+    else if (write(fd, bytes, SS_KEY_LOCAL_SIZE) != SS_KEY_LOCAL_SIZE || fsync(fd) != 0 || !ss_key_sync_parent(path))
         status = system_error(err, path);
     ss_key_local_close(bytes);
     return status;

@@ -27,7 +27,8 @@ static const char *const steps[] = {
     "CREATE INDEX devices_by_product ON devices (product, id);"
     "CREATE TABLE facts (device {text} NOT NULL REFERENCES devices (id), name {text} NOT NULL, value {text} NOT NULL,"
     " PRIMARY KEY (device, name));"
-    "CREATE TABLE journal (number {id}, time BIGINT NOT NULL, device {text} NOT NULL, run {text} NOT NULL,"
+    "CREATE TABLE journal (number BIGINT PRIMARY KEY, time BIGINT NOT NULL, device {text} NOT NULL, run {text} NOT "
+    "NULL,"
     " step {text} NOT NULL, phase {text} NOT NULL, actor {text} NOT NULL, detail {text} NOT NULL);"
     "CREATE INDEX journal_by_device ON journal (device, number);"
     "CREATE TABLE audit (number BIGINT PRIMARY KEY, time BIGINT NOT NULL, actor {text} NOT NULL, action {text} NOT "
@@ -67,6 +68,11 @@ static ss_status_t apply(struct ss_sql *db, int64_t from, int64_t to, struct ss_
 ss_status_t ss_vault_schema_create(struct ss_sql *db, int64_t version, struct ss_error *err)
 {
     return apply(db, 0, version, err);
+}
+
+ss_status_t ss_vault_schema_update(struct ss_sql *db, int64_t version, struct ss_error *err)
+{
+    return apply(db, version, SS_VAULT_SCHEMA, err);
 }
 
 static ss_status_t read_version(struct ss_sql *db, int64_t *version, struct ss_error *err)

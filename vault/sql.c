@@ -60,6 +60,16 @@ struct ss_sql_value ss_sql_column(const struct ss_sql_rows *rows, unsigned colum
     return rows->db->driver->column(rows, column);
 }
 
+unsigned ss_sql_columns(const struct ss_sql_rows *rows)
+{
+    return rows->db->driver->columns(rows);
+}
+
+const char *ss_sql_column_name(const struct ss_sql_rows *rows, unsigned column)
+{
+    return rows->db->driver->column_name(rows, column);
+}
+
 int64_t ss_sql_column_int(const struct ss_sql_rows *rows, unsigned column)
 {
     struct ss_sql_value value = ss_sql_column(rows, column);
@@ -99,10 +109,10 @@ ss_status_t ss_sql_execute(struct ss_sql *db, const char *text, const struct ss_
     return status;
 }
 
-/// @p text with the back end's words for {text}, {blob} and {id}; NULL without memory.
+/// @p text with the back end's words for {text} and {blob}; NULL without memory.
 static char *with_types(const struct ss_sql_driver *driver, const char *text)
 {
-    const char *const words[][2] = {{"{text}", driver->text}, {"{blob}", driver->blob}, {"{id}", driver->id}};
+    const char *const words[][2] = {{"{text}", driver->text}, {"{blob}", driver->blob}};
     char *out = NULL;
     size_t len = 0;
     FILE *stream = open_memstream(&out, &len);

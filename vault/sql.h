@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The little SQL that the vault needs, on SQLite and on PostgreSQL. Internal to vault/.
 //
-// One text serves both: parameters are $1, $2, …; types are BIGINT, {text} (ordered by its bytes) and {blob}, and {id}
-// is a key that counts by itself. Values travel beside the text, never in it.
+// One text serves both: parameters are $1, $2, …; types are BIGINT, {text} (ordered by its bytes) and {blob}.
+// Values travel beside the text, never in it.
 #ifndef SS_VAULT_SQL_H
 #define SS_VAULT_SQL_H
 
@@ -66,13 +66,14 @@ struct ss_sql_driver {
     const char *name;   ///< "sqlite"
     const char *text;   ///< its word for {text}
     const char *blob;   ///< for {blob}
-    const char *id;     ///< and for {id}
     const char *tables; ///< query for the names of the tables
     ss_status_t (*query)(struct ss_sql *db, const char *text, const struct ss_sql_value *values, size_t count,
                          struct ss_sql_rows **rows, struct ss_error *err);
     ss_status_t (*script)(struct ss_sql *db, const char *text, struct ss_error *err);
     ss_status_t (*next)(struct ss_sql_rows *rows, bool *row, struct ss_error *err);
     struct ss_sql_value (*column)(const struct ss_sql_rows *rows, unsigned column);
+    unsigned (*columns)(const struct ss_sql_rows *rows);
+    const char *(*column_name)(const struct ss_sql_rows *rows, unsigned column);
     void (*end)(struct ss_sql_rows *rows);
     ss_status_t (*begin)(struct ss_sql *db, enum ss_sql_transaction kind, struct ss_error *err);
     ss_status_t (*shred)(struct ss_sql *db, struct ss_error *err);
@@ -102,6 +103,10 @@ SS_MUST_USE ss_status_t ss_sql_query(struct ss_sql *db, const char *text, const 
 /// One more row: *@p row is false behind the last one.
 SS_MUST_USE ss_status_t ss_sql_next(struct ss_sql_rows *rows, bool *row, struct ss_error *err);
 void ss_sql_end(struct ss_sql_rows *rows);
+
+/// How many columns, and what they are called.
+unsigned ss_sql_columns(const struct ss_sql_rows *rows);
+const char *ss_sql_column_name(const struct ss_sql_rows *rows, unsigned column);
 
 /// Column @p column (from 0) of the current row as it came. Its bytes are good until the next ss_sql_next() or _end().
 struct ss_sql_value ss_sql_column(const struct ss_sql_rows *rows, unsigned column);

@@ -121,6 +121,17 @@ static struct ss_sql_value column(const struct ss_sql_rows *base, unsigned index
     }
 }
 
+static unsigned columns(const struct ss_sql_rows *base)
+{
+    return (unsigned)sqlite3_column_count(((const struct sqlite_rows *)base)->statement);
+}
+
+static const char *column_name(const struct ss_sql_rows *base, unsigned index)
+{
+    const char *name = sqlite3_column_name(((const struct sqlite_rows *)base)->statement, (int)index);
+    return name ? name : ""; // without memory
+}
+
 static void end(struct ss_sql_rows *base)
 {
     sqlite3_finalize(((struct sqlite_rows *)base)->statement);
@@ -148,12 +159,13 @@ static const struct ss_sql_driver driver = {
     .name = "sqlite",
     .text = "TEXT",
     .blob = "BLOB",
-    .id = "INTEGER PRIMARY KEY AUTOINCREMENT",
     .tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
     .query = query,
     .script = script,
     .next = next,
     .column = column,
+    .columns = columns,
+    .column_name = column_name,
     .end = end,
     .begin = begin,
     .shred = shred,

@@ -32,9 +32,10 @@ static void set_actor(struct ss_vault *vault, const char *actor)
     snprintf(vault->actor, sizeof vault->actor, "%.60s@%s", user ? user->pw_name : "unknown", host);
 }
 
-static ss_status_t new_vault(const char *url, bool create, const struct ss_vault_options *options,
-                             struct ss_vault **out, struct ss_error *err)
+ss_status_t ss_vault_new(const char *url, bool create, const struct ss_vault_options *options, struct ss_vault **out,
+                         struct ss_error *err)
 {
+    *out = NULL;
     if (!options->key)
         return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_VAULT, "no source of the vault key is given");
     if (options->actor) {
@@ -167,7 +168,7 @@ ss_status_t ss_vault_create(const char *url, const struct ss_vault_options *opti
                             struct ss_error *err)
 {
     *vault = NULL;
-    ss_status_t status = new_vault(url, true, options, vault, err);
+    ss_status_t status = ss_vault_new(url, true, options, vault, err);
     if (status != SS_OK)
         return status;
     status = fill(*vault, options, err);
@@ -215,7 +216,7 @@ ss_status_t ss_vault_open_locked(const char *url, const struct ss_vault_options 
                                  struct ss_error *err)
 {
     *vault = NULL;
-    ss_status_t status = new_vault(url, false, options, vault, err);
+    ss_status_t status = ss_vault_new(url, false, options, vault, err);
     if (status != SS_OK)
         return status;
     status = ss_vault_schema_check(*vault, err);

@@ -13,6 +13,7 @@
 
 #include "core/crypto.h"
 #include "vault/audit.h"
+#include "vault/backup.h"
 #include "vault/check.h"
 #include "vault/fault.h"
 #include "vault/flash_key.h"
@@ -151,6 +152,14 @@ static ss_status_t use_signing_key(struct ss_vault *vault, struct ss_error *err)
     return status;
 }
 
+static ss_status_t backup(struct ss_vault *vault, struct ss_error *err)
+{
+    static unsigned n;
+    char name[32];
+    snprintf(name, sizeof name, "%d-%u.backup", (int)getpid(), n++);
+    return ss_vault_backup(vault, vault_bench_path(name), err);
+}
+
 static const struct {
     const char *name;
     act_fn act;
@@ -173,11 +182,12 @@ static const struct {
     {"signing-key-new", new_signing_key},
     {"signing-key-refer", refer_signing_key},
     {"signing-key-use", use_signing_key},
+    {"backup", backup},
 };
 enum { ACTS = sizeof acts / sizeof *acts };
 
 /// Those that have a test of their own below.
-static const char *const others[] = {"create", "migrate", "rewrap-begin", "rewrap-batch", "rewrap-end"};
+static const char *const others[] = {"create", "migrate", "rewrap-begin", "rewrap-batch", "rewrap-end", "restore"};
 
 /// Everything that the database holds, as one hash.
 static void digest_of(const char *url, uint8_t out[32])
@@ -320,6 +330,36 @@ static void test_killed_while_created(void **state)
         ss_vault_close(vault);
         assert_whole(url);
     }
+}
+
+static void test_killed_while_restored(void **state)
+{
+    (void)state;
+    static const char *const points[] = {"restore:begin", "restore:commit", "restore:done"};
+    struct ss_vault_options options = full_options();
+    struct ss_vault *vault;
+    struct ss_error err = {0};
+    char path[160], url[256];
+    strcpy(path, vault_bench_path("kill.backup"));
+    assert_ok(ss_vault_open(make(), &options, &vault, &err), err);
+    assert_ok(ss_vault_backup(vault, path, &err), err);
+    ss_vault_close(vault);
+    strcpy(url, vault_bench_new_url());
+    for (int p = 0; p < 3; p++) {
+        int status;
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            strcpy(fatal, points[p]);
+            countdown = 1;
+            _exit(ss_vault_restore(url, &options, path, NULL, &err) != SS_OK);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(was_killed(status));
+        if (p < 2)
+            assert_int_equal(ss_vault_open(url, &options, &vault, &err), SS_ERROR_DOES_NOT_EXIST);
+    }
+    assert_whole(url);
 }
 
 /// A vault as version 1 of the layout left it.
@@ -609,6 +649,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_at_every_point),
         cmocka_unit_test(test_killed_while_created),
+        cmocka_unit_test(test_killed_while_restored),
         cmocka_unit_test(test_migration),
         cmocka_unit_test(test_rewrap_is_resumed),
         cmocka_unit_test(test_rewrap_refusals),

@@ -235,19 +235,23 @@ static void test_tampered_secrets(void **state)
         "UPDATE secrets SET content = '' WHERE owner = 'd1'",
         "UPDATE secrets SET wrapped = '' WHERE owner = 'd1'",
     };
+    const char *url;
+    struct ss_error err = {0};
+    struct ss_vault_flash_key key;
+    struct ss_vault *vault = vault_bench_create(&url);
+    vault_bench_fill(vault, 2);
+    assert_ok(ss_vault_flash_key_generate(vault, "d1", 32, &err), err);
+    assert_ok(ss_vault_flash_key_generate(vault, "d2", 32, &err), err);
+    vault_bench_tamper(url, "CREATE TABLE kept AS SELECT * FROM secrets");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *url;
-        struct ss_error err = {0};
-        struct ss_vault *vault = vault_bench_create(&url);
-        struct ss_vault_flash_key key;
-        vault_bench_fill(vault, 2);
-        assert_ok(ss_vault_flash_key_generate(vault, "d1", 32, &err), err);
-        assert_ok(ss_vault_flash_key_generate(vault, "d2", 32, &err), err);
         vault_bench_tamper(url, cases[i]);
         assert_int_equal(ss_vault_flash_key(vault, "d1", SS_VAULT_FOR_SEAL, NULL, &key, &err), SS_ERROR_DATA_CORRUPT);
         assert_ok(ss_vault_flash_key(vault, "d2", SS_VAULT_FOR_SEAL, NULL, &key, &err), err);
-        ss_vault_close(vault);
+        vault_bench_tamper(url, "DELETE FROM secrets; INSERT INTO secrets SELECT * FROM kept;"
+                                "UPDATE devices SET chip = 'esp32'");
+        assert_ok(ss_vault_flash_key(vault, "d1", SS_VAULT_FOR_SEAL, NULL, &key, &err), err);
     }
+    ss_vault_close(vault);
 }
 
 // The journal
@@ -345,16 +349,19 @@ static void test_audit_finds_changes(void **state)
         {"DELETE FROM audit_head", "record 70 of the audit log is not the one", SS_ERROR_DATA_CORRUPT},
         {"DELETE FROM audit; DELETE FROM audit_head", "not signed", SS_ERROR_INVALID_SIGNATURE},
     };
+    const char *url;
+    struct ss_error err = {0};
+    struct ss_vault *vault = vault_bench_create(&url);
+    audit_some(vault);
+    vault_bench_tamper(url, "CREATE TABLE log AS SELECT * FROM audit; CREATE TABLE kept AS SELECT * FROM audit_head");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *url;
-        struct ss_error err = {0};
-        struct ss_vault *vault = vault_bench_create(&url);
-        audit_some(vault);
         assert_ok(ss_vault_audit_verify(vault, NULL, NULL, &err), err);
         vault_bench_tamper(url, cases[i].statement);
         assert_refused(ss_vault_audit_verify(vault, NULL, NULL, &err), cases[i].status, &err, cases[i].message);
-        ss_vault_close(vault);
+        vault_bench_tamper(url, "DELETE FROM audit; INSERT INTO audit SELECT * FROM log;"
+                                "DELETE FROM audit_head; INSERT INTO audit_head SELECT * FROM kept");
     }
+    ss_vault_close(vault);
 }
 
 // Cut back to an older state with its own, genuine head: only a head that was kept elsewhere tells.
