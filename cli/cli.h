@@ -142,6 +142,9 @@ enum cli_option_id {
     OPT_LABELS,
     OPT_QR,
     OPT_SET,
+    OPT_KIT_KEY,
+    OPT_STATION_CERT,
+    OPT_STATION_KEY,
     OPT_COUNT
 };
 

@@ -58,7 +58,11 @@ const struct cli_command *const cli_commands[] = {
     &command_efuse_protect,
     &command_doctor,
     &command_provision_batch, // before the shorter path
+    &command_provision_kit,
     &command_provision,
+    &command_kit_make,
+    &command_kit_show,
+    &command_kit_accept,
     &command_quota,
     &command_recover,
     &command_vault_init,

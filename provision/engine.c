@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "core/bytes.h"
 #include "core/crypto.h"
 #include "provision/engine_internal.h"
 #include "provision/engine_run.h"
@@ -91,7 +92,7 @@ static ss_status_t place_public_key(struct ss_provision *run, struct ss_error *e
     const ss_signing_key_t *key;
     const struct ss_provision_store *store = run->job.store;
     bool v1 = run->profile.secure_boot == SS_PROFILE_SECURE_BOOT_V1;
-    if (!v1)
+    if (!v1 || run->job.prepared)
         return SS_OK;
     ss_status_t status = store->signing_key(store->context, &key, err);
     if (status == SS_OK)
@@ -99,6 +100,22 @@ static ss_status_t place_public_key(struct ss_provision *run, struct ss_error *e
     run->profile.public_key_len = SS_PROFILE_KEY_SIZE;
     run->profile.has_public_key = true;
     return status;
+}
+
+/// Parts that were sealed where the vault is.
+static ss_status_t take_parts(struct ss_provision *run, struct ss_error *err)
+{
+    struct ss_parts *from = run->job.prepared;
+    if (run->options.kind != SS_PROCEDURE_HOST_SEALED)
+        return refuse(err, "parts that are sealed already are for the procedure host-sealed");
+    for (size_t i = 0; i < from->count; i++)
+        if (!ss_range_ok(from->parts[i].address, from->parts[i].len, run->work.chip.flash_size))
+            return ss_error_set(err, SS_ERROR_INSUFFICIENT_SPACE, SS_AREA_PROVISION,
+                                "%s ends beyond the flash of 0x%x bytes", from->parts[i].name,
+                                (unsigned)run->work.chip.flash_size);
+    run->parts = *from;
+    memset(from, 0, sizeof *from);
+    return SS_OK;
 }
 
 static ss_status_t make_parts(struct ss_provision *run, struct ss_error *err)
@@ -122,7 +139,7 @@ static ss_status_t make_parts(struct ss_provision *run, struct ss_error *err)
         .flash_key = run->flash_key,
         .flash_key_len = run->key_len,
     };
-    ss_status_t status = ss_parts_make(&input, job->store, &run->parts, err);
+    ss_status_t status = job->prepared ? take_parts(run, err) : ss_parts_make(&input, job->store, &run->parts, err);
     if (status != SS_OK || run->options.secure_boot != SS_SECURE_BOOT_V2)
         return status;
     for (unsigned i = 0; i < 8; i++)

@@ -27,6 +27,8 @@ struct ss_provision_job {
     const uint8_t *embedded_key; ///< ss_parts_input.embedded_key
     const struct ss_part_data *data;
     size_t data_count;
+    struct ss_parts *prepared; ///< host-sealed only: what goes into this chip's flash, made elsewhere. It is taken over
+                               ///< and left empty; bootloader, app and data are not looked at. NULL: they are
     const struct ss_provision_store *store;
 };
 

@@ -32,10 +32,15 @@ struct ss_part {
     char name[SS_PARTITION_LABEL_SIZE + 1]; ///< "bootloader", "digest", "table", or the partition's label
     uint32_t address;                       ///< flash address, a multiple of 4096
     size_t len;                             ///< bytes, a multiple of 4096
-    uint8_t *plain;                         ///< padded with 0xFF; NULL: erased
+    uint8_t *plain;                         ///< padded with 0xFF; NULL: not known here, or (without `sealed`) erased
     uint8_t *sealed;                        ///< NULL: not encrypted, it lies in the flash as it is
     enum ss_part_lasts lasts;
 };
+
+static inline bool ss_part_is_erased(const struct ss_part *part)
+{
+    return !part->plain && !part->sealed;
+}
 
 /// Every row of the table may be one, one more for what is left of its slot, and three that have no row.
 #define SS_MAX_PARTS (2 * SS_TABLE_MAX_ROWS + 3)

@@ -77,12 +77,12 @@ static void add_writes(struct ss_procedure *p, const struct ss_parts *parts)
     bool sealed = p->options.kind == SS_PROCEDURE_HOST_SEALED;
     for (size_t i = 0; i < parts->count; i++) {
         const struct ss_part *part = &parts->parts[i];
-        const char *title = !part->plain             ? "erase what is left of it"
+        const char *title = ss_part_is_erased(part)  ? "erase what is left of it"
                             : sealed && part->sealed ? "write it sealed"
                             : part->sealed           ? "write it in plaintext, the chip will encrypt it"
                                                      : "write it as it is: it is not encrypted";
         struct ss_step *s = add(p, SS_STEP_WRITE, NULL, title, "it can be written again");
-        snprintf(s->name, sizeof s->name, "%s-%s", part->plain ? "write" : "erase", part->name);
+        snprintf(s->name, sizeof s->name, "%s-%s", ss_part_is_erased(part) ? "erase" : "write", part->name);
         s->id = s->name;
         s->part = i;
     }

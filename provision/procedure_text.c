@@ -89,7 +89,7 @@ static void put_file(struct text *t, const struct ss_part *part, bool sealed)
 static void put_write(struct text *t, const struct ss_procedure *p, const struct ss_part *part)
 {
     bool sealed = p->options.kind == SS_PROCEDURE_HOST_SEALED && part->sealed;
-    if (!part->plain) {
+    if (ss_part_is_erased(part)) {
         put(t, "esptool --port PORT erase-region 0x%x 0x%zx\n", (unsigned)part->address, part->len);
         return;
     }
@@ -114,7 +114,7 @@ static void put_verify(struct text *t, const struct ss_procedure *p, const struc
     put(t, "esptool --port PORT --after no-reset verify-flash");
     for (size_t i = 0; i < parts->count; i++) {
         const struct ss_part *part = &parts->parts[i];
-        if (!part->plain)
+        if (ss_part_is_erased(part))
             continue;
         put(t, " 0x%x ", (unsigned)part->address);
         put_file(t, part, p->options.kind == SS_PROCEDURE_HOST_SEALED && part->sealed);

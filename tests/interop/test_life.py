@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -225,3 +226,92 @@ def test_batch_usage(bench):
     bench.refused("no product", "provision", "batch", "--product", "lamp", "--station", "l", *bench.images(), "x")
     report = bench.refused("", *line, "--confirm", "meter", "socket://127.0.0.1:9")
     assert "connect: " in report.stdout and "0 done, 0 failed, 1 refused" in report.stdout
+
+
+def openssl(folder, *args):
+    subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True)
+
+
+def test_sealed_kit(bench, tmp_path_factory):
+    """A kit made where the vault is, used where there is none."""
+    factory_floor = tmp_path_factory.mktemp("acme")
+    openssl(factory_floor, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+            "acme.key", "-out", "acme.pem", "-subj", "/CN=acme", "-days", "30")
+    os.chmod(factory_floor / "acme.key", 0o600)
+    bench.ok("key", "generate", "--type", "secure-boot-v1", "-o", "kit-key.pem")
+    openssl(bench.folder, "ec", "-in", "kit-key.pem", "-pubout", "-out", "kit-key.pub.pem")
+    chips = [bench.chip(f"chip{i}", 300 + i) for i in range(3)]
+    (bench.folder / "lot.csv").write_text(f"# lot 7\n{mac_id(chips[0])}\nmeter-1,{mac_id(chips[1])}\n")
+    make = ["kit", "make", "--product", "meter", "--macs", "lot.csv", "--station", "acme", "--station-cert",
+            factory_floor / "acme.pem", "--kit-key", "kit-key.pem", *bench.images(), "--update-server",
+            "https://updates.example"]
+    bench.ok("quota", "acme", "--set", 1)
+    bench.refused("the quota of station acme is spent: 1 of 1", *make, "-o", "short")
+    assert not (bench.folder / "short" / "manifest.json").exists()
+    bench.ok("quota", "acme", "--set", 2)
+    assert "lot7: 2 devices" in bench.ok(*make, "-o", "lot7")
+    assert "meter-1" in bench.ok("kit", "show", "lot7", "--kit-key", "kit-key.pub.pem")
+    # The signature and an envelope by the standard tool alone.
+    openssl(bench.folder, "dgst", "-sha256", "-verify", "kit-key.pub.pem", "-signature", "lot7/manifest.sig",
+            "lot7/manifest.json")
+    openssl(bench.folder, "cms", "-decrypt", "-inform", "DER", "-in", "lot7/meter-1/flash-key.cms", "-inkey",
+            factory_floor / "acme.key", "-out", "meter-1.key")
+    bench.ok("device", "export", "meter-1", "-o", "exported.key", "--confirm", "meter-1")
+    key = (bench.folder / "exported.key").read_bytes()
+    assert (bench.folder / "meter-1.key").read_bytes() == key
+    # No block of plaintext, no key, no token in any file of the kit.
+    app, boot = (bench.folder / "app.bin").read_bytes(), (bench.folder / "boot.bin").read_bytes()
+    blocks = [image[i:i + 16] for image in (app, boot, key) for i in range(0, len(image) - 15, 16)]
+    blocks = [b for b in blocks if len(set(b)) > 4]
+    for file in (bench.folder / "lot7").rglob("*"):
+        if file.is_file():
+            content = file.read_bytes()
+            assert not any(block in content for block in blocks), file
+            assert b"updates.example" not in content, file
+
+    # At the manufacturer's: the kit, the public key, the station's files; nothing else.
+    shutil.copytree(bench.folder / "lot7", factory_floor / "lot7")
+    shutil.copy(bench.folder / "kit-key.pub.pem", factory_floor)
+    env = {k: v for k, v in bench.env.items() if not k.startswith("SLOTSEAL")}
+
+    def station(*args, code=0):
+        done = subprocess.run([BUILD / "slotseal", "provision", "kit", "lot7", "--kit-key", "kit-key.pub.pem",
+                               "--station-cert", "acme.pem", "--station-key", "acme.key", "--record", "record.jsonl",
+                               "--station", "acme-3", *args], cwd=factory_floor, env=env, capture_output=True, text=True,
+                              timeout=120)
+        assert done.returncode == code, done.stderr + done.stdout
+        return done
+
+    with served_chip(chips[2], "--rfc2217", "0") as port:
+        done = station("--port", port, "--confirm", mac_id(chips[2]), code=1)
+        assert "kit lot7 is not for the chip" in done.stderr
+    with served_chip(chips[1], "--rfc2217", "0") as port:
+        assert "write it sealed" in station("--port", port, "--dry-run").stdout
+        assert "has to be confirmed" in station("--port", port, code=1).stderr
+        station("--port", port, "--confirm", "meter-1")
+        efuses = (chips[1] / "efuse.bin").read_bytes()
+        station("--port", port, "--confirm", "meter-1")  # found done
+        assert (chips[1] / "efuse.bin").read_bytes() == efuses
+    assert bench.run("chip", "boot", chips[1]).returncode == 0
+    nvs = (chips[1] / "flash.bin").read_bytes()[0x9000:0xD000]
+    token = nvs[nvs.find(b"token") + 24:][:43]
+    shown = json.loads(bench.ok("device", "show", "meter-1", "--json"))
+    assert shown["credential"] == "token sha256:" + hashlib.sha256(token).hexdigest()
+    assert shown["state"] == "registered" and shown["kit"] == "lot7"
+
+    # A kit that somebody changed.
+    with open(sorted((factory_floor / "lot7" / mac_id(chips[0])).glob("*.sealed"))[0], "r+b") as f:
+        f.write(b"x")
+    with served_chip(chips[0], "--rfc2217", "0") as port:
+        assert "not the file that the manifest means" in station("--port", port, "--confirm", "x", code=1).stderr
+    # The record comes back.
+    shutil.copy(factory_floor / "record.jsonl", bench.folder)
+    assert json.loads(bench.ok("kit", "accept", "--record", "record.jsonl", "--json")) == {
+        "accepted": 1, "known": 1, "skipped": 2}
+    shown = json.loads(bench.ok("device", "show", "meter-1", "--json"))
+    assert shown["state"] == "provisioned" and shown["station"] == "acme-3"
+    forged = json.loads((bench.folder / "record.jsonl").read_text().splitlines()[-1])
+    forged.update(device=mac_id(chips[2]), mac="24:0a:c4:00:00:01", result="done")
+    (bench.folder / "forged.jsonl").write_text(json.dumps(forged) + "\n")
+    bench.refused("", "kit", "accept", "--record", "forged.jsonl")
+    bench.ok("vault", "check")
