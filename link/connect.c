@@ -24,7 +24,8 @@ struct sequence {
 };
 
 static const struct sequence sequences[] = {{true, 50}, {true, 550}, {false, 50}, {false, 550}};
-#define SEQUENCES (sizeof sequences / sizeof *sequences)
+#define SEQUENCES     (sizeof sequences / sizeof *sequences)
+#define FIRST_CLASSIC 2
 
 /// What a try to connect has seen, for a message that helps.
 struct seen {
@@ -110,7 +111,10 @@ static ss_status_t reset(struct ss_link *l, unsigned attempt, struct ss_error *e
         return status;
     if (l->options.reset)
         return l->options.reset(l->options.reset_context, SS_LINK_BOOT_DOWNLOAD, err);
-    return l->port->ops->set_lines ? reset_by_lines(l, &sequences[attempt % SEQUENCES], err) : SS_OK;
+    if (!l->port->ops->set_lines)
+        return SS_OK;
+    size_t first = l->port->lines_apart ? FIRST_CLASSIC : 0;
+    return reset_by_lines(l, &sequences[first + attempt % (SEQUENCES - first)], err);
 }
 
 static void look_at_log(struct seen *seen, const char *text)

@@ -32,6 +32,7 @@ enum {
     CONTROL_RTS_ON = 11,
     PURGE_RECEIVED = 1,
     ANSWER_MS = 3000,
+    CONTROL_ANSWER_MS = 500,
     SUB_MAX = 32,      ///< bytes of a subnegotiation that are kept
     RECEIVED = 1 << 16 ///< bytes that came while an acknowledgement was waited for; more are lost, as by a UART
 };
@@ -48,6 +49,8 @@ struct rfc2217 {
     uint8_t awaited;      ///< command number of the acknowledgement waited for; 0: none
     bool acknowledged;
     bool refused;        ///< the server declines the COM port option
+    bool dtr, rts;       ///< as commanded last
+    bool silent_control; ///< the server does not acknowledge DTR and RTS
     size_t start, count; ///< received[start … start + count), no wrapping
     uint8_t received[RECEIVED];
 };
@@ -182,8 +185,10 @@ static ss_status_t write_port(struct ss_link_port *port, const uint8_t *in, size
     return status;
 }
 
-/// A COM port command and its acknowledgement. Data that comes in the meantime is kept.
-static ss_status_t command(struct rfc2217 *p, uint8_t number, const uint8_t *value, size_t len, struct ss_error *err)
+/// A COM port command and its acknowledgement, if that comes before so many milliseconds. Data that comes in the
+/// meantime is kept.
+static ss_status_t send_command(struct rfc2217 *p, uint8_t number, const uint8_t *value, size_t len,
+                                unsigned timeout_ms, struct ss_error *err)
 {
     uint8_t line[16] = {IAC, SB, OPTION_COM_PORT, number};
     size_t n = 4;
@@ -194,13 +199,20 @@ static ss_status_t command(struct rfc2217 *p, uint8_t number, const uint8_t *val
     }
     line[n++] = IAC;
     line[n++] = SE;
-    uint64_t now = ss_link_fd_now(&p->base.port), deadline = now + ANSWER_MS;
+    uint64_t now = ss_link_fd_now(&p->base.port), deadline = now + timeout_ms;
     p->awaited = number;
     p->acknowledged = false;
     ss_status_t status = send_bytes(p, line, n, err);
     for (bool any; status == SS_OK && !p->acknowledged && now < deadline; now = ss_link_fd_now(&p->base.port))
         status = pump(p, (unsigned)(deadline - now), &any, err);
     p->awaited = 0;
+    return status;
+}
+
+/// A command that the server must acknowledge.
+static ss_status_t command(struct rfc2217 *p, uint8_t number, const uint8_t *value, size_t len, struct ss_error *err)
+{
+    ss_status_t status = send_command(p, number, value, len, ANSWER_MS, err);
     if (status == SS_OK && !p->acknowledged)
         return ss_error_set(err, SS_ERROR_TIMEOUT, SS_AREA_LINK, "the RFC 2217 server does not acknowledge command %u",
                             number);
@@ -219,12 +231,28 @@ static ss_status_t set_baud(struct ss_link_port *port, uint32_t baud, struct ss_
     return command((struct rfc2217 *)port, SET_BAUDRATE, value, sizeof value, err);
 }
 
-/// DTR first: between RTS alone (EN low) and DTR alone (GPIO0 low) both are on, as in the classic sequence.
+/// esptool's own server carries out resets by itself when it sees one begin, and acknowledges none of these commands.
+static ss_status_t switch_line(struct rfc2217 *p, uint8_t value, struct ss_error *err)
+{
+    ss_status_t status = send_command(p, SET_CONTROL, &value, 1, p->silent_control ? 0 : CONTROL_ANSWER_MS, err);
+    if (status == SS_OK && !p->acknowledged)
+        p->silent_control = true;
+    return status;
+}
+
+/// DTR first: between RTS alone (EN low) and DTR alone (GPIO0 low) both are on, as in the classic sequence. Only what
+/// changes: to some servers a line that goes off is the end of a reset.
 static ss_status_t set_lines(struct ss_link_port *port, bool dtr, bool rts, struct ss_error *err)
 {
     struct rfc2217 *p = (struct rfc2217 *)port;
-    ss_status_t status = command_byte(p, SET_CONTROL, dtr ? CONTROL_DTR_ON : CONTROL_DTR_ON + 1, err);
-    return status == SS_OK ? command_byte(p, SET_CONTROL, rts ? CONTROL_RTS_ON : CONTROL_RTS_ON + 1, err) : status;
+    ss_status_t status = SS_OK;
+    if (dtr != p->dtr)
+        status = switch_line(p, dtr ? CONTROL_DTR_ON : CONTROL_DTR_ON + 1, err);
+    if (status == SS_OK && rts != p->rts)
+        status = switch_line(p, rts ? CONTROL_RTS_ON : CONTROL_RTS_ON + 1, err);
+    p->dtr = dtr;
+    p->rts = rts;
+    return status;
 }
 
 static ss_status_t discard(struct ss_link_port *port, struct ss_error *err)
@@ -277,6 +305,8 @@ static ss_status_t set_up(struct rfc2217 *p, struct ss_error *err)
         status = set_baud(&p->base.port, SS_LINK_BAUD, err);
     for (size_t i = 0; status == SS_OK && i < sizeof settings / sizeof *settings; i++)
         status = command_byte(p, settings[i][0], settings[i][1], err);
+    // Nobody knows how they are.
+    p->dtr = p->rts = true;
     return status == SS_OK ? set_lines(&p->base.port, false, false, err) : status;
 }
 
@@ -287,7 +317,7 @@ ss_status_t ss_link_rfc2217_start(int fd, struct ss_link_port **port, struct ss_
         close(fd);
         return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_LINK, "out of memory");
     }
-    p->base = (struct fd_port){{&ops}, fd};
+    p->base = (struct fd_port){{.ops = &ops, .lines_apart = true}, fd};
     ss_status_t status = set_up(p, err);
     if (status == SS_OK)
         *port = &p->base.port;

@@ -102,7 +102,7 @@ ss_status_t ss_link_socket_open(const char *where, struct ss_link_port **port, s
         close(fd);
         return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_LINK, "out of memory");
     }
-    *p = (struct fd_port){{&ops}, fd};
+    *p = (struct fd_port){{.ops = &ops}, fd};
     *port = &p->port;
     return SS_OK;
 }

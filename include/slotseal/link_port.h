@@ -52,6 +52,7 @@ struct ss_link_port_ops {
 /// Base of every transport's own structure: its first member.
 struct ss_link_port {
     const struct ss_link_port_ops *ops;
+    bool lines_apart; ///< set_lines() switches one after the other, DTR first
 };
 
 /// Opens a port by name:

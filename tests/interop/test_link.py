@@ -2,9 +2,12 @@
 """The client of the ROM loader on a served virtual chip, and the real esptool and espefuse on the same chip: what one
 writes or burns the other reads."""
 
+import contextlib
 import json
 import signal
+import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -264,6 +267,37 @@ echo "$1" >> {tmp_path}/calls
         chip.ours("flash", "id", "--reset", "manual", code=2)
         chip.ours("flash", "id", "--reset", "none", "--reset-command", jig, code=2)
         chip.ours("flash", "id", "--baud", "3000000", code=2)
+
+
+# Its wires are those of a pseudo-terminal, which has none.
+WIRELESS = """
+import runpy, sys, serial.serialposix as posix
+posix.Serial._update_dtr_state = posix.Serial._update_rts_state = lambda self: None
+posix.Serial.cts = posix.Serial.dsr = posix.Serial.ri = posix.Serial.cd = property(lambda self: False)
+sys.argv = ["esp_rfc2217_server", "-p", sys.argv[2], sys.argv[1]]
+runpy.run_module("esp_rfc2217_server", run_name="__main__")
+"""
+
+
+def test_esptools_rfc2217_server(chip, files):
+    """Which answers no command for DTR and RTS."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number = free.getsockname()[1]
+    with chip.serve(*TRANSPORTS["pty"]):
+        server = subprocess.Popen([sys.executable, "-c", WIRELESS, chip.port, str(number)], stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        try:
+            chip.port = f"rfc2217://localhost:{number}"
+            for _ in range(100):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", number), 1):
+                    break
+                time.sleep(0.1)
+            chip.ours("flash", "write", "--baud", "921600", "0x10000", files["noise"])
+        finally:
+            server.terminate()
+            server.wait()
+    assert chip.flash(0x10000, 70001) == files["noise"].read_bytes()
 
 
 def test_boot_mode_is_told(chip):
