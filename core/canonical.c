@@ -7,8 +7,8 @@
 #include "core/crypto.h"
 #include "core/image_parts.h"
 
-static_assert(sizeof(struct ss_hash) <= sizeof((struct ss_canonical *)0)->image_hash, "room for a running hash");
-static_assert(_Alignof(struct ss_hash) <= _Alignof(struct ss_canonical), "aligned for a running hash");
+_Static_assert(sizeof(struct ss_hash) <= sizeof((struct ss_canonical *)0)->image_hash, "room for a running hash");
+_Static_assert(_Alignof(struct ss_hash) <= _Alignof(struct ss_canonical), "aligned for a running hash");
 
 #define HASH_FLAG_OFFSET 23
 #define FIRST_DATA       (SS_IMAGE_HEADER_SIZE + SS_IMAGE_SEGMENT_HEADER_SIZE)
