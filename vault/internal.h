@@ -116,6 +116,9 @@ SS_MUST_USE ss_status_t ss_ring_open(struct ss_vault *vault, enum ss_vault_ring_
 /// True in @p has if @p ring has a key in @p state.
 SS_MUST_USE ss_status_t ss_ring_has(struct ss_vault *vault, enum ss_vault_ring_id ring, const char *state, bool *has,
                                     struct ss_error *err);
+/// SS_ERROR_BAD_STATE if another program has replaced the key of @p ring since it was opened here. Within a transaction
+/// that writes: a record wrapped under a key that is being thrown away would be lost with it.
+SS_MUST_USE ss_status_t ss_ring_check_active(struct ss_vault *vault, enum ss_vault_ring_id ring, struct ss_error *err);
 void ss_ring_close(struct ss_ring *ring);
 /// The open key of @p version, NULL if it is not open.
 struct ss_ring_key *ss_ring_key(struct ss_ring *ring, int64_t version);

@@ -67,6 +67,8 @@ static ss_status_t add_version(struct ss_vault *vault, void *context, struct ss_
     if (status == SS_OK && busy)
         status = ss_error_set(err, SS_ERROR_IO, SS_AREA_VAULT, "another program is rewrapping the vault");
     if (status == SS_OK)
+        status = ss_ring_check_active(vault, job->ring, err);
+    if (status == SS_OK)
         status = ss_ring_store(vault, job->ring, job->made, &job->version, err);
     snprintf(detail, sizeof detail, "%s key version %lld from a %s", ss_ring_name(job->ring), (long long)job->version,
              job->made->key.ops->scheme);

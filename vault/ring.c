@@ -189,6 +189,18 @@ ss_status_t ss_ring_has(struct ss_vault *vault, enum ss_vault_ring_id ring, cons
     return read_stored(vault, ring, state, &stored, has, err);
 }
 
+ss_status_t ss_ring_check_active(struct ss_vault *vault, enum ss_vault_ring_id ring, struct ss_error *err)
+{
+    struct stored stored;
+    bool found;
+    ss_status_t status = read_stored(vault, ring, "active", &stored, &found, err);
+    if (status == SS_OK && (found ? stored.version : 0) != vault->rings[ring].active)
+        status = ss_error_set(err, SS_ERROR_BAD_STATE, SS_AREA_VAULT,
+                              "the %s was replaced while the vault was open; open it again with the new one",
+                              ring == SS_RING_VAULT ? "vault's key" : "key that wraps the vault's signing keys");
+    return status;
+}
+
 static ss_status_t wrong_key(enum ss_vault_ring_id ring, const struct stored *stored, struct ss_error *err)
 {
     return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_VAULT, "this is not the %s (version %lld, from a %s)",

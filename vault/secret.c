@@ -44,6 +44,9 @@ static ss_status_t wrap(struct ss_vault *vault, enum ss_vault_ring_id ring, cons
     struct ss_ring_key *key = ss_ring_key(&vault->rings[ring], vault->rings[ring].active);
     if (!key)
         return closed(ring, 0, err);
+    ss_status_t status = ss_ring_check_active(vault, ring, err);
+    if (status != SS_OK)
+        return status;
     wrap_identity(&aad, vault, id, ring, key->version);
     return key->ops->wrap(key->key, data_key, aad.bytes, aad.len, wrapped, len, err);
 }
@@ -127,10 +130,19 @@ static ss_status_t read_row(struct ss_vault *vault, const struct ss_secret_id *i
     return status;
 }
 
+/// Who has the vault key alone could wrap a signing key of their own by it, and say so in the row.
+static bool in_its_ring(const struct ss_secret_id *id, const struct row *row)
+{
+    return (row->ring == SS_RING_SIGNING) == !strcmp(id->kind, "signing-key");
+}
+
 static ss_status_t unwrap(struct ss_vault *vault, const struct ss_secret_id *id, const struct row *row,
                           uint8_t *data_key, struct ss_error *err)
 {
     struct ss_aad aad;
+    if (!in_its_ring(id, row))
+        return ss_error_set(err, SS_ERROR_DATA_CORRUPT, SS_AREA_VAULT, "the %s of %s was changed outside of the vault",
+                            id->kind, id->owner);
     struct ss_ring_key *key = ss_ring_key(&vault->rings[row->ring], row->version);
     if (!key)
         return closed(row->ring, row->version, err);

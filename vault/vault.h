@@ -9,6 +9,7 @@
 // All functions can fail with the following; the comments below list what else.
 //   SS_ERROR_IO                   the database is not reachable, its disk is full, or other writers held it too long
 //   SS_ERROR_DATA_CORRUPT         a record does not decrypt, or the database is damaged: somebody or something changed it
+//   SS_ERROR_BAD_STATE            the vault was rewrapped since it was opened: what is new must not go under the old key
 //   SS_ERROR_INSUFFICIENT_MEMORY, SS_ERROR_GENERIC
 #ifndef SS_VAULT_VAULT_H
 #define SS_VAULT_VAULT_H
