@@ -3,6 +3,7 @@
 # usage: demo.sh BUILD_DIR OUT_DIR [ESPTOOL_BIN_DIR]
 #
 # Two devices, the partition table of this folder, one release per slot: keys, signatures made with a key per device, sealed images.
+# Then two blank virtual chips that are provisioned over a serial port and boot encrypted, with secure boot V1 armed.
 # With ESPTOOL_BIN_DIR, every file is made or checked a second time by the real espsecure and must agree.
 set -euo pipefail
 build=$(realpath "$1") out=$2 espsecure=${3:+$(realpath "$3")/espsecure}
@@ -92,6 +93,34 @@ run compare "${devices[0]}-1.0.0.ota_0.bin" "${devices[1]}-1.0.0.ota_0.bin"
     "$template" "demo-2.0.0.bin" -o next.signed.bin
 "$slotseal" seal next.signed.bin --table table.bin --slot ota_0 --flash-key "${devices[0]}.flash.bin" -o next.ota_0.bin >/dev/null
 run compare "${devices[0]}-1.0.0.ota_0.bin" next.ota_0.bin
+
+title "two blank chips become such devices, over a serial port: flash key, sealed flash, eFuses, secure boot"
+server=
+trap '[ -z "$server" ] || kill "$server"' EXIT
+export SLOTSEAL_VAULT="sqlite:fleet.vault" SLOTSEAL_VAULT_KEY=file:fleet.key SLOTSEAL_VAULT_SIGNING_KEY=file:fleet.signing.key
+run vault init
+run product add forum --table "$here/partitions.csv" --flash-size 4MB --secure-boot v1-one-time --per-device-sign-keys
+"$here/stand-in-bootloader.py" "$template" bootloader.bin
+for device in "${devices[@]}"; do
+    run chip new "chip-$device" --flash 4MB --mac "$(sed 's/../&:/g;s/:$//' <<<"$device")"
+    mkfifo port
+    "$slotseal" chip serve "chip-$device" >port &
+    server=$!
+    read -r address <port
+    rm port
+    provision=(provision --product forum --port "$address" --reset-command "$here/press.sh $slotseal chip-$device" --profile "$here/provision.profile"
+        --bootloader bootloader.bin --app demo-1.0.0.bin --replace-verification-key "$template" --confirm "$device")
+    printf '$ slotseal'; printf ' %s' "${provision[@]}"; printf '\n'
+    "$slotseal" "${provision[@]}" >provision.txt || fail "$device: not provisioned: $(tail -1 provision.txt)"
+    sed -n '/^rehearsal/,$p' provision.txt
+    kill "$server"
+    wait "$server" || true
+    server=
+    "$slotseal" chip boot "chip-$device" >boot.txt || fail "$device does not boot"
+    printf '$ slotseal chip boot chip-%s\n' "$device"
+    grep -E 'flash encryption is enabled|secure boot is already enabled|^app|slotseal-demo' boot.txt
+    "$slotseal" doctor "chip-$device" >doctor.txt || fail "the doctor has something to say about $device"
+done
 
 [ -n "$espsecure" ] || { printf '\ndone, without espsecure to compare with\n'; exit 0; }
 title "the same by the real espsecure"
