@@ -23,6 +23,8 @@ const struct cli_command *const cli_commands[] = {
     &command_keyset_sign,
     &command_keyset_show,
     &command_release_sign,
+    &command_release_add,
+    &command_release_list,
     &command_release_deliver,
     &command_statement_show,
     &command_statement_verify,

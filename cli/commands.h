@@ -73,6 +73,8 @@ extern const struct cli_command command_vault_rewrap;
 extern const struct cli_command command_vault_backup;
 extern const struct cli_command command_vault_restore;
 extern const struct cli_command command_vault_audit;
+extern const struct cli_command command_release_add;
+extern const struct cli_command command_release_list;
 extern const struct cli_command command_product_add;
 extern const struct cli_command command_product_list;
 extern const struct cli_command command_product_show;

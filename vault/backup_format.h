@@ -60,7 +60,6 @@ struct ss_backup_table {
     const char *name;
     const char *order;  ///< its key
     const char *number; ///< the key, if it is one rising number, else NULL
-    int64_t layout;     ///< first layout that has it
 };
 /// All of them, ended by a NULL name; those that others refer to come first.
 extern const struct ss_backup_table ss_backup_tables[];

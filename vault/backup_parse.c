@@ -6,15 +6,26 @@
 #include "core/crypto.h"
 #include "vault/backup_format.h"
 
+// clang-format off
 const struct ss_backup_table ss_backup_tables[] = {
-    {"meta", "name", NULL, 1},           {"wrapping_keys", "ring, version", NULL, 1},
-    {"secrets", "kind, owner", NULL, 1}, {"products", "name", NULL, 1},
-    {"devices", "id", NULL, 1},          {"facts", "device, name", NULL, 1},
-    {"journal", "number", "number", 1},  {"audit", "number", "number", 1},
-    {"audit_head", "one", NULL, 1},      {"quotas", "station", NULL, 2},
-    {"quota_uses", "device", NULL, 2},   {"first_articles", "recipe", NULL, 2},
-    {"signing_keys", "name", NULL, 3},   {NULL, NULL, NULL, 0},
+    {"meta", "name", NULL},
+    {"wrapping_keys", "ring, version", NULL},
+    {"secrets", "kind, owner", NULL},
+    {"products", "name", NULL},
+    {"devices", "id", NULL},
+    {"facts", "device, name", NULL},
+    {"journal", "number", "number"},
+    {"audit", "number", "number"},
+    {"audit_head", "one", NULL},
+    {"quotas", "station", NULL},
+    {"quota_uses", "device", NULL},
+    {"first_articles", "recipe", NULL},
+    {"signing_keys", "name", NULL},
+    {"releases", "id", NULL},
+    {"release_chunks", "release, number", NULL},
+    {NULL, NULL, NULL},
 };
+// clang-format on
 
 struct parser {
     const struct ss_backup_source *source;

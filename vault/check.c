@@ -6,6 +6,7 @@
 
 #include "core/crypto.h"
 #include "vault/audit_chain.h"
+#include "vault/image_chunk.h"
 #include "vault/locked.h"
 
 static ss_status_t count(struct ss_vault *vault, const char *query, int64_t *number, struct ss_error *err)
@@ -25,6 +26,8 @@ static ss_status_t count_all(struct ss_vault *vault, struct ss_vault_report *rep
     ss_status_t status = count(vault, "SELECT count(*) FROM products", &report->products, err);
     if (status == SS_OK)
         status = count(vault, "SELECT count(*) FROM devices", &report->devices, err);
+    if (status == SS_OK)
+        status = count(vault, "SELECT count(*) FROM releases", &report->releases, err);
     if (status == SS_OK)
         status = count(vault, "SELECT max(version) FROM migrations", &report->layout, err);
     if (status == SS_OK)
@@ -93,6 +96,19 @@ static ss_status_t check_present(struct ss_vault *vault, struct ss_error *err)
     return status;
 }
 
+static ss_status_t check_image(void *context, const struct ss_vault_release *release, struct ss_error *err)
+{
+    struct ss_vault *vault = context;
+    struct ss_vault_image *image;
+    uint8_t byte;
+    ss_status_t status = ss_image_open_within(vault, release->product, release->version, &image, err);
+    for (uint32_t at = 0; status == SS_OK && at < release->length; at += SS_IMAGE_CHUNK)
+        status = ss_vault_image_read(image, at, &byte, 1, err); // decrypts all of the chunk
+    ss_vault_image_close(image);
+    return status == SS_OK ? SS_OK
+                           : ss_error_prefix(err, status, "release %s of %s", release->version, release->product);
+}
+
 ss_status_t ss_vault_check_within(struct ss_vault *vault, struct ss_vault_report *report, struct ss_error *err)
 {
     memset(report, 0, sizeof *report);
@@ -101,6 +117,8 @@ ss_status_t ss_vault_check_within(struct ss_vault *vault, struct ss_vault_report
         status = check_secrets(vault, report, err);
     if (status == SS_OK)
         status = check_present(vault, err);
+    if (status == SS_OK)
+        status = ss_vault_release_list(vault, NULL, check_image, vault, err);
     return status == SS_OK ? ss_audit_verify_within(vault, &report->audit, err) : status;
 }
 

@@ -10,7 +10,7 @@ struct ss_vault_report {
     char back_end[16]; ///< "sqlite", "postgresql"
     char id[33];       ///< of the vault, hex
     int64_t layout;    ///< version of the tables
-    int64_t products, devices, secrets;
+    int64_t products, devices, releases, secrets;
     int64_t locked;                   ///< signing keys that were not checked: what wraps them is not open
     int64_t key_version;              ///< of the vault key
     bool rewrap_unfinished;           ///< records are left under an older version

@@ -46,6 +46,12 @@ static const char *const steps[] = {
     // place: vault, token, elsewhere
     "CREATE TABLE signing_keys (name {text} PRIMARY KEY, type {text} NOT NULL, place {text} NOT NULL,"
     " uri {text} NOT NULL, public_key {text} NOT NULL, created BIGINT NOT NULL)",
+    // 4
+    "CREATE TABLE releases (id {text} PRIMARY KEY, product {text} NOT NULL REFERENCES products (name),"
+    " version {text} NOT NULL, length BIGINT NOT NULL, secure_version BIGINT NOT NULL, digest {blob} NOT NULL,"
+    " statement {blob} NOT NULL, created BIGINT NOT NULL, UNIQUE (product, version));"
+    "CREATE TABLE release_chunks (release {text} NOT NULL REFERENCES releases (id), number BIGINT NOT NULL,"
+    " content {blob} NOT NULL, PRIMARY KEY (release, number))",
 };
 
 int64_t ss_vault_schema_version(void)

@@ -19,6 +19,7 @@
 #include "vault/flash_key.h"
 #include "vault/journal.h"
 #include "vault/quota.h"
+#include "vault/release.h"
 #include "vault/rewrap.h"
 #include "vault/signing.h"
 #include "vault/sql.h"
@@ -160,6 +161,21 @@ static ss_status_t backup(struct ss_vault *vault, struct ss_error *err)
     return ss_vault_backup(vault, vault_bench_path(name), err);
 }
 
+static ss_status_t add_release(struct ss_vault *vault, struct ss_error *err)
+{
+    static uint8_t image[70000];
+    const struct ss_vault_release release = {.product = "lamp", .version = "1.0", .length = sizeof image};
+    return ss_vault_release_add(vault, &release, image, err);
+}
+
+static ss_status_t use_release(struct ss_vault *vault, struct ss_error *err)
+{
+    struct ss_vault_image *image;
+    ss_status_t status = ss_vault_image_open(vault, "lamp", "1.0", NULL, &image, err);
+    ss_vault_image_close(image);
+    return status;
+}
+
 static const struct {
     const char *name;
     act_fn act;
@@ -182,6 +198,8 @@ static const struct {
     {"signing-key-new", new_signing_key},
     {"signing-key-refer", refer_signing_key},
     {"signing-key-use", use_signing_key},
+    {"release-add", add_release},
+    {"release-use", use_release},
     {"backup", backup},
 };
 enum { ACTS = sizeof acts / sizeof *acts };
@@ -203,14 +221,16 @@ static void digest_of(const char *url, uint8_t out[32])
                                           "SELECT * FROM signing_keys ORDER BY name",
                                           "SELECT * FROM quotas ORDER BY station",
                                           "SELECT * FROM quota_uses ORDER BY device",
-                                          "SELECT * FROM first_articles ORDER BY recipe"};
+                                          "SELECT * FROM first_articles ORDER BY recipe",
+                                          "SELECT * FROM releases ORDER BY id",
+                                          "SELECT * FROM release_chunks ORDER BY release, number"};
     struct ss_sql *db;
     struct ss_error err = {0};
     struct ss_hash hash = {0};
     assert_int_equal(ss_hash_init(&hash, SS_HASH_SHA256), SS_OK);
     assert_ok(ss_sql_open(url, false, 0, &db, &err), err);
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
-        static const unsigned columns[] = {12, 17, 3, 7, 8, 7, 4, 7, 6, 2, 3, 3};
+        static const unsigned columns[] = {12, 17, 3, 7, 8, 7, 4, 7, 6, 2, 3, 3, 8, 3};
         struct ss_sql_rows *rows;
         bool row = true;
         assert_ok(ss_sql_query(db, queries[i], NULL, 0, &rows, &err), err);
@@ -366,7 +386,8 @@ static void test_killed_while_restored(void **state)
 static const char *make_old(void)
 {
     const char *url = make();
-    vault_bench_tamper(url, "DROP TABLE quotas; DROP TABLE quota_uses; DROP TABLE first_articles;"
+    vault_bench_tamper(url, "DROP TABLE release_chunks; DROP TABLE releases; DROP TABLE quotas;"
+                            "DROP TABLE quota_uses; DROP TABLE first_articles;"
                             "DROP TABLE signing_keys; DELETE FROM migrations WHERE version > 1");
     return url;
 }

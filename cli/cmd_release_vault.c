@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Releases in the vault.
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "json.h"
+#include "slotseal/canonical.h"
+#include "slotseal/image.h"
+#include "statement_file.h"
+#include "vault/release.h"
+#include "vault_option.h"
+
+static const struct cli_option add_options[] = {
+    {OPT_RELEASE, "release", 'r', true, "FILE", "its release statement, from slotseal release sign", NULL,
+     COMPLETE_FILE},
+    OPTIONS_VAULT,
+    OPTION_END,
+};
+
+struct add_job {
+    struct input image;
+    struct statement_file statement;
+    struct ss_vault_release release;
+};
+
+/// The statement must be about this image: the same canonical digest, length and chip.
+static ss_status_t compare(const struct add_job *job, struct ss_error *err)
+{
+    const struct ss_release *r = &job->statement.as.release;
+    struct ss_image image;
+    uint8_t digest[SS_CANONICAL_DIGEST_SIZE];
+    ss_status_t status = ss_image_parse(job->image.data, job->image.len, NULL, &image, err);
+    if (status == SS_OK)
+        status = ss_canonical_digest(job->image.data, job->image.len, r->vk_offset, digest, err);
+    if (status != SS_OK)
+        return ss_error_prefix(err, status, "%s", job->image.name);
+    if (memcmp(digest, r->digest, sizeof digest) != 0 || image.image_len != r->image_len ||
+        image.header.chip_id != r->chip)
+        return ss_error_set(err, SS_ERROR_DATA_CORRUPT, SS_AREA_STATEMENT, "%s is the statement of another image",
+                            job->statement.in.name);
+    return SS_OK;
+}
+
+static ss_status_t fill(struct add_job *job, struct ss_error *err)
+{
+    const struct ss_release *r = &job->statement.as.release;
+    struct ss_vault_release *out = &job->release;
+    if (r->product.len >= sizeof out->product || r->version.len >= sizeof out->version ||
+        job->statement.in.len > sizeof out->statement)
+        return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_STATEMENT, "%s is too long for the vault",
+                            job->statement.in.name);
+    memcpy(out->product, r->product.p, r->product.len);
+    memcpy(out->version, r->version.p, r->version.len);
+    memcpy(out->digest, r->digest, sizeof out->digest);
+    memcpy(out->statement, job->statement.in.data, job->statement.in.len);
+    out->statement_len = job->statement.in.len;
+    out->secure_version = r->secure_version;
+    out->length = (uint32_t)job->image.len;
+    return SS_OK;
+}
+
+static int add(const struct cli_args *args, struct add_job *job)
+{
+    struct ss_vault *vault;
+    struct ss_error err = {0};
+    ss_status_t status = file_read(args->operands[0], FILE_LIMIT, &job->image, &err);
+    if (status == SS_OK)
+        status = statement_read_kind(args->options[OPT_RELEASE], SS_STATEMENT_RELEASE, &job->statement, &err);
+    if (status == SS_OK)
+        status = compare(job, &err);
+    if (status == SS_OK)
+        status = fill(job, &err);
+    if (status != SS_OK) {
+        cli_fail(&err);
+        return status == SS_ERROR_DATA_CORRUPT ? CLI_REFUSED : CLI_FAILED;
+    }
+    int result = vault_option_open(args, false, &vault);
+    if (result == CLI_OK && ss_vault_release_add(vault, &job->release, job->image.data, &err) != SS_OK)
+        result = vault_fail(&err);
+    ss_vault_close(vault);
+    return result;
+}
+
+static int run_add(const struct cli_args *args)
+{
+    struct add_job job = {0};
+    int result = add(args, &job);
+    file_free(&job.image);
+    file_free(&job.statement.in);
+    return result;
+}
+
+const struct cli_command command_release_add = {
+    .path = "release add",
+    .summary = "keep a release in the vault",
+    .description =
+        "Stores the plaintext image, encrypted, with its release statement, which has to be that of this "
+        "image. Product and version are the statement's; the product must be known. The signature is checked "
+        "by whoever uses the release.",
+    .operands = "IMAGE",
+    .options = add_options,
+    .example = "slotseal release add firmware.bin --release firmware.release \\\n"
+               "    --vault sqlite:fleet.vault\n",
+    .run = run_add,
+};
+
+static const struct cli_option list_options[] = {
+    {OPT_PRODUCT, "product", 'p', false, "NAME", "only those of this product", NULL, COMPLETE_NOTHING},
+    OPTIONS_VAULT,
+    OPTION_JSON,
+    OPTION_END,
+};
+
+static ss_status_t list_one(void *context, const struct ss_vault_release *r, struct ss_error *err)
+{
+    (void)err;
+    if (context)
+        json_array_append_new(
+            context, json_pack("{s:s, s:s, s:I, s:I, s:o, s:I}", "product", r->product, "version", r->version, "length",
+                               (json_int_t)r->length, "secure_version", (json_int_t)r->secure_version, "digest",
+                               json_hex(r->digest, sizeof r->digest), "created", (json_int_t)r->created));
+    else
+        printf("%-24s %-24s %9u bytes, secure version %u\n", r->product, r->version, (unsigned)r->length,
+               (unsigned)r->secure_version);
+    return SS_OK;
+}
+
+static int run_list(const struct cli_args *args)
+{
+    struct ss_vault *vault;
+    struct ss_error err = {0};
+    int result = vault_option_open(args, false, &vault);
+    if (result != CLI_OK)
+        return result;
+    json_t *array = args->options[OPT_JSON] ? json_array() : NULL;
+    if (ss_vault_release_list(vault, args->options[OPT_PRODUCT], list_one, array, &err) != SS_OK) {
+        json_decref(array);
+        result = vault_fail(&err);
+    } else if (array) {
+        result = json_print(json_pack("{s:o}", "releases", array), CLI_OK);
+    }
+    ss_vault_close(vault);
+    return result;
+}
+
+const struct cli_command command_release_list = {
+    .path = "release list",
+    .summary = "list the releases in the vault",
+    .description = "One line a release: product, version, length, secure version; the oldest of a product first.",
+    .options = list_options,
+    .example = "slotseal release list --product lamp --vault sqlite:fleet.vault\n",
+    .run = run_list,
+};
