@@ -6,6 +6,7 @@
 
 #include "ask.h"
 #include "commands.h"
+#include "config_option.h"
 #include "confirm.h"
 #include "core/crypto.h"
 #include "doctor_text.h"
@@ -13,6 +14,7 @@
 #include "json.h"
 #include "port_option.h"
 #include "profile_option.h"
+#include "provision/credential.h"
 #include "provision/vault_store.h"
 #include "provision_text.h"
 #include "signing.h"
@@ -36,6 +38,7 @@ static const struct cli_option options[] = {
      COMPLETE_FILE},
     {OPT_REPLACE_KEY, "replace-verification-key", 0, false, "FILE",
      "put the device's public key where the images have this one", NULL, COMPLETE_FILE},
+    OPTIONS_CONFIG,
     {OPT_DRY_RUN, "dry-run", 0, false, NULL, "show and rehearse everything, change nothing", NULL, COMPLETE_NOTHING},
     OPTION_CONFIRM,
     {OPT_BAUD, "baud", 'b', false, "RATE", "bits per second once connected, to 2000000 (460800)", NULL,
@@ -53,6 +56,9 @@ struct provisioning {
     const struct cli_args *args;
     struct input bootloader, app, key_file, template_file;
     struct profile_option profile;
+    struct config_option config;
+    struct ss_part_data nvs; ///< what the device is told; data is ours
+    uint8_t *nvs_image;
     uint8_t embedded_key[SS_VK_SIZE];
     ss_signing_key_t *sign_key;
     struct ss_vault *vault;
@@ -75,6 +81,9 @@ static int check_usage(const struct cli_args *args)
     if (code == CLI_OK && !args->options[OPT_PROFILE] && !args->options[OPT_BUILD_DIR])
         code = cli_usage("--build-dir DIR, or --profile FILE",
                          "what is compiled into the bootloader has to be known: it decides what is burned");
+    if (code == CLI_OK && !args->options[OPT_UPDATE_SERVER] && !args->options[OPT_CLIENT_KEY] &&
+        (args->options[OPT_CA] || args->options[OPT_KEY_SET] || args->options[OPT_CLIENT_CERT]))
+        code = cli_usage(NULL, "--ca, --key-set and --client-cert go with --update-server or --client-key");
     return code == CLI_OK ? port_check(args) : code;
 }
 
@@ -90,6 +99,29 @@ static ss_status_t read_files(struct provisioning *p, struct ss_error *err)
         status = signing_key_read(o[OPT_SIGN_KEY], &p->key_file, &p->sign_key, err);
     if (status == SS_OK && o[OPT_REPLACE_KEY])
         status = verification_key_read(o[OPT_REPLACE_KEY], &p->template_file, p->embedded_key, err);
+    return status == SS_OK ? config_option_read(p->args, &p->config, err) : status;
+}
+
+/// With --update-server or --client-key: the nvs image of this chip, its token the one that it has already, if any.
+static ss_status_t make_config(struct provisioning *p, struct ss_error *err)
+{
+    char token[SS_DEVICE_TOKEN_SIZE];
+    struct ss_credential_request request = {.product = p->args->options[OPT_PRODUCT],
+                                            .mac = p->port.chip->mac,
+                                            .device = p->args->options[OPT_DEVICE],
+                                            .config = &p->config.config,
+                                            .found = token,
+                                            .table = p->table,
+                                            .dry = given(p, OPT_DRY_RUN)};
+    if (!given(p, OPT_UPDATE_SERVER) && !given(p, OPT_CLIENT_KEY))
+        return SS_OK;
+    ss_status_t status = ss_credential_read(p->port.link, p->table, token, err);
+    if (status == SS_OK)
+        status = ss_credential_prepare(p->vault, &request, &p->nvs_image, &p->nvs.len, err);
+    if (p->nvs_image)
+        p->nvs.partition = ss_credential_partition(p->table)->label;
+    p->nvs.data = p->nvs_image;
+    ss_wipe(token, sizeof token);
     return status;
 }
 
@@ -127,6 +159,8 @@ static ss_status_t begin(struct provisioning *p, struct ss_error *err)
         .app = p->app.data,
         .app_len = p->app.len,
         .embedded_key = given(p, OPT_REPLACE_KEY) ? p->embedded_key : NULL,
+        .data = &p->nvs,
+        .data_count = p->nvs_image != NULL,
         .store = ss_vault_store_functions(p->store),
     };
     return ss_provision_begin(&job, p->port.link, &p->run, err);
@@ -188,6 +222,8 @@ static ss_status_t work(struct provisioning *p, struct ss_error *err)
     if (status == SS_OK)
         status = port_connect(p->args, &p->port, err);
     if (status == SS_OK)
+        status = make_config(p, err);
+    if (status == SS_OK)
         status = begin(p, err);
     if (status != SS_OK && p->run && !given(p, OPT_JSON))
         explain(p);
@@ -215,6 +251,9 @@ static void leave(struct provisioning *p)
     ss_vault_close(p->vault);
     ss_signing_key_free(p->sign_key);
     profile_option_free(&p->profile);
+    config_option_free(&p->config);
+    ss_wipe(p->nvs_image, p->nvs.len);
+    free(p->nvs_image);
     file_free(&p->bootloader);
     file_free(&p->app);
     file_free(&p->key_file);
@@ -253,6 +292,9 @@ const struct cli_command command_provision = {
         "id has to be typed.\n\n"
         "Interrupted anywhere, the same command continues: what is done is seen on the chip itself. A chip in an "
         "unexpected state is left alone, and the doctor says what state that is.\n\n"
+        "With --update-server the device gets a token of its own, of which the vault keeps the digest, or with "
+        "--client-key "
+        "that key; both lie in its nvs partition, where flash encryption does not reach (docs/manufacturing.md).\n\n"
         "host-sealed writes ciphertext only and burns everything itself; device-encrypts lets the first boot encrypt "
         "and burn, as ESP-IDF documents it. Level development leaves a way back to plaintext.",
     .options = options,

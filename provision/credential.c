@@ -9,7 +9,7 @@
 #include "provision/device_name.h"
 
 #define PAGE      4096u
-#define FACT_SIZE (sizeof "token sha256:" + 64)
+#define FACT_SIZE (sizeof "certificate sha256:" + 64)
 
 const struct ss_partition *ss_credential_partition(const struct ss_partition_table *table)
 {
@@ -59,37 +59,53 @@ static ss_status_t get_record(struct ss_vault *vault, const struct ss_credential
         ss_device_name_from_mac(r->mac, device->id);
     snprintf(device->product, sizeof device->product, "%s", r->product);
     memcpy(device->mac, r->mac, sizeof device->mac);
-    return ss_vault_device_add(vault, device, err);
+    return r->dry ? SS_OK : ss_vault_device_add(vault, device, err);
 }
 
-static ss_status_t fact_of(const char *token, char fact[FACT_SIZE], struct ss_error *err)
+static ss_status_t fact_of(const char *kind, const void *data, size_t len, char fact[FACT_SIZE], struct ss_error *err)
 {
     uint8_t digest[32];
-    ss_status_t status = ss_device_token_hash(token, digest, err);
-    int used = snprintf(fact, FACT_SIZE, "token sha256:");
+    if (ss_hash_once(SS_HASH_SHA256, data, len, digest) != SS_OK)
+        return ss_error_set(err, SS_ERROR_GENERIC, SS_AREA_CRYPTO, "SHA-256 failed");
+    int used = snprintf(fact, FACT_SIZE, "%s sha256:", kind);
     for (unsigned i = 0; i < 32; i++)
         used += snprintf(fact + used, FACT_SIZE - (size_t)used, "%02x", digest[i]);
-    return status;
+    return SS_OK;
+}
+
+static ss_status_t set_fact(struct ss_vault *vault, const struct ss_credential_request *r, const char *id,
+                            const char *fact, struct ss_error *err)
+{
+    return r->dry ? SS_OK : ss_vault_device_set_fact(vault, id, SS_CREDENTIAL_FACT, fact, err);
 }
 
 /// The token that the chip has, if the vault knows it; else a new one, which the vault knows from here on.
-static ss_status_t choose_token(struct ss_vault *vault, const char *id, const char *found,
+static ss_status_t choose_token(struct ss_vault *vault, const struct ss_credential_request *r, const char *id,
                                 char token[SS_DEVICE_TOKEN_SIZE], struct ss_error *err)
 {
     char known[512], fact[FACT_SIZE];
     ss_status_t status = SS_OK;
-    if (*found && ss_vault_device_fact(vault, id, SS_CREDENTIAL_FACT, known, sizeof known, NULL) == SS_OK) {
-        status = fact_of(found, fact, err);
+    if (*r->found && ss_vault_device_fact(vault, id, SS_CREDENTIAL_FACT, known, sizeof known, NULL) == SS_OK) {
+        status = fact_of("token", r->found, strlen(r->found), fact, err);
         if (status == SS_OK && !strcmp(fact, known)) {
-            memcpy(token, found, SS_DEVICE_TOKEN_SIZE);
+            memcpy(token, r->found, SS_DEVICE_TOKEN_SIZE);
             return SS_OK;
         }
     }
     if (status == SS_OK)
         status = ss_device_token_new(token, err);
     if (status == SS_OK)
-        status = fact_of(token, fact, err);
-    return status == SS_OK ? ss_vault_device_set_fact(vault, id, SS_CREDENTIAL_FACT, fact, err) : status;
+        status = fact_of("token", token, strlen(token), fact, err);
+    return status == SS_OK ? set_fact(vault, r, id, fact, err) : status;
+}
+
+static ss_status_t note_certificate(struct ss_vault *vault, const struct ss_credential_request *r, const char *id,
+                                    struct ss_error *err)
+{
+    char fact[FACT_SIZE];
+    const struct ss_device_file *file = &r->config->client_certificate;
+    ss_status_t status = fact_of("certificate", file->data, file->len, fact, err);
+    return status == SS_OK ? set_fact(vault, r, id, fact, err) : status;
 }
 
 static ss_status_t build(const struct ss_credential_request *r, const char *id, const char *token, uint8_t **image,
@@ -97,7 +113,7 @@ static ss_status_t build(const struct ss_credential_request *r, const char *id, 
 {
     struct ss_device_config config = *r->config;
     config.id = id;
-    config.token = token;
+    config.token = *token ? token : NULL;
     *len = ss_credential_partition(r->table)->size;
     *image = malloc(*len);
     if (!*image)
@@ -114,17 +130,22 @@ ss_status_t ss_credential_prepare(struct ss_vault *vault, const struct ss_creden
                                   size_t *len, struct ss_error *err)
 {
     struct ss_vault_device device;
-    char token[SS_DEVICE_TOKEN_SIZE];
+    char token[SS_DEVICE_TOKEN_SIZE] = "";
     *image = NULL;
     *len = 0;
     if (!ss_credential_partition(r->table))
         return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_PROVISION, "the table has no nvs partition");
     ss_status_t status = get_record(vault, r, &device, err);
-    if (status != SS_OK || device.state == SS_VAULT_DEVICE_PROVISIONED)
+    // A provisioned device has its credential; one whose life has ended gets none.
+    if (status != SS_OK || (device.state != SS_VAULT_DEVICE_REGISTERED && device.state != SS_VAULT_DEVICE_PROVISIONING))
         return status;
-    status = choose_token(vault, device.id, r->found, token, err);
+    bool client_key = r->config->client_key.data != NULL;
+    if (!client_key)
+        status = choose_token(vault, r, device.id, token, err);
     if (status == SS_OK)
         status = build(r, device.id, token, image, len, err);
+    if (status == SS_OK && client_key)
+        status = note_certificate(vault, r, device.id, err);
     ss_wipe(token, sizeof token);
     return status;
 }

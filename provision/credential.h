@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A device's token: made here, written to its nvs partition, and known to the vault by its digest alone. Where
+// A device's credential. A token is made here, written to its nvs partition, and known to the vault by its digest alone. Where
 // provisioning was interrupted, the token is read back from the chip, so that what the vault knows and what the device
 // has are the same.
 #ifndef SS_PROVISION_CREDENTIAL_H
@@ -10,7 +10,8 @@
 #include "slotseal/partition_table.h"
 #include "vault/vault.h"
 
-/// Name of the fact in the vault: "token sha256:HEX". Gone when the credential is dead.
+/// Name of the fact in the vault: "token sha256:HEX", or "certificate sha256:HEX" of the file. Gone when the credential is
+/// dead.
 #define SS_CREDENTIAL_FACT "credential"
 
 /// The nvs partition of @p table, NULL if it has none.
@@ -26,13 +27,15 @@ struct ss_credential_request {
     const char *product;
     const uint8_t *mac;
     const char *device;                    ///< id; NULL: that of its record, or the MAC
-    const struct ss_device_config *config; ///< id and token are filled in here
+    const struct ss_device_config *config; ///< id is filled in here, and a token unless there is a client key
     const char *found;                     ///< ss_credential_read()
     const struct ss_partition_table *table;
+    bool dry; ///< the vault is not changed: a token is made up for the occasion
 };
 
 /// Makes the image: *@p image is allocated, holds the token, and is wiped and freed by the caller. It is NULL where there
-/// is nothing to write any more: the device is provisioned, and has the credential that the vault knows.
+/// is nothing to write any more: the device is provisioned and has the credential that the vault knows, or its life has
+/// ended.
 /// The device's record is made where there is none, and the token's digest is in the vault before this returns.
 /// SS_ERROR_DOES_NOT_EXIST: no nvs partition; statuses of ss_device_config_build() and of the vault.
 SS_MUST_USE ss_status_t ss_credential_prepare(struct ss_vault *vault, const struct ss_credential_request *request,

@@ -116,6 +116,40 @@ def test_recover(bench):
     bench.refused("only a provisioned device is recovered", *recover, "--port", "socket://127.0.0.1:1")
 
 
+def token_of(chip):
+    nvs = (chip / "flash.bin").read_bytes()[0x9000:0xD000]
+    at = nvs.find(b"token")
+    return nvs[at + 24:at + 24 + 43] if at >= 0 else b""
+
+
+def test_interrupted(bench):
+    """Killed again and again: the token in flash is the one whose digest the vault has."""
+    chip = bench.chip("chip", 11)
+    device = mac_id(chip)
+    line = ["provision", "--product", "meter", *bench.images(), "--confirm", device, "--update-server",
+            "https://updates.example"]
+    with served_chip(chip, "--rfc2217", "0") as port:
+        tokens = set()
+        for seconds in (0.8, 1.2, 1.6, 2.0, 2.5):
+            victim = subprocess.Popen([BUILD / "slotseal", *line, "--port", port], cwd=bench.folder, env=bench.env,
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                victim.wait(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                victim.kill()
+                victim.wait()
+            tokens.add(token_of(chip))
+        bench.ok(*line, "--port", port)
+    assert len(tokens - {b""}) <= 1  # once it is in flash, it stays
+    shown = json.loads(bench.ok("device", "show", device, "--json"))
+    assert shown["credential"] == "token sha256:" + hashlib.sha256(token_of(chip)).hexdigest()
+    assert shown["state"] == "provisioned"
+    # A token is nowhere but on the device.
+    for file in bench.folder.rglob("*"):
+        if file.is_file() and file.name != "flash.bin":
+            assert token_of(chip) not in file.read_bytes(), file
+
+
 def test_return(bench):
     chip = bench.chip("chip", 9)
     device = mac_id(chip)
