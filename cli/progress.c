@@ -25,14 +25,15 @@ void progress_show(void *context, enum ss_link_work work, size_t done, size_t to
     p->percent = percent;
     if (p->silent || !isatty(STDERR_FILENO))
         return;
-    char bar[BAR + 1], shown[40];
+    char bar[BAR + 1], shown[32];
+    const char *slash = p->what ? strrchr(p->what, '/') : NULL;
     unsigned full = percent * BAR / 100;
     memset(bar, '#', full);
     memset(bar + full, '.', BAR - full);
     bar[BAR] = '\0';
     p->shown = true;
     fprintf(stderr, "\r%-9s [%s] %3u%% of %zu KiB %s\033[K", names[work], bar, percent, (total + 1023) / 1024,
-            p->what ? cli_shown(p->what, shown, sizeof shown) : "");
+            p->what ? cli_shown(slash ? slash + 1 : p->what, shown, sizeof shown) : "");
     fflush(stderr);
 }
 

@@ -10,7 +10,7 @@
 
 /// Start with all zero.
 struct progress {
-    const char *what; ///< put before the work's name, such as a file's; NULL: nothing
+    const char *what; ///< a file's name, whose last part is shown; NULL: nothing
     bool silent;      ///< nothing is shown
     bool shown;       ///< the line is on the terminal
     enum ss_link_work work;

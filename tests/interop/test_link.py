@@ -4,6 +4,8 @@ writes or burns the other reads."""
 
 import contextlib
 import json
+import os
+import pty
 import signal
 import socket
 import subprocess
@@ -267,6 +269,46 @@ echo "$1" >> {tmp_path}/calls
         chip.ours("flash", "id", "--reset", "manual", code=2)
         chip.ours("flash", "id", "--reset", "none", "--reset-command", jig, code=2)
         chip.ours("flash", "id", "--baud", "3000000", code=2)
+
+
+def on_terminal(*args, answers=()):
+    """Runs it with a terminal as its standard input and error; answers each of the questions by doing something and
+    typing what that returns. What was shown, and the exit status."""
+    ours, its = pty.openpty()
+    p = subprocess.Popen([str(a) for a in args], stdin=its, stdout=subprocess.DEVNULL, stderr=its)
+    os.close(its)
+    shown, left = b"", list(answers)
+    with contextlib.suppress(OSError):  # EIO when the other end is closed
+        while chunk := os.read(ours, 4096):
+            shown += chunk
+            if left and left[0][0] in shown:
+                os.write(ours, left.pop(0)[1]().encode() + b"\n")
+    os.close(ours)
+    return shown.decode(errors="replace"), p.wait(timeout=10)
+
+
+def test_at_a_terminal(chip, files):
+    """A person resets the board, sees how far it is, and types what is to be burned."""
+    with chip.serve():
+
+        def reset(state):
+            run(SLOTSEAL, "chip", "strap", chip.folder, state)
+            run(SLOTSEAL, "chip", "reset", chip.folder)
+            return ""
+
+        shown, code = on_terminal(SLOTSEAL, "flash", "write", "-p", chip.port, "--reset", "manual", "--after", "run",
+                                  "0x10000", files["mixed"], answers=[(b"Hold BOOT", lambda: reset("download")),
+                                                                      (b"Press and release EN", lambda: reset("flash"))])
+        assert code == 0, shown
+        assert "writing" in shown and "100% of" in shown and files["mixed"].name in shown
+        assert chip.flash(0x10000, 1000) == files["mixed"].read_bytes()[:1000]
+    with chip.serve("--download"):
+        burn = (SLOTSEAL, "efuse", "burn", "-p", chip.port, "JTAG_DISABLE", "1")
+        shown, code = on_terminal(*burn, answers=[(b"Type its id", lambda: "240ac4")])
+        assert code == 1 and "nothing was done" in shown
+        shown, code = on_terminal(*burn, answers=[(b"Type its id", lambda: chip.id)])
+        assert code == 0 and f"burns eFuses, for ever, of {chip.id}" in shown
+    assert chip.field("JTAG_DISABLE")["value"] == 1
 
 
 # Its wires are those of a pseudo-terminal, which has none.
