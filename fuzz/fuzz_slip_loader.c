@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "chip/loader.h"
-#include "core/slip.h"
 #include "core/bytes.h"
+#include "core/slip.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

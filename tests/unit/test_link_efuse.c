@@ -9,8 +9,8 @@
 #include "chip/chip.h"
 #include "core/bytes.h"
 #include "core/rom_loader.h"
-#include "provision/virtual_port.h"
 #include "link/link_parts.h"
+#include "provision/virtual_port.h"
 #include "support/faulty_port.h"
 
 static struct ss_error err;

@@ -7,9 +7,9 @@
 #include <zlib.h>
 
 #include "chip/loader.h"
-#include "core/slip.h"
 #include "core/bytes.h"
 #include "core/crypto.h"
+#include "core/slip.h"
 #include "slotseal/flash_cipher.h"
 #include "support/vectors.h"
 
