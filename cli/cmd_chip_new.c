@@ -41,9 +41,10 @@ const struct cli_command command_chip_new = {
     .path = "chip new",
     .summary = "make a virtual ESP32 in a folder",
     .description =
-        "The folder holds the chip's state: flash.bin (raw flash), efuse.bin (31 little-endian words, as burned) and "
-        "chip.conf. Every irreversible step of a real device can be tried on it first; a copy of the folder is a copy "
-        "of the chip.",
+        "The folder holds the chip's state: flash.bin (raw flash), efuse.bin (31 little-endian words, as burned), "
+        "chip.conf (revision and seed) and state.bin (counters, status registers of the flash, what is planned). The "
+        "first two may be written by other programs. Every irreversible step of a real device can be tried on it "
+        "first; a copy of the folder is a copy of the chip.",
     .operands = "DIR",
     .options = options,
     .example = "slotseal chip new device1 --flash 4MB --rev 3.0\n",
