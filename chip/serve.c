@@ -15,6 +15,7 @@
 enum {
     FDS_PER_PORT = 4,
     HANG_UP_TICK_MS = 20, ///< a pty that nobody has open is always "ready", so it is looked at from time to time
+    LEFT_BEHIND = 16,     ///< answers that are still made, and dropped, when the host has gone
     SLIP_END = 0xC0,
     TELNET_SE = 0xF0,
 };
@@ -165,12 +166,15 @@ static void take_portion(struct port *p)
 
 static void line_ended(struct port *p)
 {
-    // What nobody fetches any more must not keep the rest of the input from being taken.
+    // What nobody fetches any more must not keep the rest of the input from being taken: a host may set the lines and
+    // go. More than a few commands behind an answer that it did not wait for are no sequence that anybody means.
     port_drop_output(p);
-    while (p->in_len > 0) {
+    for (unsigned answers = 0; p->in_len > 0 && answers < LEFT_BEHIND;) {
         take_portion(p);
+        answers += p->out.len > 0;
         port_drop_output(p);
     }
+    p->in_len = 0;
     if (p->options.kind == SS_SERVE_PTY)
         pty_check(p);
     else
