@@ -101,7 +101,8 @@ ss_status_t port_connect(const struct cli_args *args, struct port_session *s, st
     struct ss_link_options options = options_of(args, s);
     ss_status_t status = open_and_connect(args->options[OPT_PORT], &options, s, err);
     // Nobody asked for this rate, so that it is no failure if the port or the cable cannot do it.
-    bool rate = (status == SS_ERROR_TIMEOUT && strstr(err->message, "baud")) || status == SS_ERROR_NOT_SUPPORTED;
+    bool rate = (status == SS_ERROR_TIMEOUT && strstr(err->message, " baud")) ||
+                (status == SS_ERROR_NOT_SUPPORTED && strstr(err->message, "the rate"));
     if (rate && !args->options[OPT_BAUD]) {
         options.baud = 0;
         status = open_and_connect(args->options[OPT_PORT], &options, s, err);

@@ -178,12 +178,55 @@ ss_status_t ss_link_synchronise(struct ss_link *l, unsigned tries, struct ss_err
     return status;
 }
 
-/// After silence or nonsense nobody knows which answers are still to come. The flash may have been detached by a reset.
-static bool recover(struct ss_link *l)
+ss_status_t ss_link_same_chip(struct ss_link *l, const uint32_t words[2], struct ss_error *err)
 {
+    if (!l->identified || memcmp(words, l->identity, sizeof l->identity) == 0)
+        return SS_OK;
+    l->connected = false;
+    return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_LINK,
+                        "another chip answers now than the one that was connected");
+}
+
+/// Without ss_link_command(), which calls for it.
+static ss_status_t check_identity(struct ss_link *l, struct ss_error *err)
+{
+    uint8_t body[4];
+    uint32_t words[2];
+    const struct link_request rq = {.op = SS_OP_READ_REG, .body = body, .len = sizeof body};
+    struct link_answer answer;
+    ss_status_t status = SS_OK;
+    for (unsigned i = 0; status == SS_OK && i < 2; i++) {
+        ss_put_le32(body, SS_EFUSE_BASE + 4 * (1 + i));
+        status = exchange(l, &rq, &answer, err);
+        words[i] = answer.value;
+    }
+    return status == SS_OK ? ss_link_same_chip(l, words, err) : status;
+}
+
+static bool is_lost(ss_status_t status)
+{
+    return status == SS_ERROR_TIMEOUT || status == SS_ERROR_DATA_INVALID;
+}
+
+/// After silence or nonsense nobody knows which answers are still to come. The flash may have been detached by a reset,
+/// and the board may have been changed for another one, which is what is returned instead of @p lost then.
+static ss_status_t recover(struct ss_link *l, ss_status_t lost, struct ss_error *err)
+{
+    struct ss_error why = {0};
+    ss_status_t status = SS_ERROR_TIMEOUT;
     l->attached = false;
-    l->connected = ss_link_synchronise(l, RESYNC_TRIES, NULL) == SS_OK && !l->stub;
-    return l->connected;
+    for (unsigned i = 0; is_lost(status) && i < LINK_TRIES; i++) {
+        status = ss_link_synchronise(l, RESYNC_TRIES, &why);
+        if (status != SS_OK || l->stub)
+            break;
+        status = l->identified ? check_identity(l, &why) : SS_OK;
+    }
+    l->connected = status == SS_OK && !l->stub;
+    if (status != SS_ERROR_NOT_PERMITTED)
+        return lost;
+    if (err)
+        *err = why;
+    return status;
 }
 
 ss_status_t ss_link_command(struct ss_link *l, const struct link_request *rq, struct link_answer *answer,
@@ -196,8 +239,10 @@ ss_status_t ss_link_command(struct ss_link *l, const struct link_request *rq, st
         status = exchange(l, rq, answer ? answer : &none, err);
         if (status == SS_ERROR_DATA_CORRUPT)
             continue; // damaged on its way to the chip, which therefore did nothing
-        bool lost = status == SS_ERROR_TIMEOUT || status == SS_ERROR_DATA_INVALID;
-        if (!lost || !recover(l) || !rq->repeat)
+        if (!is_lost(status))
+            break;
+        status = recover(l, status, err);
+        if (!l->connected || !rq->repeat)
             break;
     }
     ss_wipe(&none, sizeof none);

@@ -55,15 +55,6 @@ ss_status_t ss_link_new(struct ss_link_port *port, const struct ss_link_options 
     return SS_OK;
 }
 
-void ss_link_free(struct ss_link *l)
-{
-    if (!l)
-        return;
-    ss_link_port_close(l->port);
-    ss_wipe(l, sizeof *l);
-    free(l);
-}
-
 const struct ss_link_chip *ss_link_chip(const struct ss_link *l)
 {
     return l->connected ? &l->chip : NULL;
@@ -195,7 +186,7 @@ static ss_status_t rate_for_rom(struct ss_link *l, uint32_t baud, uint32_t *ask,
     return SS_OK;
 }
 
-static ss_status_t change_baud(struct ss_link *l, uint32_t baud, struct ss_error *err)
+static ss_status_t ask_for_baud(struct ss_link *l, uint32_t baud, struct ss_error *err)
 {
     uint8_t body[8] = {0};
     uint32_t ask;
@@ -204,7 +195,12 @@ static ss_status_t change_baud(struct ss_link *l, uint32_t baud, struct ss_error
         return status;
     ss_put_le32(body, ask);
     const struct link_request rq = {.op = SS_OP_CHANGE_BAUDRATE, .body = body, .len = sizeof body};
-    status = ss_link_command(l, &rq, NULL, err);
+    return ss_link_command(l, &rq, NULL, err);
+}
+
+static ss_status_t change_baud(struct ss_link *l, uint32_t baud, struct ss_error *err)
+{
+    ss_status_t status = ask_for_baud(l, baud, err);
     if (status == SS_OK)
         status = ss_link_set_baud(l, baud, err);
     if (status != SS_OK)
@@ -219,7 +215,7 @@ static ss_status_t change_baud(struct ss_link *l, uint32_t baud, struct ss_error
 
 ss_status_t ss_link_connect(struct ss_link *l, struct ss_error *err)
 {
-    l->connected = l->attached = l->stub = false;
+    l->connected = l->attached = l->stub = l->identified = false;
     memset(&l->chip, 0, sizeof l->chip);
     ss_status_t status = ss_link_set_baud(l, SS_LINK_BAUD, err);
     if (status == SS_OK)
@@ -234,4 +230,16 @@ ss_status_t ss_link_connect(struct ss_link *l, struct ss_error *err)
         status = change_baud(l, l->options.baud, err);
     l->connected = status == SS_OK;
     return status;
+}
+
+void ss_link_free(struct ss_link *l)
+{
+    if (!l)
+        return;
+    // Who comes next begins at that rate, and cannot reset the chip to it either.
+    if (l->connected && l->baud != SS_LINK_BAUD && !can_reset(l) && ask_for_baud(l, SS_LINK_BAUD, NULL) != SS_OK)
+        l->connected = false;
+    ss_link_port_close(l->port);
+    ss_wipe(l, sizeof *l);
+    free(l);
 }

@@ -133,6 +133,8 @@ static void describe(struct ss_link *l, const struct ss_efuse *e, uint32_t apb_d
     c->crystal_mhz = crystal(l->baud, divider);
     c->coding = ss_efuse_coding(e);
     c->mac_valid = ss_efuse_get_mac(e, c->mac, NULL) == SS_OK;
+    memcpy(l->identity, e->words + 1, sizeof l->identity);
+    l->identified = true;
     l->flash_pins =
         ss_rom_flash_pins(ss_efuse_get_name(e, "SPI_PAD_CONFIG_CLK"), ss_efuse_get_name(e, "SPI_PAD_CONFIG_Q"),
                           ss_efuse_get_name(e, "SPI_PAD_CONFIG_D"), ss_efuse_get_name(e, "SPI_PAD_CONFIG_CS0"),

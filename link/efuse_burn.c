@@ -244,6 +244,8 @@ ss_status_t ss_link_efuse_burn(struct ss_link *l, const struct ss_efuse *wanted,
     memset(&missing, 0, sizeof missing);
     ss_status_t status = ss_link_efuse_read(l, &now, err);
     if (status == SS_OK)
+        status = ss_link_same_chip(l, now.window.words + 1, err);
+    if (status == SS_OK)
         status = ss_link_efuse_plan(&now, wanted, &missing, err);
     if (status == SS_OK && memcmp(now.silicon.words, wanted->words, sizeof wanted->words) != 0) {
         b.silicon = now.silicon;

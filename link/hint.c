@@ -11,7 +11,7 @@ struct hint {
 };
 
 static const struct hint hints[] = {
-    {SS_ERROR_NOT_PERMITTED, NULL,
+    {SS_ERROR_NOT_PERMITTED, "ermi", // permission, permitted
      "join the group that owns the port (dialout): usermod -aG dialout USER, log in again"},
     {SS_ERROR_ALREADY_EXISTS, NULL, "close the other program: a serial monitor, an IDE, ModemManager"},
     {SS_ERROR_DOES_NOT_EXIST, NULL,

@@ -28,6 +28,8 @@ struct ss_link {
     bool stub;     ///< what answered the last SYNC is a flasher stub
     bool attached; ///< the flash's pins are routed and its size is told to the ROM
     struct ss_link_chip chip;
+    bool identified;      ///< `identity` is known
+    uint32_t identity[2]; ///< words of BLOCK0 that hold MAC and CRC, by which the same chip is known again
     struct ss_link_flash flash;
     uint32_t flash_pins; ///< SPI_ATTACH's word
     struct ss_slip slip;
@@ -83,6 +85,9 @@ static inline void link_progress(const struct ss_link *link, enum ss_link_work w
     if (link->options.progress)
         link->options.progress(link->options.progress_context, work, done, total);
 }
+
+/// SS_ERROR_NOT_PERMITTED, and no longer connected, unless these are the words of the connected chip.
+SS_MUST_USE ss_status_t ss_link_same_chip(struct ss_link *link, const uint32_t words[2], struct ss_error *err);
 
 // connect.c
 

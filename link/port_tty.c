@@ -106,7 +106,7 @@ static ss_status_t prepare(int fd, const char *path, bool *lines, struct ss_erro
     int modem;
     if (!isatty(fd))
         return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_LINK, "%s is no serial port", path);
-    if (flock(fd, LOCK_EX | LOCK_NB) || ioctl(fd, TIOCEXCL) || !make_raw(fd))
+    if (flock(fd, LOCK_EX | LOCK_NB) || !make_raw(fd))
         return failed(err, "", path);
     *lines = ioctl(fd, TIOCMGET, &modem) == 0;
     tcflush(fd, TCIOFLUSH);

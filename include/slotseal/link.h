@@ -15,6 +15,7 @@
 //   SS_ERROR_DATA_INVALID   an answer that is none
 //   SS_ERROR_NOT_SUPPORTED  the ROM does not know the command
 //   SS_ERROR_IO             the ROM says that it failed, or the port is gone
+//   SS_ERROR_NOT_PERMITTED  after a failure on the line another chip answers than the one that was connected
 //
 // Sources: esptool's documentation, "Serial Protocol", "Boot Mode Selection" and "Advanced Options"; ESP32 Technical
 // Reference Manual, chapters "eFuse Controller" and "SPI"; behaviour of esptool and espefuse 4.12 and 5.3.
@@ -66,7 +67,8 @@ struct ss_link_options {
 SS_MUST_USE ss_status_t ss_link_new(struct ss_link_port *port, const struct ss_link_options *options,
                                     struct ss_link **link, struct ss_error *err);
 
-/// Closes the port, too. The chip is left as it is. NULL is allowed.
+/// Closes the port, too. The chip is left as it is; its rate goes back to 115200 where nothing can reset it. NULL is
+/// allowed.
 void ss_link_free(struct ss_link *link);
 
 /// What to try, as one lower-case phrase, after a failure with area SS_AREA_LINK: cable, boot pin, permissions, rate.

@@ -58,7 +58,7 @@ struct ss_link_port {
 /// Opens a port by name:
 ///
 ///     /dev/ttyUSB0, /dev/pts/3, any path   terminal, at 115200 8N1 without flow control, DTR and RTS off; locked for
-///                                          other users (TIOCEXCL); without wires if it has none (pty)
+///                                          others (flock, as esptool does); without wires if it has none (pty)
 ///     socket://HOST:PORT                   bare bytes over TCP; neither rate nor wires
 ///     rfc2217://HOST:PORT                  telnet COM port option (RFC 2217): rate, DTR, RTS, purge
 ///

@@ -111,6 +111,35 @@ static void the_rate_is_changed(void **state)
     assert_int_equal(divider, 20);
 }
 
+static uint32_t asked;
+static enum faulty_fate note_baud(struct faulty_port *f, uint8_t op, uint8_t *body, size_t len)
+{
+    (void)f, (void)len;
+    if (op == SS_OP_CHANGE_BAUDRATE)
+        asked = ss_get_le32(body);
+    return FAULTY_PASS;
+}
+
+/// A chip that nobody can reset must be found by whoever comes next.
+static void the_rate_goes_back_where_nothing_resets(void **state)
+{
+    teardown(state);
+    make_chip(300);
+    make_link(&(struct ss_link_options){.baud = 921600, .no_reset = true});
+    chip->in_download = true;
+    line->on_request = note_baud;
+    assert_ok(ss_link_connect(l, &err), err);
+    assert_in_range(asked, 912000, 931000);
+    ss_link_free(l);
+    assert_in_range(asked, 114000, 116500);
+    make_link(&(struct ss_link_options){.baud = 921600});
+    line->on_request = note_baud;
+    assert_ok(ss_link_connect(l, &err), err);
+    ss_link_free(l);
+    l = NULL;
+    assert_in_range(asked, 912000, 931000);
+}
+
 static enum faulty_fate deaf_after_baud(struct faulty_port *f, uint8_t op, uint8_t *body, size_t len)
 {
     (void)op, (void)body, (void)len;
@@ -233,12 +262,14 @@ static void a_stub_is_refused(void **state)
 
 // ---- answers
 
-static unsigned bad_count; ///< how many answers to READ_REG are still to be spoiled
+static unsigned bad_count; ///< how many answers are still to be spoiled
+static bool only_magic;    ///< only of those that hold the chip's magic number
 static void (*spoil)(uint8_t *packet, size_t *len);
 static size_t spoil_some(struct faulty_port *f, uint8_t *packet, size_t len)
 {
     (void)f;
-    if (packet[1] == SS_OP_READ_REG && bad_count > 0) {
+    bool meant = packet[1] == SS_OP_READ_REG && (!only_magic || ss_get_le32(packet + 4) == SS_CHIP_MAGIC);
+    if (meant && bad_count > 0) {
         bad_count--;
         spoil(packet, &len);
     }
@@ -290,11 +321,17 @@ static void bad_answers_are_asked_for_again(void **state)
     line->on_answer = spoil_some;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         spoil = all[i];
+        // Those by which the chip is known again can be spoiled, too.
+        only_magic = false;
+        bad_count = 3;
+        assert_ok(ss_link_read_reg(l, SS_REG_CHIP_MAGIC, &value, &err), err);
+        assert_int_equal(value, SS_CHIP_MAGIC);
+        only_magic = true;
         bad_count = 2;
         line->requests[SS_OP_READ_REG] = line->requests[SS_OP_SYNC] = 0;
         assert_ok(ss_link_read_reg(l, SS_REG_CHIP_MAGIC, &value, &err), err);
         assert_int_equal(value, SS_CHIP_MAGIC);
-        assert_int_equal(line->requests[SS_OP_READ_REG], 3);
+        assert_int_equal(line->requests[SS_OP_READ_REG], 3 + 2 * 2);
         assert_int_equal(line->requests[SS_OP_SYNC], 2);
         bad_count = 3;
         ss_status_t status = ss_link_read_reg(l, SS_REG_CHIP_MAGIC, &value, &err);
@@ -712,6 +749,7 @@ int main(int argc, char **argv)
         test(a_chip_is_recognised),
         test(features_and_packages_are_named),
         test(the_rate_is_changed),
+        test(the_rate_goes_back_where_nothing_resets),
         test(a_rate_that_does_not_work_is_said),
         test(rates_outside_the_range_are_refused),
         test(silence_is_explained),

@@ -527,6 +527,48 @@ static void a_burn_can_be_interrupted_anywhere(void **state)
     assert_true(cuts > 40);
 }
 
+/// Somebody puts another board on the adapter while the first one's plan is looked at.
+static void exchange_boards(struct ss_vchip *other)
+{
+    ss_link_port_close(line->inner);
+    assert_ok(ss_virtual_port_new(other, NULL, true, &line->inner, &err), err);
+}
+
+static enum faulty_fate lose_first(struct faulty_port *f, uint8_t op, uint8_t *body, size_t len)
+{
+    (void)body, (void)len;
+    return op == SS_OP_READ_REG && f->requests[SS_OP_SYNC] == 1 ? FAULTY_DROP : FAULTY_PASS;
+}
+
+static void another_chip_is_not_burned(void **state)
+{
+    (void)state;
+    struct ss_chip_options options = SS_CHIP_OPTIONS_DEFAULT;
+    struct ss_vchip *other;
+    struct ss_link_burned result;
+    uint32_t value;
+    options.flash_size = 1 << 20;
+    options.seed = 2;
+    assert_ok(ss_chip_new(&options, &other, &err), err);
+    exchange_boards(other);
+    want("JTAG_DISABLE", 1);
+    expect(ss_link_efuse_burn(l, &wanted, &result, &err), SS_ERROR_NOT_PERMITTED, "another chip answers now");
+    assert_false(result.started);
+    assert_null(ss_link_hint(&err));
+    expect(ss_link_efuse_burn(l, &wanted, &result, &err), SS_ERROR_BAD_STATE, "not connected");
+    // Also when it is met because the line failed, and when nothing is to be burned.
+    assert_ok(ss_link_connect(l, &err), err);
+    exchange_boards(chip);
+    line->on_request = lose_first;
+    line->requests[SS_OP_SYNC] = 1;
+    expect(ss_link_read_reg(l, SS_REG_CHIP_MAGIC, &value, &err), SS_ERROR_NOT_PERMITTED, "another chip answers now");
+    assert_null(ss_link_chip(l));
+    line->on_request = NULL;
+    ss_link_free(l);
+    l = NULL;
+    ss_chip_free(other);
+}
+
 /// Words of the key pass through the link's buffers one by one.
 static bool holds_key(void)
 {
@@ -575,6 +617,7 @@ int main(int argc, char **argv)
         test_34(a_coded_block_is_burned_until_it_decodes),
         test(bits_that_nobody_wanted_are_told),
         test(a_burn_can_be_interrupted_anywhere),
+        test(another_chip_is_not_burned),
         test(keys_do_not_stay_in_the_link),
     };
     return ss_test_main(argc, argv, tests);
