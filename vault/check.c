@@ -109,6 +109,13 @@ static ss_status_t check_image(void *context, const struct ss_vault_release *rel
                            : ss_error_prefix(err, status, "release %s of %s", release->version, release->product);
 }
 
+/// Reading a product compares it with what was authenticated.
+static ss_status_t check_product(void *context, const struct ss_vault_product *product, struct ss_error *err)
+{
+    (void)context, (void)product, (void)err;
+    return SS_OK;
+}
+
 ss_status_t ss_vault_check_within(struct ss_vault *vault, struct ss_vault_report *report, struct ss_error *err)
 {
     memset(report, 0, sizeof *report);
@@ -117,6 +124,8 @@ ss_status_t ss_vault_check_within(struct ss_vault *vault, struct ss_vault_report
         status = check_secrets(vault, report, err);
     if (status == SS_OK)
         status = check_present(vault, err);
+    if (status == SS_OK)
+        status = ss_vault_product_list(vault, check_product, NULL, err);
     if (status == SS_OK)
         status = ss_vault_release_list(vault, NULL, check_image, vault, err);
     return status == SS_OK ? ss_audit_verify_within(vault, &report->audit, err) : status;

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/bytes.h"
+#include "core/crypto.h"
 #include "vault/internal.h"
 
 static const char *const scheme_names[] = {
@@ -80,9 +82,60 @@ static ss_status_t check(const struct ss_vault_product *p, struct ss_error *err)
     return status == SS_OK ? ss_vault_check_table(&p->table, err) : status;
 }
 
+// What a product says decides what chips will trust for good: its row is no secret, but who can write the database must
+// not be able to change it. A product never changes; so its digest lies among the secrets, which are authenticated.
+
+static void add_bytes(struct ss_hash *hash, ss_status_t *status, const void *bytes, size_t len)
+{
+    uint8_t prefix[4];
+    ss_put_le32(prefix, (uint32_t)len);
+    if (*status == SS_OK)
+        *status = ss_hash_update(hash, prefix, sizeof prefix);
+    if (*status == SS_OK && len)
+        *status = ss_hash_update(hash, bytes, len);
+}
+
+static ss_status_t digest(const struct ss_vault_product *p, uint8_t out[32], struct ss_error *err)
+{
+    struct ss_hash hash;
+    uint8_t numbers[16];
+    const char *texts[] = {p->name,          p->chip,           ss_vault_secure_boot_name(p->secure_boot),
+                           p->sign_key,      p->public_keys[0], p->public_keys[1],
+                           p->public_keys[2]};
+    ss_put_le32(numbers, p->per_device_sign_keys);
+    ss_put_le32(numbers + 4, p->table.address);
+    ss_put_le32(numbers + 8, p->table.flash_size);
+    ss_put_le32(numbers + 12, 1); // of this layout
+    ss_status_t status = ss_hash_init(&hash, SS_HASH_SHA256);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        add_bytes(&hash, &status, texts[i], strlen(texts[i]));
+    add_bytes(&hash, &status, p->table.bytes, p->table.len);
+    add_bytes(&hash, &status, numbers, sizeof numbers);
+    if (status == SS_OK)
+        status = ss_hash_finish(&hash, out);
+    ss_hash_abort(&hash);
+    return status == SS_OK ? SS_OK : ss_error_set(err, status, SS_AREA_CRYPTO, "SHA-256 failed");
+}
+
+static ss_status_t check_row(struct ss_vault *vault, const struct ss_vault_product *p, struct ss_error *err)
+{
+    const struct ss_secret_id id = {"product", p->name, ""};
+    uint8_t now[32], then[32];
+    size_t len = 0;
+    ss_status_t status = digest(p, now, err);
+    if (status == SS_OK)
+        status = ss_secret_get(vault, &id, then, sizeof then, &len, err);
+    if (status == SS_ERROR_DOES_NOT_EXIST || (status == SS_OK && (len != sizeof then || !ss_equal(now, then, len))))
+        return ss_error_set(err, SS_ERROR_DATA_CORRUPT, SS_AREA_VAULT, "product %s was changed outside of the vault",
+                            p->name);
+    return status;
+}
+
 static ss_status_t add(struct ss_vault *vault, void *context, struct ss_error *err)
 {
     const struct ss_vault_product *p = context;
+    const struct ss_secret_id id = {"product", p->name, ""};
+    uint8_t now[32];
     ss_status_t status = ss_sql_run(
         vault->db, err,
         "INSERT INTO products (name, chip, secure_boot, per_device_keys, sign_key, table_bytes, table_address, "
@@ -94,7 +147,9 @@ static ss_status_t add(struct ss_vault *vault, void *context, struct ss_error *e
         ss_sql_text(p->public_keys[1]), ss_sql_text(p->public_keys[2]), ss_sql_int(ss_vault_now()));
     if (status == SS_ERROR_ALREADY_EXISTS)
         return ss_error_set(err, status, SS_AREA_VAULT, "there is a product %s already", p->name);
-    return status;
+    if (status == SS_OK)
+        status = digest(p, now, err);
+    return status == SS_OK ? ss_secret_put(vault, SS_RING_VAULT, &id, now, sizeof now, err) : status;
 }
 
 ss_status_t ss_vault_product_add(struct ss_vault *vault, const struct ss_vault_product *product, struct ss_error *err)
@@ -143,6 +198,10 @@ ss_status_t ss_vault_product_get(struct ss_vault *vault, const char *name, struc
         status = row ? fill(rows, product, err)
                      : ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_VAULT, "there is no product %s", name);
     ss_sql_end(rows);
+    if (status == SS_OK)
+        status = check_row(vault, product, err);
+    if (status != SS_OK)
+        memset(product, 0, sizeof *product);
     return status;
 }
 
@@ -160,7 +219,7 @@ static ss_status_t next_product(struct ss_vault *vault, struct ss_vault_product 
     if (status == SS_OK && *found)
         status = fill(rows, product, err);
     ss_sql_end(rows);
-    return status;
+    return status == SS_OK && *found ? check_row(vault, product, err) : status;
 }
 
 ss_status_t ss_vault_product_list(struct ss_vault *vault,

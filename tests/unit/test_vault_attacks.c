@@ -72,7 +72,7 @@ static void nothing_new_goes_under_an_old_key(void **state)
     ss_vault_close(batch);
     batch = open_with(url, new_key);
     assert_ok(ss_vault_flash_key_generate(batch, "d2", 32, &err), err);
-    assert_whole(batch, 4); // two flash keys, the audit key, the key that finds duplicates
+    assert_whole(batch, 5); // two flash keys, the audit key, the key that finds duplicates, the product
     assert_int_equal(vault_bench_number(url, "SELECT count(*) FROM secrets WHERE key_version <> 2"), 0);
     ss_vault_close(batch);
 }
@@ -113,7 +113,7 @@ static void two_rewraps_at_once(void **state)
         }
         assert_int_not_equal(winner, -1);
         vault = open_with(url, keys[winner]);
-        assert_whole(vault, 5);
+        assert_whole(vault, 6);
         assert_int_equal(vault_bench_number(url, "SELECT count(*) FROM wrapping_keys WHERE state <> 'retired'"), 1);
         ss_vault_close(vault);
     }
@@ -203,6 +203,40 @@ static void signing_keys_are_what_they_were(void **state)
     ss_vault_close(vault);
 }
 
+// What a product says is burned into chips.
+static void a_product_is_what_it_was(void **state)
+{
+    (void)state;
+    static const char *const changes[] = {
+        "UPDATE products SET public_key_1 = 'another key'",
+        "UPDATE products SET public_key_2 = 'one more'",
+        "UPDATE products SET secure_boot = 'v2'",
+        "UPDATE products SET sign_key = 'mine'",
+        "UPDATE products SET table_address = 36864",
+        "UPDATE products SET per_device_keys = 1",
+        "UPDATE products SET flash_size = 1",
+        "UPDATE products SET chip = 'esp32s3'",
+        "DELETE FROM secrets WHERE kind = 'product'",
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        const char *url;
+        struct ss_error err = {0};
+        struct ss_vault_product product;
+        struct ss_vault_report report;
+        struct ss_vault *vault = vault_bench_create(&url);
+        struct ss_vault_device device = {.id = "d2", .product = "lamp", .mac = {2, 0, 0, 0, 9, 9}, .crypt_config = 15};
+        vault_bench_fill(vault, 1);
+        assert_ok(ss_vault_product_get(vault, "lamp", &product, &err), err);
+        vault_bench_tamper(url, changes[i]);
+        assert_refused(ss_vault_product_get(vault, "lamp", &product, &err), SS_ERROR_DATA_CORRUPT, &err,
+                       "product lamp was changed outside of the vault");
+        assert_string_equal(product.name, "");
+        assert_refused(ss_vault_check(vault, &report, &err), SS_ERROR_DATA_CORRUPT, &err, "product lamp");
+        assert_refused(ss_vault_device_add(vault, &device, &err), SS_ERROR_DATA_CORRUPT, &err, "product lamp");
+        ss_vault_close(vault);
+    }
+}
+
 static void text_is_never_part_of_a_statement(void **state)
 {
     (void)state;
@@ -227,7 +261,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_new_goes_under_an_old_key), cmocka_unit_test(two_rewraps_at_once),
         cmocka_unit_test(an_old_record_does_not_come_back),  cmocka_unit_test(the_vault_key_makes_no_signing_keys),
-        cmocka_unit_test(signing_keys_are_what_they_were),   cmocka_unit_test(text_is_never_part_of_a_statement),
+        cmocka_unit_test(signing_keys_are_what_they_were),   cmocka_unit_test(a_product_is_what_it_was),
+        cmocka_unit_test(text_is_never_part_of_a_statement),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
