@@ -40,8 +40,6 @@ struct ss_provision_observer {
     bool (*confirm)(void *context, const char *device, const struct ss_step *step);
     /// A step begins (BEFORE), is done and read back (AFTER), or was found done (NOTE).
     void (*step)(void *context, size_t index, const struct ss_step *step, enum ss_journal_phase phase);
-    /// Within a step, 0 … total bytes.
-    void (*progress)(void *context, const struct ss_step *step, size_t done, size_t total);
     /// A line of the chip's log while it boots.
     void (*log)(void *context, const char *line);
 };

@@ -77,6 +77,23 @@ static ss_status_t check_device_encrypts(const struct ss_procedure_options *o, s
     return SS_OK;
 }
 
+/// The first boot of these schemes protects a key and turns secure boot on. Half-done by a power cut, only download mode
+/// can complete it.
+static bool boot_arms(enum ss_secure_boot_scheme scheme)
+{
+    return scheme == SS_SECURE_BOOT_V1_ONE_TIME || scheme == SS_SECURE_BOOT_V2;
+}
+
+static ss_status_t check_host_sealed(const struct ss_procedure_options *o, struct ss_error *err)
+{
+    if (o->uart_disable && o->profile->release && boot_arms(o->secure_boot))
+        return refuse(
+            err, SS_ERROR_NOT_PERMITTED,
+            "UART_DOWNLOAD_DIS would have to come before the boot that arms secure boot, which could never be "
+            "repaired then; boot a commissioning image in development mode first");
+    return SS_OK;
+}
+
 static void collect(const struct ss_procedure_options *o, struct ss_procedure_warnings *w)
 {
     const struct ss_boot_profile *p = o->profile;
@@ -104,8 +121,9 @@ ss_status_t ss_procedure_check(const struct ss_procedure_options *options, struc
     ss_status_t status = check_chip(options, err);
     if (status == SS_OK)
         status = check_profile(options, err);
-    if (status == SS_OK && options->kind == SS_PROCEDURE_DEVICE_ENCRYPTS)
-        status = check_device_encrypts(options, err);
+    if (status == SS_OK)
+        status = options->kind == SS_PROCEDURE_DEVICE_ENCRYPTS ? check_device_encrypts(options, err)
+                                                               : check_host_sealed(options, err);
     if (status == SS_OK)
         collect(options, warnings);
     return status;

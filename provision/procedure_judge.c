@@ -143,6 +143,14 @@ enum ss_step_state ss_step_judge(const struct ss_procedure *procedure, size_t in
     }
 }
 
+static bool reads_empty(const struct ss_efuse *window, unsigned block)
+{
+    uint32_t any = 0;
+    for (unsigned i = 0; i < 8; i++)
+        any |= window->words[ss_efuse_block_start(block) + i];
+    return !any;
+}
+
 static enum ss_step_state judge_secure_boot(const struct ss_procedure *p, const struct ss_efuse *window,
                                             struct ss_error *why)
 {
@@ -150,6 +158,9 @@ static enum ss_step_state judge_secure_boot(const struct ss_procedure *p, const 
     bool v1 = window->words[6] & ABS_DONE_0, v2 = window->words[6] & ABS_DONE_1;
     if (v1 && scheme != SS_SECURE_BOOT_V1_ONE_TIME && scheme != SS_SECURE_BOOT_V1_REFLASHABLE)
         return refuse(why, "secure boot V1 is on already (ABS_DONE_0), which the product does not have");
+    if (!v1 && scheme == SS_SECURE_BOOT_V1_ONE_TIME && ss_efuse_block_write_protected(window, 2) &&
+        !ss_efuse_block_read_protected(window, 2) && reads_empty(window, 2))
+        return refuse(why, "BLOCK2 is write-protected and empty: the bootloader can put no key there");
     if (v2 && scheme != SS_SECURE_BOOT_V2)
         return refuse(why, "secure boot V2 is on already (ABS_DONE_1), which the product does not have");
     return SS_STEP_PENDING;

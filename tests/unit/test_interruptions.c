@@ -228,9 +228,12 @@ static void device_encrypts_release(void **state)
 static void host_sealed_release_v1_reflashable(void **state)
 {
     (void)state;
-    campaign("host-sealed, release, V1 reflashable", &(struct pb_options){.level = SS_LEVEL_RELEASE,
-                                                                          .secure_boot = SS_SECURE_BOOT_V1_REFLASHABLE,
-                                                                          .count_max = true});
+    campaign("host-sealed, release, V1 reflashable, download mode closed",
+             &(struct pb_options){.level = SS_LEVEL_RELEASE,
+                                  .secure_boot = SS_SECURE_BOOT_V1_REFLASHABLE,
+                                  .release_profile = true,
+                                  .count_max = true,
+                                  .uart_disable = true});
 }
 
 static void host_sealed_release_v1_one_time(void **state)
@@ -238,8 +241,16 @@ static void host_sealed_release_v1_one_time(void **state)
     (void)state;
     campaign("host-sealed, release, V1 one-time", &(struct pb_options){.level = SS_LEVEL_RELEASE,
                                                                        .secure_boot = SS_SECURE_BOOT_V1_ONE_TIME,
-                                                                       .release_profile = true,
-                                                                       .uart_disable = true});
+                                                                       .release_profile = true});
+}
+
+/// Download mode is closed after a boot that was seen to be good.
+static void host_sealed_release_v1_one_time_closed(void **state)
+{
+    (void)state;
+    campaign("host-sealed, release, V1 one-time, download mode closed last",
+             &(struct pb_options){
+                 .level = SS_LEVEL_RELEASE, .secure_boot = SS_SECURE_BOOT_V1_ONE_TIME, .uart_disable = true});
 }
 
 static void host_sealed_v2(void **state)
@@ -267,6 +278,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(host_sealed_release_v1_reflashable),
         cmocka_unit_test(host_sealed_release_v1_one_time),
+        cmocka_unit_test(host_sealed_release_v1_one_time_closed),
         cmocka_unit_test(host_sealed_v2),
         cmocka_unit_test(host_sealed_34),
         cmocka_unit_test(device_encrypts_v1_one_time),

@@ -53,7 +53,7 @@ static void opt_in_steps_are_taken_in_time(void **state)
 {
     (void)state;
     struct pb *b = pb_new(&(struct pb_options){.level = SS_LEVEL_RELEASE,
-                                               .secure_boot = SS_SECURE_BOOT_V1_ONE_TIME,
+                                               .secure_boot = SS_SECURE_BOOT_V1_REFLASHABLE,
                                                .release_profile = true,
                                                .count_max = true,
                                                .uart_disable = true});
