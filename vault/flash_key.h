@@ -49,7 +49,8 @@ SS_MUST_USE ss_status_t ss_vault_flash_key_export(struct ss_vault *vault, const 
 
 /// Destroys it: its wrapped data key is overwritten and the back end told to keep no copy. @p confirm as above. What
 /// backups still hold stays readable with the vault key that was current when they were made, until that key is gone,
-/// too: see docs/vault.md. Statuses as _flash_key().
+/// too: see docs/vault.md. Statuses as _flash_key(); SS_ERROR_IO, with a message that says so, also when it is forgotten
+/// but another program kept the back end from overwriting its copies.
 SS_MUST_USE ss_status_t ss_vault_flash_key_forget(struct ss_vault *vault, const char *device, const char *confirm,
                                                   const char *detail, struct ss_error *err);
 

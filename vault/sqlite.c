@@ -144,9 +144,22 @@ static ss_status_t begin(struct ss_sql *db, enum ss_sql_transaction kind, struct
     return script(db, kind == SS_SQL_READ ? "BEGIN" : "BEGIN IMMEDIATE", err);
 }
 
+/// The pragma's first column says whether somebody else's reading kept the log from being emptied.
 static ss_status_t shred(struct ss_sql *db, struct ss_error *err)
 {
-    return script(db, "PRAGMA wal_checkpoint(TRUNCATE)", err);
+    struct ss_sql_rows *rows;
+    bool row = false;
+    ss_status_t status = query(db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, 0, &rows, err);
+    if (status != SS_OK)
+        return status;
+    status = next(rows, &row, err);
+    if (status == SS_OK && row && column(rows, 0).number)
+        status =
+            ss_error_set(err, SS_ERROR_IO, SS_AREA_VAULT,
+                         "done, but another program is reading: the database's log still holds the old bytes, until "
+                         "the last program closes the vault");
+    end(rows);
+    return status;
 }
 
 static void close_db(struct ss_sql *base)

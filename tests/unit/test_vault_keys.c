@@ -10,6 +10,7 @@
 #include "vault/audit.h"
 #include "vault/flash_key.h"
 #include "vault/journal.h"
+#include "vault/sql.h"
 
 static const uint8_t sample_key[32] = {0x8b, 0x13, 0x44, 0x07, 0xc9, 0x5e, 0x21, 0xfa, 0x02, 0x9d, 0x6b,
                                        0xe0, 0x35, 0x78, 0xd1, 0x4c, 0xaf, 0x66, 0x10, 0xb7, 0x3a, 0xee,
@@ -221,6 +222,38 @@ static void test_forgotten_is_gone_from_the_file(void **state)
     ss_vault_close(vault);
 }
 
+// Somebody is reading meanwhile: the key is forgotten, and that its old bytes are not gone yet is said.
+static void test_forgotten_while_others_read(void **state)
+{
+    (void)state;
+    const char *url;
+    struct ss_error err = {0};
+    struct ss_vault_options options = vault_bench_options();
+    struct ss_vault *vault;
+    struct ss_vault_device device;
+    struct ss_sql *reader;
+    struct ss_sql_rows *rows;
+    bool row;
+    if (!vault_bench_is_sqlite())
+        skip();
+    ss_vault_close(vault_bench_create(&url));
+    options.busy_ms = 20;
+    assert_ok(ss_vault_open(url, &options, &vault, &err), err);
+    vault_bench_fill(vault, 1);
+    assert_ok(ss_vault_flash_key_generate(vault, "d1", 32, &err), err);
+    assert_ok(ss_sql_open(url, false, 0, &reader, &err), err);
+    assert_ok(ss_sql_begin(reader, SS_SQL_READ, &err), err);
+    assert_ok(ss_sql_query(reader, "SELECT id FROM devices", NULL, 0, &rows, &err), err);
+    assert_ok(ss_sql_next(rows, &row, &err), err);
+    assert_refused(ss_vault_flash_key_forget(vault, "d1", "d1", NULL, &err), SS_ERROR_IO, &err,
+                   "another program is reading");
+    assert_ok(ss_vault_device_get(vault, "d1", &device, &err), err);
+    assert_int_equal(device.flash_key, SS_VAULT_FLASH_KEY_FORGOTTEN);
+    ss_sql_end(rows);
+    ss_sql_close(reader);
+    ss_vault_close(vault);
+}
+
 // One who can write the database, but has no key: every mix-up of records is found when it is used.
 static void test_tampered_secrets(void **state)
 {
@@ -426,11 +459,17 @@ static void test_audit_refusals(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_generate_and_use),    cmocka_unit_test(test_key_refusals),
-        cmocka_unit_test(test_weak_keys),           cmocka_unit_test(test_states_forbid_sealing),
-        cmocka_unit_test(test_export_and_forget),   cmocka_unit_test(test_forgotten_is_gone_from_the_file),
-        cmocka_unit_test(test_tampered_secrets),    cmocka_unit_test(test_journal),
-        cmocka_unit_test(test_audit_finds_changes), cmocka_unit_test(test_audit_known_head),
+        cmocka_unit_test(test_generate_and_use),
+        cmocka_unit_test(test_key_refusals),
+        cmocka_unit_test(test_weak_keys),
+        cmocka_unit_test(test_states_forbid_sealing),
+        cmocka_unit_test(test_export_and_forget),
+        cmocka_unit_test(test_forgotten_is_gone_from_the_file),
+        cmocka_unit_test(test_forgotten_while_others_read),
+        cmocka_unit_test(test_tampered_secrets),
+        cmocka_unit_test(test_journal),
+        cmocka_unit_test(test_audit_finds_changes),
+        cmocka_unit_test(test_audit_known_head),
         cmocka_unit_test(test_audit_refusals),
     };
     if (argc > 1)
