@@ -145,6 +145,7 @@ enum cli_option_id {
     OPT_KIT_KEY,
     OPT_STATION_CERT,
     OPT_STATION_KEY,
+    OPT_SIGN_PATTERN,
     OPT_COUNT
 };
 

@@ -10,7 +10,9 @@
 #include "file.h"
 #include "provision/doctor.h"
 #include "provision/key_folder.h"
+#include "signing.h"
 #include "vault/flash_key.h"
+#include "vault/signing.h"
 #include "vault_option.h"
 
 enum { KEY_FILE_LIMIT = 4096, MAC_FILE_LIMIT = 16 << 20 };
@@ -19,6 +21,8 @@ static const struct cli_option options[] = {
     {OPT_PRODUCT, "product", 'p', true, "NAME", "the product that they are", NULL, COMPLETE_NOTHING},
     {OPT_FROM, "from", 0, false, "DIR", "import every device that has a key file in this folder", NULL, COMPLETE_FILE},
     {OPT_PATTERN, "pattern", 0, false, "NAME", "how the key files are named: {id} or {mac} and more", NULL,
+     COMPLETE_NOTHING},
+    {OPT_SIGN_PATTERN, "sign-pattern", 0, false, "NAME", "how the devices' own signing keys are named", NULL,
      COMPLETE_NOTHING},
     {OPT_MACS, "macs", 0, false, "FILE", "MACs of the ids, as lines ID,MAC", NULL, COMPLETE_FILE},
     {OPT_DEVICE, "device", 'd', false, "ID", "import this one device", NULL, COMPLETE_NOTHING},
@@ -29,6 +33,7 @@ static const struct cli_option options[] = {
      COMPLETE_FILE},
     {OPT_CRYPT_CONFIG, "crypt-config", 0, false, "N", "eFuse FLASH_CRYPT_CONFIG (0xF)", NULL, COMPLETE_NOTHING},
     OPTIONS_VAULT,
+    OPTION_VAULT_SIGNING_KEY,
     OPTION_JSON,
     OPTION_END,
 };
@@ -39,7 +44,8 @@ struct import {
     struct input macs, key, flash, efuse_file;
     struct ss_efuse efuse; ///< window; with efuse_file.data
     unsigned crypt_config;
-    unsigned imported, known, failed;
+    bool signing; ///< signing keys can be kept
+    unsigned imported, known, failed, sign_keys, sign_keys_left;
 };
 
 static ss_status_t refuse(struct ss_error *err, const char *id, const char *text)
@@ -178,6 +184,45 @@ static void count(struct import *m, const char *id, ss_status_t status, bool kno
         printf("%s %s\n", id, known ? "was in the vault with this key" : "imported");
 }
 
+/// A device's own signing key, under the name that provisioning would give it.
+static ss_status_t keep_sign_key(struct import *m, const char *id, const ss_signing_key_t *key, const char *path,
+                                 struct ss_error *err)
+{
+    struct ss_vault_device device;
+    ss_status_t status = ss_vault_device_get(m->vault, id, &device, err);
+    if (status != SS_OK || *device.sign_key)
+        return status;
+    if ((size_t)snprintf(device.sign_key, sizeof device.sign_key, "%s.sign", id) >= sizeof device.sign_key)
+        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_NONE, "%s: the id is too long for a key of its own",
+                            id);
+    status = ss_vault_signing_key_import(m->vault, device.sign_key, key, path, err);
+    // An import that was cut short before it noted the name.
+    if (status == SS_OK || status == SS_ERROR_ALREADY_EXISTS)
+        status = ss_vault_device_update(m->vault, &device, err);
+    m->sign_keys += status == SS_OK;
+    return status;
+}
+
+static ss_status_t import_sign_key(struct import *m, const struct ss_key_folder_entry *entry, struct ss_error *err)
+{
+    struct input file = {0};
+    ss_signing_key_t *key = NULL;
+    if (!entry->sign_key)
+        return SS_OK;
+    if (!m->signing) {
+        m->sign_keys_left++;
+        return SS_OK;
+    }
+    ss_status_t status = signing_key_read(entry->sign_key, &file, &key, err);
+    if (status == SS_OK && !ss_signing_key_is_private(key))
+        status = ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_KEY, "%s: no private key", entry->sign_key);
+    if (status == SS_OK)
+        status = keep_sign_key(m, entry->id, key, entry->sign_key, err);
+    ss_signing_key_free(key);
+    file_free(&file);
+    return status;
+}
+
 static void import_entry(struct import *m, const struct ss_key_folder_entry *entry)
 {
     struct input key = {0};
@@ -190,6 +235,8 @@ static void import_entry(struct import *m, const struct ss_key_folder_entry *ent
         file_warn_readable(&key);
         status = import_key(m, entry->id, NULL, &key, &known, &err);
     }
+    if (status == SS_OK)
+        status = import_sign_key(m, entry, &err);
     count(m, entry->id, status, known, &err);
     file_free(&key);
 }
@@ -197,9 +244,10 @@ static void import_entry(struct import *m, const struct ss_key_folder_entry *ent
 static ss_status_t import_folder(struct import *m, struct ss_error *err)
 {
     const char *const own[] = {m->args->options[OPT_PATTERN], NULL};
+    const char *const sign[] = {m->args->options[OPT_SIGN_PATTERN], NULL};
     struct ss_key_folder folder;
-    ss_status_t status =
-        ss_key_folder_scan(m->args->options[OPT_FROM], own[0] ? own : ss_flash_key_patterns, NULL, &folder, err);
+    ss_status_t status = ss_key_folder_scan(m->args->options[OPT_FROM], own[0] ? own : ss_flash_key_patterns,
+                                            sign[0] ? sign : ss_sign_key_patterns, &folder, err);
     for (size_t i = 0; status == SS_OK && i < folder.count; i++)
         import_entry(m, &folder.entries[i]);
     ss_key_folder_free(&folder);
@@ -227,7 +275,7 @@ static ss_status_t read_files(struct import *m, struct ss_error *err)
 
 static int import(const struct cli_args *args, struct ss_vault *vault)
 {
-    struct import m = {.args = args, .vault = vault};
+    struct import m = {.args = args, .vault = vault, .signing = vault_option_options(args).signing_key != NULL};
     struct ss_error err = {0};
     uint64_t config;
     bool known = false;
@@ -246,15 +294,18 @@ static int import(const struct cli_args *args, struct ss_vault *vault)
     if (m.imported && !args->options[OPT_FLASH])
         cli_warning("nobody has seen that %s: slotseal device import --device ID --flash-key FILE --flash DUMP does",
                     m.imported > 1 ? "these keys are those of the devices" : "this key is the device's");
+    if (m.sign_keys_left)
+        cli_warning("%u signing keys are not imported: --signing-key SOURCE opens the place for them",
+                    m.sign_keys_left);
     file_free(&m.macs);
     file_free(&m.key);
     file_free(&m.flash);
     file_free(&m.efuse_file);
     ss_wipe(&m.efuse, sizeof m.efuse);
     if (args->options[OPT_JSON])
-        return json_print(
-            json_pack("{s:i, s:i, s:i}", "imported", (int)m.imported, "known", (int)m.known, "failed", (int)m.failed),
-            m.failed ? CLI_FAILED : CLI_OK);
+        return json_print(json_pack("{s:i, s:i, s:i, s:i}", "imported", (int)m.imported, "known", (int)m.known,
+                                    "failed", (int)m.failed, "sign_keys", (int)m.sign_keys),
+                          m.failed ? CLI_FAILED : CLI_OK);
     return m.failed ? CLI_FAILED : CLI_OK;
 }
 
@@ -265,11 +316,16 @@ static int run(const struct cli_args *args)
         return cli_usage("slotseal help device import", "exactly one of --from and --device is needed");
     if (o[OPT_FROM] && (o[OPT_MAC] || o[OPT_FLASH_KEY] || o[OPT_FLASH] || o[OPT_EFUSE]))
         return cli_usage(NULL, "--mac, --flash-key, --flash and --efuse are about one device: --device");
-    if (!o[OPT_FROM] && o[OPT_PATTERN])
-        return cli_usage(NULL, "--pattern needs --from");
+    if (!o[OPT_FROM] && (o[OPT_PATTERN] || o[OPT_SIGN_PATTERN]))
+        return cli_usage(NULL, "--pattern and --sign-pattern need --from");
     if (o[OPT_DEVICE] && !ss_device_name_valid(o[OPT_DEVICE]))
         return cli_usage("1 to 64 of the characters A-Z a-z 0-9 . _ -", "--device is no device id");
-    return vault_option_run(args, import);
+    struct ss_vault *vault;
+    int status = vault_option_open(args, vault_option_options(args).signing_key != NULL, &vault);
+    if (status == CLI_OK)
+        status = import(args, vault);
+    ss_vault_close(vault);
+    return status;
 }
 
 const struct cli_command command_device_import = {
@@ -278,7 +334,10 @@ const struct cli_command command_device_import = {
     .description =
         "From a folder with one key file a device, or one device with all that is known of it. Files are found by the "
         "names {id}_flash_key.bin, {id}_flash_encryption_key.bin, {id}_flash.bin, flash_key_{id}.bin and {mac}.bin, or "
-        "by --pattern. A device's MAC is its id, or comes from --mac or --macs.\n\n"
+        "by --pattern; signing keys of devices by {id}_signing_key.pem, {id}_secure_boot_signing_key.pem, "
+        "{id}_sign.pem and "
+        "{mac}.pem, or by --sign-pattern. They are taken in with --signing-key. A device's MAC is its id, or comes "
+        "from --mac or --macs.\n\n"
         "With --flash the key is tried: the bootloader in the dump has to unseal to an image. With --efuse the key is "
         "compared with BLOCK1 where that can still be read. A device whose key was made on the chip cannot be "
         "imported: "

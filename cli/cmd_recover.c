@@ -18,6 +18,7 @@
 #include "signing.h"
 #include "vault/flash_key.h"
 #include "vault/journal.h"
+#include "vault/release.h"
 #include "vault_option.h"
 
 enum { IMAGE_LIMIT = 16 << 20 };
@@ -28,7 +29,9 @@ static const struct cli_option options[] = {
     OPTIONS_PORT,
     {OPT_BOOTLOADER, "bootloader", 0, true, "FILE", "bootloader image that it was provisioned with", NULL,
      COMPLETE_FILE},
-    {OPT_APP, "app", 0, true, "FILE", "app image that is known to be good", NULL, COMPLETE_FILE},
+    {OPT_APP, "app", 0, false, "FILE", "app image that is known to be good", NULL, COMPLETE_FILE},
+    {OPT_RELEASE, "release", 0, false, "VERSION", "or this release of the product, from the vault", NULL,
+     COMPLETE_NOTHING},
     OPTIONS_PROFILE,
     {OPT_SIGN_KEY, "sign-key", 0, false, "KEY", "sign with this key of the product, PEM or pkcs11:URI", NULL,
      COMPLETE_FILE},
@@ -72,12 +75,29 @@ static ss_status_t read_files(struct repair *r, struct ss_error *err)
     ss_status_t status = profile_option_read(r->args, &r->profile, err);
     if (status == SS_OK)
         status = file_read(o[OPT_BOOTLOADER], IMAGE_LIMIT, &r->bootloader, err);
-    if (status == SS_OK)
+    if (status == SS_OK && o[OPT_APP])
         status = file_read(o[OPT_APP], IMAGE_LIMIT, &r->app, err);
     if (status == SS_OK && o[OPT_SIGN_KEY])
         status = signing_key_read(o[OPT_SIGN_KEY], &r->key_file, &r->sign_key, err);
     if (status == SS_OK && o[OPT_REPLACE_KEY])
         status = verification_key_read(o[OPT_REPLACE_KEY], &r->template_file, r->embedded_key, err);
+    return status;
+}
+
+/// The app of a release, decrypted by the vault.
+static ss_status_t read_release(struct repair *r, struct ss_error *err)
+{
+    struct ss_vault_image *image;
+    if (!given(r, OPT_RELEASE))
+        return SS_OK;
+    ss_status_t status =
+        ss_vault_image_open(r->vault, r->device.product, r->args->options[OPT_RELEASE], r->device.id, &image, err);
+    if (status != SS_OK)
+        return status;
+    status = file_pad(&r->app, ss_vault_image_len(image), err);
+    if (status == SS_OK)
+        status = ss_vault_image_read(image, 0, r->app.data, r->app.len, err);
+    ss_vault_image_close(image);
     return status;
 }
 
@@ -91,6 +111,8 @@ static ss_status_t read_vault(struct repair *r, struct ss_error *err)
                               "device %s is %s: only a provisioned device is recovered", id,
                               ss_vault_device_state_name(r->device.state));
     if (status == SS_OK)
+        status = read_release(r, err);
+    if (status == SS_OK)
         status = device_table_get(r->vault, &r->device, &r->table, err);
     if (status == SS_OK)
         status = ss_vault_store_open(r->vault, r->device.product, &store, &r->store, err);
@@ -101,8 +123,15 @@ static ss_status_t read_vault(struct repair *r, struct ss_error *err)
 static ss_status_t make_parts(struct repair *r, struct ss_error *err)
 {
     const struct ss_vault_product *product = ss_vault_store_product(r->store);
+    const struct ss_provision_store *store = ss_vault_store_functions(r->store);
+    struct ss_provision_chip chip = {.revision = r->port.chip->revision};
+    char id[SS_DEVICE_NAME_SIZE];
     struct ss_link_flash flash;
     ss_status_t status = ss_link_flash_identify(r->port.link, &flash, err);
+    // The store has to know the device, whose signing key may be its own.
+    memcpy(chip.mac, r->device.mac, sizeof chip.mac);
+    if (status == SS_OK)
+        status = store->begin(store->context, &chip, id, err);
     if (status == SS_OK)
         status = ss_vault_flash_key(r->vault, r->device.id, SS_VAULT_FOR_SEAL, "recover", &r->key, err);
     if (status != SS_OK)
@@ -122,7 +151,7 @@ static ss_status_t make_parts(struct repair *r, struct ss_error *err)
         .flash_key = r->key.bytes,
         .flash_key_len = r->key.len,
     };
-    return ss_parts_make(&input, ss_vault_store_functions(r->store), &r->parts, err);
+    return ss_parts_make(&input, store, &r->parts, err);
 }
 
 static ss_status_t journal(struct repair *r, enum ss_vault_phase phase, const char *detail, struct ss_error *err)
@@ -269,6 +298,8 @@ static int run(const struct cli_args *args)
     }
     r->args = args;
     int code = profile_option_check(args);
+    if (code == CLI_OK && !args->options[OPT_APP] == !args->options[OPT_RELEASE])
+        code = cli_usage(NULL, "exactly one of --app and --release is needed");
     if (code == CLI_OK)
         code = port_check(args);
     if (code == CLI_OK)

@@ -102,6 +102,21 @@ def test_recover(bench):
     assert (chip / "efuse.bin").read_bytes() == efuses  # nothing was burned
     booted = bench.run("chip", "boot", chip)
     assert booted.returncode == 0 and "1.4" in booted.stdout, booted.stdout
+    # The app may come from the vault: a later release.
+    previous = os.getcwd()
+    os.chdir(bench.folder)
+    make_image("next.bin", "kind=app", "size=0x2000", "version=1.5", "seed=2")
+    os.chdir(previous)
+    bench.ok("key", "generate", "--type", "secure-boot-v1", "-o", "release.pem")
+    bench.ok("release", "sign", "next.bin", "--product", "meter", "--key", "release.pem", "-o", "next.release")
+    bench.ok("release", "add", "next.bin", "--release", "next.release")
+    with served_chip(chip, "--rfc2217", "0") as port:
+        from_vault = [a for a in recover if a not in ("--app", "app.bin")]
+        bench.refused("exactly one of --app and --release", *from_vault, "--port", port, code=2)
+        bench.refused("2.0", *from_vault, "--release", "2.0", "--port", port)
+        bench.ok(*from_vault, "--release", "1.5", "--port", port)
+    booted = bench.run("chip", "boot", chip)
+    assert booted.returncode == 0 and "1.5" in booted.stdout, booted.stdout
     # With nothing left on the flash that unseals, the vault's word has to be confirmed.
     for address in (0x1000, 0x8000, 0xD000, 0x10000):
         spoil(chip, address, 0x2000, 0)
