@@ -89,6 +89,11 @@ static ss_status_t find_new_app(struct ss_agent *a, enum ss_agent_found *found)
     return agent_store(a);
 }
 
+static bool on_trial(const struct ss_agent *a)
+{
+    return a->record.phase == SS_AGENT_SWITCHING && a->record.slot == a->identity->running;
+}
+
 ss_status_t ss_agent_start(struct ss_agent *agent, const struct ss_agent_port *port, void *context,
                            const struct ss_agent_identity *identity, enum ss_agent_found *found)
 {
@@ -101,8 +106,8 @@ ss_status_t ss_agent_start(struct ss_agent *agent, const struct ss_agent_port *p
     status = agent_port(agent, port->state(context, identity->running, &state));
     if (status != SS_OK)
         return status;
-    // A lost record cannot hide a trial that the bootloader knows of.
-    if (state == SS_OTA_PENDING_VERIFY && agent->record.phase != SS_AGENT_SWITCHING) {
+    // A lost or rewound record cannot hide a trial that the bootloader knows of.
+    if (state == SS_OTA_PENDING_VERIFY && !on_trial(agent)) {
         agent->record.phase = SS_AGENT_SWITCHING;
         agent->record.slot = identity->running;
         agent->record.trial_boots = 0;
@@ -110,11 +115,6 @@ ss_status_t ss_agent_start(struct ss_agent *agent, const struct ss_agent_port *p
     if (agent->record.phase != SS_AGENT_SWITCHING)
         return SS_OK;
     return agent->record.slot == identity->running ? find_new_app(agent, found) : find_old_app(agent, found);
-}
-
-static bool on_trial(const struct ss_agent *a)
-{
-    return a->record.phase == SS_AGENT_SWITCHING && a->record.slot == a->identity->running;
 }
 
 ss_status_t ss_agent_confirm(struct ss_agent *agent)
@@ -194,7 +194,8 @@ ss_status_t ss_agent_begin(struct ss_agent *agent, const uint8_t *release, size_
     *wanted = 0;
     agent_abandon(agent);
     agent->cause = SS_CAUSE_NONE;
-    if (on_trial(agent))
+    // On trial, or selected and not yet started: the one slot may be needed, the other is the way back.
+    if (agent->record.phase == SS_AGENT_SWITCHING)
         return agent_end(agent, SS_ERROR_BAD_STATE, SS_CAUSE_TRIAL);
     struct ss_device_view view = view_of(agent);
     ss_status_t status = ss_update_check(&agent->identity->ring, release, release_len, delivery, delivery_len, &view,

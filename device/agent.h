@@ -92,7 +92,7 @@ struct ss_agent_identity {
 enum ss_agent_cause {
     SS_CAUSE_NONE,
     SS_CAUSE_STATEMENT,    ///< a statement is refused: see ss_agent.refusal and .refused
-    SS_CAUSE_TRIAL,        ///< the running app is not confirmed yet
+    SS_CAUSE_TRIAL,        ///< the running app is not confirmed yet, or a switch waits for the reset
     SS_CAUSE_UNWILLING,    ///< the application objects
     SS_CAUSE_GIVEN_UP,     ///< this delivery has failed too often
     SS_CAUSE_ORDER,        ///< called in the wrong order

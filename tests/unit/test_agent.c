@@ -667,10 +667,27 @@ static void no_update_during_a_trial(void **state)
     uint32_t wanted;
     start(d, 0);
     assert_int_equal(update(d), SS_OK);
+    // Selected, and not yet started: what is selected stays as it is.
+    assert_int_equal(begin(d, &wanted), SS_ERROR_BAD_STATE);
+    assert_int_equal(d->agent.cause, SS_CAUSE_TRIAL);
     start(d, 1);
     assert_int_equal(d->found, SS_FOUND_TRIAL);
     assert_int_equal(begin(d, &wanted), SS_ERROR_BAD_STATE);
     assert_int_equal(d->agent.cause, SS_CAUSE_TRIAL);
+    // Nor if the storage has an old record, and only the bootloader knows of the trial.
+    assert_int_equal(set_state(d, SS_OTA_PENDING_VERIFY), SS_OK);
+    for (unsigned slot = 0; slot < 2; slot++) {
+        d->stored = (struct ss_agent_record){.phase = SS_AGENT_SWITCHING, .slot = (uint8_t)slot};
+        start(d, 1);
+        assert_int_equal(d->found, SS_FOUND_TRIAL);
+        assert_int_equal(begin(d, &wanted), SS_ERROR_BAD_STATE);
+    }
+    d->stored = (struct ss_agent_record){0};
+    start(d, 1);
+    assert_int_equal(d->found, SS_FOUND_TRIAL);
+    assert_int_equal(ss_agent_confirm(&d->agent), SS_OK);
+    start(d, 1);
+    assert_int_equal(d->found, SS_FOUND_NOTHING);
     device_free(d);
 }
 
