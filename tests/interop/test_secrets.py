@@ -112,6 +112,18 @@ def test_a_fleet_with_a_vault(watch, work, app, source):
     run("device", "export", DEVICE, "--confirm", DEVICE, "-o", "out.key")
     assert (work / "out.key").read_bytes() == flash_key
     run("vault", "check")
+
+    # Signing keys in the vault, and the key that wraps them; a backup; new keys for all.
+    signing = ["--signing-key", "file:signing.key"]
+    run("vault", "rewrap", "--new-signing-key", "file:signing.key")
+    watch.secret("key of signing keys", (work / "signing.key").read_bytes(), work / "signing.key")
+    run("key", "import", "lamp", *signing, "--key", pem, vault_key="--vault-key")
+    run("sign", "--key", "vault:lamp", "app.bin", "-o", "signed.bin", *signing, vault_key="--vault-key")
+    run("key", "list", "--json", vault_key="--vault-key")
+    run("vault", "backup", "-o", "fleet.backup")
+    run("vault", "audit", "--json")
+    watch.run(SLOTSEAL, "vault", "restore", "fleet.backup", "--vault", "sqlite:restored.vault", "--key", key, *signing,
+              secret_input=passphrase if source == "passphrase" else None)
     run("device", "forget", DEVICE, "--confirm", DEVICE)
     run("seal", "signed.bin", "--device", DEVICE, "--slot", "ota_1", "-o", "late.bin", code=1)
     assert watch.check() == []

@@ -105,7 +105,7 @@ class Watch:
                     if hash(data) not in self.known:
                         self.known.add(hash(data))
                         self.look(f"{name} of a process", data)
-            time.sleep(0.002)
+            time.sleep(0.01)
 
     def changed_files(self):
         for place in {str(self.folder), *PLACES}:
