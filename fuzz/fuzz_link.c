@@ -217,7 +217,7 @@ static void work(struct ss_link *link, struct ss_vchip *chip, unsigned what, con
 static void lie(const uint8_t *data, size_t len, uint8_t flags)
 {
     struct ss_chip_options options = SS_CHIP_OPTIONS_DEFAULT;
-    struct ss_vchip *chip;
+    struct ss_vchip *chip = NULL;
     struct ss_link *link;
     struct liar *p = calloc(1, sizeof *p);
     bool coded = flags & CODED;
