@@ -56,7 +56,7 @@ SS_MUST_USE ss_status_t ss_batch_recipe(const struct ss_batch *batch, char recip
 /// Provisions the chips on @p count ports and fills @p results, one a port. SS_OK when all threads have ended, however
 /// they did.
 /// SS_ERROR_NOT_PERMITTED: more than one port, and no first article of this recipe. SS_ERROR_INVALID_ARGUMENT: the number
-/// of ports, or one that is named twice. SS_ERROR_DOES_NOT_EXIST: no such product. Then nothing was done.
+/// of ports, or one that is named twice. Then nothing was done.
 SS_MUST_USE ss_status_t ss_batch_run(const struct ss_batch *batch, const char *const *ports, unsigned count,
                                      struct ss_batch_result *results, struct ss_error *err);
 

@@ -15,6 +15,7 @@
 #include "core/crypto.h"
 #include "provision/build_dir.h"
 #include "provision/kit_internal.h"
+#include "provision/kit_store.h"
 #include "slotseal/seal.h"
 #include "support/keys.h"
 #include "support/sample_image.h"
@@ -434,6 +435,69 @@ static void manifests_are_read_strictly(void **state)
     free(data);
 }
 
+struct heard {
+    unsigned count;
+    char last[64];
+};
+
+static void hear(void *context, const struct ss_journal_entry *entry)
+{
+    struct heard *h = context;
+    h->count++;
+    snprintf(h->last, sizeof h->last, "%s %d %s", entry->step, entry->phase, entry->detail);
+}
+
+static void a_station_keeps_its_journal_in_the_kit(void **state)
+{
+    (void)state;
+    struct ss_kit_store *store;
+    struct heard heard = {0};
+    struct ss_error err = {0};
+    char path[128], device[SS_DEVICE_NAME_SIZE];
+    uint8_t key[32];
+    make_kit(&ec_station);
+    struct ss_kit *kit = open_kit();
+    assert_int_equal(ss_kit_store_open(kit, &ec_station.use, (const uint8_t[6]){2}, &store, &err),
+                     SS_ERROR_NOT_PERMITTED);
+    assert_string_equal(err.message, "kit lot-7 is not for the chip 02:00:00:00:00:00");
+    assert_ok(ss_kit_store_open(kit, &ec_station.use, macs[1], &store, &err), err);
+    const struct ss_provision_store *f = ss_kit_store_functions(store);
+    assert_ok(f->journal_read(f->context, hear, &heard, &err), err);
+    assert_int_equal(heard.count, 0);
+    assert_ok(f->journal_append(f->context, &(struct ss_journal_entry){"flash-key", SS_JOURNAL_BEFORE, ""}, &err), err);
+    assert_ok(f->journal_append(f->context, &(struct ss_journal_entry){"flash-key", SS_JOURNAL_AFTER, "ab\"c"}, &err),
+              err);
+    // The power fails while a third entry is written: it was never acknowledged.
+    snprintf(path, sizeof path, "%s/journal/240ac4000002.jsonl", folder);
+    FILE *file = fopen(path, "a");
+    assert_non_null(file);
+    fputs("{\"time\":1,\"st", file);
+    fclose(file);
+    assert_ok(f->journal_read(f->context, hear, &heard, &err), err);
+    assert_int_equal(heard.count, 2);
+    assert_string_equal(heard.last, "flash-key 1 ab\"c");
+    assert_ok(f->journal_append(f->context, &(struct ss_journal_entry){"locks", SS_JOURNAL_BEFORE, ""}, &err), err);
+    heard.count = 0;
+    assert_ok(f->journal_read(f->context, hear, &heard, &err), err);
+    assert_int_equal(heard.count, 3);
+    // Chips that the kit is not for, and keys that it does not hold.
+    struct ss_provision_chip chip = {.revision = 0};
+    memcpy(chip.mac, macs[1], sizeof chip.mac);
+    assert_int_equal(f->begin(f->context, &chip, device, &err), SS_ERROR_NOT_PERMITTED);
+    assert_string_equal(err.message, "the kit is for chips of revision 1.0 and later, this is 0.0");
+    chip.revision = 300;
+    assert_ok(f->begin(f->context, &chip, device, &err), err);
+    assert_string_equal(device, "240ac4000002");
+    assert_int_equal(f->flash_key(f->context, key, 24, &err), SS_ERROR_BAD_STATE);
+    assert_ok(f->flash_key(f->context, key, 32, &err), err);
+    assert_memory_equal(key, keys[1], 32);
+    const ss_signing_key_t *sign;
+    assert_int_equal(f->signing_key(f->context, &sign, &err), SS_ERROR_DOES_NOT_EXIST);
+    assert_int_equal(f->secure_boot_key(f->context, key, 32, &err), SS_ERROR_DOES_NOT_EXIST);
+    ss_kit_store_close(store);
+    ss_kit_free(kit);
+}
+
 static void profiles_as_text(void **state)
 {
     (void)state;
@@ -476,6 +540,7 @@ int main(int argc, char **argv)
         kit_test(what_is_no_kit),
         kit_test(manifests_are_read_strictly),
         cmocka_unit_test(profiles_as_text),
+        kit_test(a_station_keeps_its_journal_in_the_kit),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
