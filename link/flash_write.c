@@ -152,6 +152,7 @@ ss_status_t ss_link_flash_write(struct ss_link *l, uint32_t address, const uint8
     return status;
 }
 
+/// As a write begins, which is what every ROM erases for; the blocks that it announces never come.
 static ss_status_t erase_region(struct ss_link *l, uint32_t address, size_t len, struct ss_error *err)
 {
     uint8_t md5[16];
@@ -160,7 +161,7 @@ static ss_status_t erase_region(struct ss_link *l, uint32_t address, size_t len,
     for (unsigned i = 0; status == SS_OK && !equal && i < LINK_TRIES; i++) {
         status = ss_link_flash_range(l, address, len, err);
         if (status == SS_OK)
-            status = begin(l, SS_OP_FLASH_BEGIN, address, len, 0, err);
+            status = begin(l, SS_OP_FLASH_BEGIN, address, len, len / LINK_BLOCK, err);
         if (status == SS_OK)
             status = holds(l, address, md5, len, &equal, err);
     }
