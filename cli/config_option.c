@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/crypto.h"
+#include "slotseal/statement_sign.h"
 
 enum { CONFIG_FILE_LIMIT = 64 << 10 };
 
@@ -16,6 +17,25 @@ static ss_status_t read_one(const char *path, struct input *in, struct ss_device
     out->data = in->data;
     out->len = in->len;
     return status;
+}
+
+/// A device trusts the first key set that it is given for what it is: it has to be one.
+static ss_status_t check_key_set(const struct input *in, struct ss_error *err)
+{
+    struct ss_statement statement;
+    struct ss_key_set set;
+    struct ss_refusal why = {SS_REASON_NONE, 0};
+    if (!in->data)
+        return SS_OK;
+    ss_status_t status = ss_statement_parse(in->data, in->len, &statement, &why);
+    if (status == SS_OK)
+        status = ss_key_set_parse(&statement, &set, &why);
+    if (status == SS_OK)
+        status = ss_key_set_check_roots(&statement, &set, &why);
+    if (status == SS_OK)
+        return SS_OK;
+    status = ss_refusal_error(err, status, SS_STATEMENT_KEY_SET, &why);
+    return ss_error_prefix(err, status, "%s", in->name);
 }
 
 static ss_status_t split_servers(const char *list, struct config_option *out, struct ss_error *err)
@@ -48,6 +68,8 @@ ss_status_t config_option_read(const struct cli_args *args, struct config_option
         status = read_one(args->options[OPT_CA], &out->ca, &config->ca, err);
     if (status == SS_OK)
         status = read_one(args->options[OPT_KEY_SET], &out->key_set, &config->key_set, err);
+    if (status == SS_OK)
+        status = check_key_set(&out->key_set, err);
     if (status == SS_OK)
         status = read_one(args->options[OPT_CLIENT_KEY], &out->client_key, &config->client_key, err);
     if (status == SS_OK)
