@@ -25,7 +25,7 @@ static ss_status_t next_old(struct ss_vault *vault, const struct job *job, struc
     ss_status_t status =
         ss_sql_select(vault->db, &rows, err,
                       "SELECT kind, owner, bound, key_version FROM secrets "
-                      "WHERE ring = $1 AND key_version <> $2 LIMIT 1",
+                      "WHERE ring = $1 AND key_version < $2 LIMIT 1",
                       ss_sql_text(ss_ring_name(job->ring)), ss_sql_int(vault->rings[job->ring].active));
     *found = false;
     if (status == SS_OK)

@@ -217,7 +217,7 @@ ss_status_t ss_secret_next(struct ss_vault *vault, struct ss_secret_entry *entry
     *found = false;
     ss_status_t status = ss_sql_select(vault->db, &rows, err,
                                        "SELECT kind, owner, bound, ring, key_version FROM secrets "
-                                       "WHERE kind > $1 OR (kind = $1 AND owner > $2) ORDER BY kind, owner LIMIT 1",
+                                       "WHERE (kind, owner) > ($1, $2) ORDER BY kind, owner LIMIT 1",
                                        ss_sql_text(entry->kind), ss_sql_text(entry->owner));
     if (status == SS_OK)
         status = ss_sql_next(rows, found, err);
