@@ -6,14 +6,15 @@ import contextlib
 import json
 import os
 import pty
+import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
-from conftest import served_chip
 from test_chip_serial import GENERATION, RANDOM, SLOTSEAL, TRANSPORTS, Chip, run
 
 
@@ -189,17 +190,44 @@ def test_killed_and_resumed(chip, tmp_path):
         assert chip.flash(0x10000, 0x150000) == data.read_bytes()
 
 
-def test_server_gone(chip, files):
-    """The cable is pulled: the server at the other end of it ends."""
-    with served_chip(chip.folder, *TRANSPORTS["tcp"]) as port:
-        line = [str(a) for a in (SLOTSEAL, "flash", "read", "--port", port, "-o", files["mixed"].with_name("o"))]
-        chip.folder.joinpath("flash.bin").write_bytes(RANDOM.randbytes(4 << 20))
-        p = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(0.3)
-    _, errors = p.communicate(timeout=20)
-    assert p.returncode == 1
-    assert "the port is gone" in errors and "plug the cable in again" in errors
-    assert not files["mixed"].with_name("o").exists()
+def cable(port, to_chip=1 << 30, from_chip=1 << 30):
+    """A line to @port that breaks once so many bytes have gone either way; what to open instead."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def carry():
+        host, _ = listening.accept()
+        chip = socket.create_connection(("127.0.0.1", int(port.rsplit(":", 1)[1])))
+        left = {host: to_chip, chip: from_chip}
+        while min(left.values()) > 0:
+            for ready in select.select([host, chip], [], [])[0]:
+                data = ready.recv(4096)
+                left[ready] -= len(data) or left[ready]
+                (host if ready is chip else chip).sendall(data)
+        for s in (host, chip, listening):
+            s.close()
+
+    threading.Thread(target=carry, daemon=True).start()
+    return f"socket://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_cable_pulled(chip, files):
+    """In the middle of reading and of writing; a write goes on where it was."""
+    out = files["mixed"].with_name("out")
+    with chip.serve(*TRANSPORTS["tcp"]):
+        whole = chip.port
+        chip.ours("flash", "write", "0x10000", files["mixed"])
+        chip.port = cable(whole, from_chip=20000)
+        done = chip.ours("flash", "read", "-a", "0x10000", "-s", "0x10000", "-o", out, code=1)
+        assert "the port is gone" in done.stderr and "plug the cable in again" in done.stderr
+        assert not out.exists()
+        # In the second of its regions of 64 KiB.
+        chip.port = cable(whole, to_chip=72500)
+        done = chip.ours("flash", "write", "0x10000", files["noise"], code=1)
+        assert "the port is gone" in done.stderr and "--resume" in done.stderr
+        chip.port = whole
+        text = chip.ours("flash", "write", "--resume", "0x10000", files["noise"]).stdout
+        assert "65536 were there" in text
+        assert chip.flash(0x10000, 70001) == files["noise"].read_bytes()
 
 
 def test_plaintext_for_a_chip_that_decrypts(chip, tmp_path):
