@@ -12,9 +12,9 @@ static const char *const state_names[] = {"pending", "done", "refused"};
 
 static void print_commands(const struct ss_provision *run, size_t index)
 {
-    char commands[4096];
+    char commands[4096], *rest = NULL;
     ss_step_commands(ss_provision_procedure(run), ss_provision_parts(run), index, commands, sizeof commands);
-    for (char *line = strtok(commands, "\n"); line; line = strtok(NULL, "\n"))
+    for (char *line = strtok_r(commands, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         printf("        $ %s\n", line);
 }
 
@@ -117,11 +117,11 @@ static const char *kind_of(const struct ss_step *s)
 
 static json_t *step_json(const struct ss_provision *run, size_t index)
 {
-    char commands[4096];
+    char commands[4096], *rest = NULL;
     const struct ss_step *s = &ss_provision_procedure(run)->steps[index];
     json_t *list = json_array();
     ss_step_commands(ss_provision_procedure(run), ss_provision_parts(run), index, commands, sizeof commands);
-    for (char *line = strtok(commands, "\n"); line; line = strtok(NULL, "\n"))
+    for (char *line = strtok_r(commands, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
         json_array_append_new(list, json_string(line));
     return json_pack("{s:s, s:s, s:s, s:b, s:s, s:o}", "id", s->id, "title", s->title, "kind", kind_of(s),
                      "irreversible", s->irreversible, "state", state_names[ss_provision_state(run, index)], "commands",
