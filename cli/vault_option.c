@@ -35,7 +35,8 @@ int vault_fail(const struct ss_error *err)
     int status = cli_fail(err);
     if (err->status == SS_ERROR_DOES_NOT_EXIST && strstr(err->message, "holds no vault"))
         cli_hint("slotseal vault init makes one");
-    else if (err->status == SS_ERROR_NOT_PERMITTED && strstr(err->message, "nobody to ask"))
+    else if (err->status == SS_ERROR_NOT_PERMITTED &&
+             (strstr(err->message, "nobody to ask") || strstr(err->message, "no terminal")))
         cli_hint("--key file:PATH, credential:NAME or passphrase:fd:N works without a terminal");
     return status;
 }
