@@ -9,34 +9,34 @@
 // What a device has to spare: write buffer, window digests and hash included.
 _Static_assert(sizeof(void *) > 4 || sizeof(struct ss_agent) <= 6144, "the agent takes at most 6 KiB");
 
-ss_status_t agent_end(struct ss_agent *a, ss_status_t status, enum ss_agent_cause cause)
+ss_status_t ss_agent_ended(struct ss_agent *a, ss_status_t status, enum ss_agent_cause cause)
 {
     a->cause = cause;
     return status;
 }
 
 // What the port says is handed on; it is always the hardware's fault.
-ss_status_t agent_port(struct ss_agent *a, ss_status_t status)
+ss_status_t ss_agent_from_port(struct ss_agent *a, ss_status_t status)
 {
-    return status == SS_OK ? SS_OK : agent_end(a, status, SS_CAUSE_FLASH);
+    return status == SS_OK ? SS_OK : ss_agent_ended(a, status, SS_CAUSE_FLASH);
 }
 
-ss_status_t agent_store(struct ss_agent *a)
+ss_status_t ss_agent_store(struct ss_agent *a)
 {
-    return agent_port(a, a->port->store(a->context, &a->record));
+    return ss_agent_from_port(a, a->port->store(a->context, &a->record));
 }
 
 // A failed attempt counts before anything else happens, so that resets cannot hide it.
-ss_status_t agent_failed(struct ss_agent *a, ss_status_t status, enum ss_agent_cause cause)
+ss_status_t ss_agent_failed(struct ss_agent *a, ss_status_t status, enum ss_agent_cause cause)
 {
     if (a->record.failures < SS_AGENT_FAILURES_MAX)
         a->record.failures++;
-    ss_status_t stored = agent_store(a);
+    ss_status_t stored = ss_agent_store(a);
     if (stored != SS_OK || a->record.failures == SS_AGENT_FAILURES_MAX)
         a->receiving = false;
     if (stored != SS_OK)
         return stored;
-    return agent_end(a, status, a->record.failures == SS_AGENT_FAILURES_MAX ? SS_CAUSE_GIVEN_UP : cause);
+    return ss_agent_ended(a, status, a->record.failures == SS_AGENT_FAILURES_MAX ? SS_CAUSE_GIVEN_UP : cause);
 }
 
 // The app itself has said that it is unfit: this delivery is never tried again.
@@ -44,7 +44,7 @@ static ss_status_t note_rejected(struct ss_agent *a)
 {
     a->record.phase = SS_AGENT_ROLLED_BACK;
     a->record.failures = SS_AGENT_FAILURES_MAX;
-    return agent_store(a);
+    return ss_agent_store(a);
 }
 
 // The new app was not confirmed. It may have crashed, or the power went at a bad moment: the delivery is tried again,
@@ -52,14 +52,14 @@ static ss_status_t note_rejected(struct ss_agent *a)
 static ss_status_t note_failed_trial(struct ss_agent *a)
 {
     a->record.phase = SS_AGENT_WRITING;
-    return agent_failed(a, SS_OK, SS_CAUSE_NONE);
+    return ss_agent_failed(a, SS_OK, SS_CAUSE_NONE);
 }
 
 // The new app is not running: the bootloader took it back, or could not start it, or the power went before the switch.
 static ss_status_t find_old_app(struct ss_agent *a, enum ss_agent_found *found)
 {
     uint32_t state;
-    ss_status_t status = agent_port(a, a->port->state(a->context, a->record.slot, &state));
+    ss_status_t status = ss_agent_from_port(a, a->port->state(a->context, a->record.slot, &state));
     if (status != SS_OK)
         return status;
     if (state == SS_OTA_INVALID || state == SS_OTA_ABORTED)
@@ -72,21 +72,21 @@ static ss_status_t find_new_app(struct ss_agent *a, enum ss_agent_found *found)
 {
     bool counts = a->identity->bootloader & SS_BOOTLOADER_ROLLBACK;
     uint32_t state;
-    ss_status_t status = agent_port(a, a->port->state(a->context, a->record.slot, &state));
+    ss_status_t status = ss_agent_from_port(a, a->port->state(a->context, a->record.slot, &state));
     if (status != SS_OK)
         return status;
     if (state == SS_OTA_VALID && counts) {
         a->record.phase = SS_AGENT_IDLE; // confirmed, and the power went before that was noted
-        return agent_store(a);
+        return ss_agent_store(a);
     }
     if (!counts && a->record.trial_boots >= SS_AGENT_TRIAL_BOOTS_MAX) {
         *found = SS_FOUND_TAKE_BACK;
-        status = agent_port(a, a->port->reject(a->context));
+        status = ss_agent_from_port(a, a->port->reject(a->context));
         return status == SS_OK ? note_failed_trial(a) : status;
     }
     a->record.trial_boots++;
     *found = SS_FOUND_TRIAL;
-    return agent_store(a);
+    return ss_agent_store(a);
 }
 
 static bool on_trial(const struct ss_agent *a)
@@ -99,11 +99,11 @@ ss_status_t ss_agent_start(struct ss_agent *agent, const struct ss_agent_port *p
 {
     *agent = (struct ss_agent){.port = port, .context = context, .identity = identity};
     *found = SS_FOUND_NOTHING;
-    ss_status_t status = agent_port(agent, port->load(context, &agent->record));
+    ss_status_t status = ss_agent_from_port(agent, port->load(context, &agent->record));
     if (status != SS_OK)
         return status;
     uint32_t state;
-    status = agent_port(agent, port->state(context, identity->running, &state));
+    status = ss_agent_from_port(agent, port->state(context, identity->running, &state));
     if (status != SS_OK)
         return status;
     // A lost or rewound record cannot hide a trial that the bootloader knows of.
@@ -121,22 +121,22 @@ ss_status_t ss_agent_confirm(struct ss_agent *agent)
 {
     agent->cause = SS_CAUSE_NONE;
     if (!on_trial(agent))
-        return agent_end(agent, SS_ERROR_BAD_STATE, SS_CAUSE_ORDER);
-    ss_status_t status = agent_port(agent, agent->port->confirm(agent->context));
+        return ss_agent_ended(agent, SS_ERROR_BAD_STATE, SS_CAUSE_ORDER);
+    ss_status_t status = ss_agent_from_port(agent, agent->port->confirm(agent->context));
     if (status != SS_OK)
         return status;
     agent->record.phase = SS_AGENT_IDLE;
     agent->record.trial_boots = 0;
-    return agent_store(agent);
+    return ss_agent_store(agent);
 }
 
 ss_status_t ss_agent_reject(struct ss_agent *agent)
 {
     agent->cause = SS_CAUSE_NONE;
     if (!on_trial(agent))
-        return agent_end(agent, SS_ERROR_BAD_STATE, SS_CAUSE_ORDER);
+        return ss_agent_ended(agent, SS_ERROR_BAD_STATE, SS_CAUSE_ORDER);
     // The switch first: should the power go in between, the new app is taken back all the same.
-    ss_status_t status = agent_port(agent, agent->port->reject(agent->context));
+    ss_status_t status = ss_agent_from_port(agent, agent->port->reject(agent->context));
     return status == SS_OK ? note_rejected(agent) : status;
 }
 
@@ -165,7 +165,7 @@ static ss_status_t accept(struct ss_agent *a, const struct ss_update *u)
     const struct ss_delivery *d = &u->delivery;
     bool again = a->record.epoch && memcmp(a->record.accepted, u->delivery_reference, sizeof a->record.accepted) == 0;
     if (again && a->record.failures >= SS_AGENT_FAILURES_MAX)
-        return agent_end(a, SS_ERROR_NOT_PERMITTED, SS_CAUSE_GIVEN_UP);
+        return ss_agent_ended(a, SS_ERROR_NOT_PERMITTED, SS_CAUSE_GIVEN_UP);
     a->address = d->slot_address;
     a->slot_size = d->slot_size;
     a->length = d->length;
@@ -184,7 +184,7 @@ static ss_status_t accept(struct ss_agent *a, const struct ss_update *u)
     a->record.trial_boots = 0;
     if (!again)
         a->record.failures = 0;
-    return agent_store(a);
+    return ss_agent_store(a);
 }
 
 ss_status_t ss_agent_begin(struct ss_agent *agent, const uint8_t *release, size_t release_len, const uint8_t *delivery,
@@ -192,21 +192,21 @@ ss_status_t ss_agent_begin(struct ss_agent *agent, const uint8_t *release, size_
 {
     struct ss_update update;
     *wanted = 0;
-    agent_abandon(agent);
+    ss_agent_abandon(agent);
     agent->cause = SS_CAUSE_NONE;
     // On trial, or selected and not yet started: the one slot may be needed, the other is the way back.
     if (agent->record.phase == SS_AGENT_SWITCHING)
-        return agent_end(agent, SS_ERROR_BAD_STATE, SS_CAUSE_TRIAL);
+        return ss_agent_ended(agent, SS_ERROR_BAD_STATE, SS_CAUSE_TRIAL);
     struct ss_device_view view = view_of(agent);
     ss_status_t status = ss_update_check(&agent->identity->ring, release, release_len, delivery, delivery_len, &view,
                                          &update, &agent->refused, &agent->refusal);
     if (status != SS_OK)
-        return agent_end(agent, status, SS_CAUSE_STATEMENT);
+        return ss_agent_ended(agent, status, SS_CAUSE_STATEMENT);
     if (agent->port->willing && !agent->port->willing(agent->context))
-        return agent_end(agent, SS_ERROR_NOT_PERMITTED, SS_CAUSE_UNWILLING);
+        return ss_agent_ended(agent, SS_ERROR_NOT_PERMITTED, SS_CAUSE_UNWILLING);
     status = accept(agent, &update);
     if (status == SS_OK)
-        status = agent_resume(agent);
+        status = ss_agent_resume(agent);
     *wanted = agent->position;
     agent->receiving = status == SS_OK;
     return status;
@@ -224,13 +224,13 @@ static ss_status_t check_key_set(struct ss_agent *a, const uint8_t *in, size_t l
 
 ss_status_t ss_agent_key_set(struct ss_agent *agent, const uint8_t *key_set, size_t len)
 {
-    agent_abandon(agent);
+    ss_agent_abandon(agent);
     agent->cause = SS_CAUSE_NONE;
     agent->refused = SS_STATEMENT_KEY_SET;
     ss_status_t status = check_key_set(agent, key_set, len);
     if (status != SS_OK)
-        return agent_end(agent, status, SS_CAUSE_STATEMENT);
-    return agent_port(agent, agent->port->store_key_set(agent->context, key_set, len));
+        return ss_agent_ended(agent, status, SS_CAUSE_STATEMENT);
+    return ss_agent_from_port(agent, agent->port->store_key_set(agent->context, key_set, len));
 }
 
 uint32_t ss_agent_wanted(const struct ss_agent *agent)
@@ -242,23 +242,23 @@ ss_status_t ss_agent_finish(struct ss_agent *agent)
 {
     agent->cause = SS_CAUSE_NONE;
     if (!agent->receiving)
-        return agent_end(agent, SS_ERROR_BAD_STATE, SS_CAUSE_ORDER);
+        return ss_agent_ended(agent, SS_ERROR_BAD_STATE, SS_CAUSE_ORDER);
     if (agent->position < agent->length)
-        return agent_end(agent, SS_ERROR_BAD_STATE, SS_CAUSE_TOO_LITTLE);
+        return ss_agent_ended(agent, SS_ERROR_BAD_STATE, SS_CAUSE_TOO_LITTLE);
     agent->receiving = false;
     unsigned slot = agent->record.slot;
-    ss_status_t status = agent_erase_rest(agent);
+    ss_status_t status = ss_agent_erase_rest(agent);
     if (status == SS_OK)
-        status = agent_check_image(agent);
+        status = ss_agent_check_image(agent);
     if (status != SS_OK)
         return status;
     status = agent->port->verify(agent->context, slot);
     if (status == SS_ERROR_IO)
-        return agent_end(agent, status, SS_CAUSE_FLASH);
+        return ss_agent_ended(agent, status, SS_CAUSE_FLASH);
     if (status != SS_OK)
-        return agent_failed(agent, status, SS_CAUSE_IMAGE);
+        return ss_agent_failed(agent, status, SS_CAUSE_IMAGE);
     agent->record.phase = SS_AGENT_SWITCHING;
     agent->record.trial_boots = 0;
-    status = agent_store(agent);
-    return status == SS_OK ? agent_port(agent, agent->port->select(agent->context, slot)) : status;
+    status = ss_agent_store(agent);
+    return status == SS_OK ? ss_agent_from_port(agent, agent->port->select(agent->context, slot)) : status;
 }

@@ -9,7 +9,7 @@
 /// Bytes read back at a time: of the stack.
 #define PIECE 256u
 
-void agent_abandon(struct ss_agent *a)
+void ss_agent_abandon(struct ss_agent *a)
 {
     if (a->receiving)
         ss_hash_abort(&a->hash.window);
@@ -24,8 +24,8 @@ static uint32_t at_most(uint32_t v, uint32_t limit)
 // Ends a receiving that cannot go on.
 static ss_status_t give_up(struct ss_agent *a, ss_status_t status, enum ss_agent_cause cause)
 {
-    agent_abandon(a);
-    return agent_end(a, status, cause);
+    ss_agent_abandon(a);
+    return ss_agent_ended(a, status, cause);
 }
 
 static ss_status_t hash_failed(struct ss_agent *a, ss_status_t status)
@@ -55,20 +55,20 @@ static ss_status_t hash_stored(struct ss_agent *a, uint32_t from, uint8_t digest
     return status;
 }
 
-ss_status_t agent_resume(struct ss_agent *a)
+ss_status_t ss_agent_resume(struct ss_agent *a)
 {
     uint8_t digest[SS_STATEMENT_DIGEST_SIZE];
     for (a->position = 0; a->position < a->length;) {
         ss_status_t status = hash_stored(a, a->position, digest);
         if (status != SS_OK)
-            return agent_end(a, status, SS_CAUSE_FLASH);
+            return ss_agent_ended(a, status, SS_CAUSE_FLASH);
         if (memcmp(digest, window_digest(a, a->position), sizeof digest) != 0)
             break;
         a->position += at_most(a->length - a->position, a->window);
     }
     if (a->position == a->length)
         return SS_OK;
-    return agent_port(a, ss_hash_init(&a->hash.window, SS_HASH_SHA256));
+    return ss_agent_from_port(a, ss_hash_init(&a->hash.window, SS_HASH_SHA256));
 }
 
 static ss_status_t is_blank(struct ss_agent *a, uint32_t address, bool *blank)
@@ -121,10 +121,10 @@ static ss_status_t look_at_header(struct ss_agent *a)
         return SS_OK;
     status = clear(a, a->address);
     a->position = 0;
-    agent_abandon(a);
+    ss_agent_abandon(a);
     if (status != SS_OK)
-        return agent_end(a, status, SS_CAUSE_FLASH);
-    return agent_failed(a, SS_ERROR_DATA_INVALID, SS_CAUSE_SEALED_WRONG);
+        return ss_agent_ended(a, status, SS_CAUSE_FLASH);
+    return ss_agent_failed(a, SS_ERROR_DATA_INVALID, SS_CAUSE_SEALED_WRONG);
 }
 
 // Writes the @p len bytes in `sector` to where they belong.
@@ -153,7 +153,7 @@ static ss_status_t spoiled(struct ss_agent *a, uint32_t from)
     ss_status_t status = hash_failed(a, ss_hash_init(&a->hash.window, SS_HASH_SHA256));
     if (status != SS_OK)
         return status;
-    status = agent_failed(a, SS_ERROR_DATA_CORRUPT, SS_CAUSE_WINDOW);
+    status = ss_agent_failed(a, SS_ERROR_DATA_CORRUPT, SS_CAUSE_WINDOW);
     if (!a->receiving)
         ss_hash_abort(&a->hash.window);
     return status;
@@ -192,9 +192,9 @@ ss_status_t ss_agent_write(struct ss_agent *agent, const void *in, size_t len)
     const uint8_t *p = in;
     agent->cause = SS_CAUSE_NONE;
     if (!agent->receiving)
-        return agent_end(agent, SS_ERROR_BAD_STATE, SS_CAUSE_ORDER);
+        return ss_agent_ended(agent, SS_ERROR_BAD_STATE, SS_CAUSE_ORDER);
     if (len > agent->length - agent->position)
-        return agent_end(agent, SS_ERROR_INSUFFICIENT_SPACE, SS_CAUSE_TOO_MUCH);
+        return ss_agent_ended(agent, SS_ERROR_INSUFFICIENT_SPACE, SS_CAUSE_TOO_MUCH);
     while (len > 0) {
         uint32_t room = SS_AGENT_SECTOR - agent->position % SS_AGENT_SECTOR;
         uint32_t n = len < room ? (uint32_t)len : room;
@@ -207,11 +207,11 @@ ss_status_t ss_agent_write(struct ss_agent *agent, const void *in, size_t len)
     return SS_OK;
 }
 
-ss_status_t agent_erase_rest(struct ss_agent *a)
+ss_status_t ss_agent_erase_rest(struct ss_agent *a)
 {
     uint32_t from = (a->length + SS_AGENT_SECTOR - 1) / SS_AGENT_SECTOR * SS_AGENT_SECTOR;
     for (uint32_t at = from; at < a->slot_size; at += SS_AGENT_SECTOR) {
-        ss_status_t status = agent_port(a, clear(a, a->address + at));
+        ss_status_t status = ss_agent_from_port(a, clear(a, a->address + at));
         if (status != SS_OK)
             return status;
     }
@@ -233,15 +233,15 @@ static ss_status_t digest_image(struct ss_agent *a, uint8_t digest[SS_CANONICAL_
     return status;
 }
 
-ss_status_t agent_check_image(struct ss_agent *a)
+ss_status_t ss_agent_check_image(struct ss_agent *a)
 {
     uint8_t digest[SS_CANONICAL_DIGEST_SIZE];
     ss_status_t status = digest_image(a, digest);
     if (status == SS_ERROR_DATA_INVALID || status == SS_ERROR_INVALID_ARGUMENT)
-        return agent_failed(a, SS_ERROR_DATA_CORRUPT, SS_CAUSE_DIGEST); // no image that could have a digest
+        return ss_agent_failed(a, SS_ERROR_DATA_CORRUPT, SS_CAUSE_DIGEST); // no image that could have a digest
     if (status != SS_OK)
-        return agent_end(a, status, SS_CAUSE_FLASH);
+        return ss_agent_ended(a, status, SS_CAUSE_FLASH);
     if (memcmp(digest, a->digest, sizeof digest) != 0)
-        return agent_failed(a, SS_ERROR_DATA_CORRUPT, SS_CAUSE_DIGEST);
+        return ss_agent_failed(a, SS_ERROR_DATA_CORRUPT, SS_CAUSE_DIGEST);
     return SS_OK;
 }
