@@ -83,9 +83,10 @@ static ss_status_t read_files(struct making *m, struct ss_error *err)
     if (status == SS_OK)
         status = file_read(option(m, OPT_STATION_CERT), CERTIFICATE_LIMIT, &m->certificate, err);
     if (status == SS_OK)
-        status = signing_key_read(option(m, OPT_KIT_KEY), &m->kit_key_file, &m->kit_key, err);
+        status = signing_key_to_sign(m->args, option(m, OPT_KIT_KEY), "sealed kit", &m->kit_key_file, &m->kit_key, err);
     if (status == SS_OK && option(m, OPT_SIGN_KEY))
-        status = signing_key_read(option(m, OPT_SIGN_KEY), &m->key_file, &m->sign_key, err);
+        status =
+            signing_key_to_sign(m->args, option(m, OPT_SIGN_KEY), "for a sealed kit", &m->key_file, &m->sign_key, err);
     return status == SS_OK ? config_option_read(m->args, &m->config, err) : status;
 }
 

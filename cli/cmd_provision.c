@@ -96,7 +96,7 @@ static ss_status_t read_files(struct provisioning *p, struct ss_error *err)
     if (status == SS_OK)
         status = file_read(o[OPT_APP], IMAGE_LIMIT, &p->app, err);
     if (status == SS_OK && o[OPT_SIGN_KEY])
-        status = signing_key_read(o[OPT_SIGN_KEY], &p->key_file, &p->sign_key, err);
+        status = signing_key_to_sign(p->args, o[OPT_SIGN_KEY], "for provisioning", &p->key_file, &p->sign_key, err);
     if (status == SS_OK && o[OPT_REPLACE_KEY])
         status = verification_key_read(o[OPT_REPLACE_KEY], &p->template_file, p->embedded_key, err);
     return status == SS_OK ? config_option_read(p->args, &p->config, err) : status;

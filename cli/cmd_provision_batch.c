@@ -148,7 +148,8 @@ static ss_status_t read_files(struct shift *s, struct ss_error *err)
     if (status == SS_OK)
         status = file_read(option(s, OPT_APP), IMAGE_LIMIT, &s->app, err);
     if (status == SS_OK && option(s, OPT_SIGN_KEY))
-        status = signing_key_read(option(s, OPT_SIGN_KEY), &s->key_file, &s->sign_key, err);
+        status =
+            signing_key_to_sign(s->args, option(s, OPT_SIGN_KEY), "for provisioning", &s->key_file, &s->sign_key, err);
     if (status == SS_OK && option(s, OPT_REPLACE_KEY))
         status = verification_key_read(option(s, OPT_REPLACE_KEY), &s->template_file, s->embedded_key, err);
     if (status == SS_OK)

@@ -78,7 +78,7 @@ static ss_status_t read_files(struct repair *r, struct ss_error *err)
     if (status == SS_OK && o[OPT_APP])
         status = file_read(o[OPT_APP], IMAGE_LIMIT, &r->app, err);
     if (status == SS_OK && o[OPT_SIGN_KEY])
-        status = signing_key_read(o[OPT_SIGN_KEY], &r->key_file, &r->sign_key, err);
+        status = signing_key_to_sign(r->args, o[OPT_SIGN_KEY], "for a repair", &r->key_file, &r->sign_key, err);
     if (status == SS_OK && o[OPT_REPLACE_KEY])
         status = verification_key_read(o[OPT_REPLACE_KEY], &r->template_file, r->embedded_key, err);
     return status;

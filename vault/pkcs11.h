@@ -3,8 +3,8 @@
 //
 //   pkcs11:token=fleet;object=signing?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:/etc/slotseal/pin
 //
-// A URI without a query (what follows the ?) gets that of the environment variable SLOTSEAL_PKCS11, if it is set. Without
-// module-path or module-name all modules registered with p11-kit are looked through. The URI has to lead to one
+// A URI without a query (what follows the ?) gets that of the environment variable SLOTSEAL_PKCS11, if it is set.
+// Without module-path or module-name all modules registered with p11-kit are looked through. The URI has to lead to one
 // token, and on it to one key of the kind that is wanted. The PIN is read from pin-source (an absolute path, with or
 // without "file:", that only its owner may read) or asked for; a pin-value would stand in the list of processes and is
 // refused. A wrong PIN is never tried again, and the last try of a token never taken by a file.
@@ -27,8 +27,8 @@ static inline bool ss_pkcs11_is_uri(const char *text)
     return strncmp(text, SS_PKCS11_SCHEME, sizeof SS_PKCS11_SCHEME - 1) == 0;
 }
 
-/// A key that signs in the token: P-256, P-192 or P-384 by CKM_ECDSA, RSA-3072 by CKM_RSA_PKCS_PSS. The public half comes
-/// from the public key object with the same CKA_ID, or from the private key's own attributes. @p request->location is
+/// A key that signs in the token: P-256, P-192 or P-384 by CKM_ECDSA, RSA-3072 by CKM_RSA_PKCS_PSS. The public half
+/// comes from the public key object with the same CKA_ID, or from the private key's own attributes. @p request->location is
 /// what follows "pkcs11:". The caller frees *@p key; it is NULL on error.
 ///   SS_ERROR_INVALID_ARGUMENT   not a URI of this kind; pin-value; more than one token or key fits
 ///   SS_ERROR_DOES_NOT_EXIST     no such module, token, key or PIN file

@@ -206,6 +206,11 @@ static void refuses_a_pin_file_of_others(void **state)
     snprintf(message, sizeof message, "PIN file %s can be read by others (mode 640); chmod 600 it", hsm.pin_file);
     refuses_open(&where, SS_ERROR_NOT_PERMITTED, message);
     assert_int_equal(chmod(hsm.pin_file, 0600), 0);
+    if (geteuid() != 0)
+        return;
+    assert_int_equal(chown(hsm.pin_file, 65534, 65534), 0);
+    snprintf(message, sizeof message, "PIN file %s belongs to user 65534, not to user 0", hsm.pin_file);
+    refuses_open(&where, SS_ERROR_NOT_PERMITTED, message);
 }
 
 /// Answers for a person.

@@ -10,7 +10,7 @@
 
 #include "vault/pkcs11.h"
 
-/// Room for a label with its terminator, bytes. Cryptoki's own limit is 32; objects may have longer ones, which are cut.
+/// Room for a label with its terminator, bytes. That of a token has 32 at most; longer ones of objects are cut.
 #define PKCS11_LABEL_SIZE 64
 /// Room for a CKA_ID, bytes. Longer ones are refused.
 #define PKCS11_ID_MAX 64

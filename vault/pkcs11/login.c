@@ -24,6 +24,10 @@ static ss_status_t check_pin_file(int fd, const char *path, struct ss_error *err
         return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_VAULT,
                             "PIN file %s can be read by others (mode %03o); chmod 600 it", path,
                             (unsigned)st.st_mode & 0777);
+    if (S_ISREG(st.st_mode) && st.st_uid != geteuid() && st.st_uid != 0)
+        return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_VAULT,
+                            "PIN file %s belongs to user %u, not to user %u", path, (unsigned)st.st_uid,
+                            (unsigned)geteuid());
     return SS_OK;
 }
 
