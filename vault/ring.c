@@ -246,6 +246,10 @@ ss_status_t ss_ring_open(struct ss_vault *vault, enum ss_vault_ring_id ring, con
         status = read_stored(vault, ring, state, &stored, &found, err);
     if (status != SS_OK)
         return status;
+    if (!found && ring == SS_RING_SIGNING)
+        return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_VAULT,
+                            "the vault was made without a key for signing keys; slotseal vault rewrap "
+                            "--new-signing-key gives it one");
     if (!found)
         return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_VAULT, "the vault has no %s %s key", state,
                             ss_ring_name(ring));

@@ -200,5 +200,6 @@ ss_status_t ss_sql_tables(struct ss_sql *db, const char *name, size_t *count, bo
 
 ss_status_t ss_sql_shred(struct ss_sql *db, struct ss_error *err)
 {
-    return db->driver->shred(db, err);
+    ss_status_t status = db->driver->shred(db, err);
+    return status == SS_OK ? SS_OK : ss_error_prefix(err, status, "done, but the old bytes are not overwritten yet");
 }

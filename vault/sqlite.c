@@ -154,10 +154,8 @@ static ss_status_t shred(struct ss_sql *db, struct ss_error *err)
         return status;
     status = next(rows, &row, err);
     if (status == SS_OK && row && column(rows, 0).number)
-        status =
-            ss_error_set(err, SS_ERROR_IO, SS_AREA_VAULT,
-                         "done, but another program is reading: the database's log still holds the old bytes, until "
-                         "the last program closes the vault");
+        status = ss_error_set(err, SS_ERROR_IO, SS_AREA_VAULT,
+                              "another program is reading; they go when the last one closes the vault");
     end(rows);
     return status;
 }

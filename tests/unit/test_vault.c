@@ -73,7 +73,8 @@ static void test_signing_ring_is_separate(void **state)
     struct ss_vault *vault;
     ss_vault_close(vault_bench_create(&url));
     options.signing_key = options.key;
-    assert_refused(ss_vault_open(url, &options, &vault, &err), SS_ERROR_DOES_NOT_EXIST, &err, "no active signing key");
+    assert_refused(ss_vault_open(url, &options, &vault, &err), SS_ERROR_DOES_NOT_EXIST, &err,
+                   "made without a key for signing keys");
 }
 
 static void test_foreign_database(void **state)
