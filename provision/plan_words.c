@@ -191,7 +191,7 @@ static void parse_loosely(struct plan_command *c, char *const *word, unsigned co
     static const char switches[] = " noout pubout genkey pubin text ";
     for (unsigned i = 0; i < count; i++) {
         char *name = word[i], quoted[66];
-        if (name[0] != '-' || !name[1]) {
+        if (name[0] != '-' || !name[1] || !strcmp(name, "--")) {
             c->operand[c->operand_count++] = name;
             continue;
         }
