@@ -13,8 +13,9 @@ struct ss_vault_rewrap {
     void *context;
 };
 
-/// Wraps everything under new keys, in small transactions: others go on reading and writing meanwhile, as far as they
-/// have both keys; a program that was opened before has to be opened anew with the new key. @p options name the old keys.
+/// Wraps everything under new keys, in small transactions: others go on meanwhile with what is still under a key that they
+/// have; a program that was opened before stores no new secret (SS_ERROR_BAD_STATE) until it is opened anew with the new
+/// key. @p options name the old keys.
 /// Interrupted, the same call goes on where it was. When it returns SS_OK no record is left under the old key, and the
 /// vault has forgotten what belonged to it; backups from before still open with it.
 ///   SS_ERROR_NOT_PERMITTED   one of the keys is wrong; the new one must not be the old one
