@@ -69,6 +69,7 @@ struct shift {
     struct ss_vault *vault;
     const char *ports[SS_BATCH_MAX_PORTS + 1];
     unsigned count;
+    struct port_session sessions[SS_BATCH_MAX_PORTS]; ///< one a port; links point into them
     char *records_text, *labels_text;
     const char *records[FILES_MAX + 1], *labels[FILES_MAX + 1];
     struct ss_batch batch;
@@ -171,12 +172,16 @@ static ss_status_t read_product(struct shift *s, struct ss_error *err)
 /// As for one chip, but without a line that is written over: there are many.
 static ss_status_t connect(void *context, const char *port, struct ss_link **link, struct ss_error *err)
 {
-    const struct shift *s = context;
+    struct shift *s = context;
     struct cli_args args = *s->args;
-    struct port_session session = {.progress.silent = true};
+    struct port_session *session = s->sessions;
+    for (unsigned i = 0; i < s->count; i++)
+        if (s->ports[i] == port)
+            session = &s->sessions[i];
+    session->progress.silent = true;
     args.options[OPT_PORT] = port;
-    ss_status_t status = port_connect(&args, &session, err);
-    *link = session.link;
+    ss_status_t status = port_connect(&args, session, err);
+    *link = session->link;
     return status;
 }
 
