@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a step stands, by the chip's own account.
+#include <stdio.h>
 #include <string.h>
 
 #include "provision/procedure.h"
@@ -109,20 +110,36 @@ static enum ss_step_state judge_count(const struct ss_efuse *window, struct ss_e
     return SS_STEP_REFUSED;
 }
 
+/// "WR_DIS 0x100, ABS_DONE_0 0x1": the fields of BLOCK0 with bits that are wanted and not burned; "" if all are.
+static void name_missing(const struct ss_efuse *wanted, const struct ss_efuse *window, char *out, size_t size)
+{
+    struct ss_efuse missing = {0};
+    for (unsigned i = 0; i < 7; i++)
+        missing.words[i] = wanted->words[i] & ~window->words[i];
+    const struct ss_efuse_field *f;
+    size_t len = 0;
+    *out = '\0';
+    for (size_t i = 0; (f = ss_efuse_field_at(i)) && f->block == 0 && len < size; i++) {
+        uint32_t bits = ss_efuse_get(&missing, f);
+        if (bits)
+            len += (size_t)snprintf(out + len, size - len, "%s%s 0x%x", len ? ", " : "", f->name, bits);
+    }
+}
+
 static enum ss_step_state judge_check(const struct ss_step *s, const struct ss_efuse *window, struct ss_error *why)
 {
     struct ss_crypt_count count;
     ss_efuse_crypt_count(window, &count);
     if (!count.enabled)
         return refuse(why, "FLASH_CRYPT_CNT is even: flash encryption is not on");
-    for (unsigned i = 0; i < 7; i++)
-        if (s->bits.words[i] & ~window->words[i]) {
-            ss_error_set(why, SS_ERROR_NOT_PERMITTED, SS_AREA_PROVISION,
-                         "eFuse bits 0x%08x of word %u of BLOCK0 are not burned", s->bits.words[i] & ~window->words[i],
-                         i);
-            return SS_STEP_REFUSED;
-        }
-    return SS_STEP_DONE;
+    char missing[128];
+    name_missing(&s->bits, window, missing, sizeof missing);
+    if (!*missing)
+        return SS_STEP_DONE;
+    bool unarmed = s->bits.words[6] & ~window->words[6] & (ABS_DONE_0 | ABS_DONE_1);
+    ss_error_set(why, SS_ERROR_NOT_PERMITTED, SS_AREA_PROVISION, "not burned: %s%s", missing,
+                 unarmed ? "; the bootloader did not turn secure boot on" : "");
+    return SS_STEP_REFUSED;
 }
 
 enum ss_step_state ss_step_judge(const struct ss_procedure *procedure, size_t index, const struct ss_efuse *window,

@@ -348,6 +348,29 @@ static void protection_cut_in_half_is_completed_but_not_begun(void **state)
     free(p);
 }
 
+static void what_a_boot_left_open_is_named(void **state)
+{
+    (void)state;
+    struct ss_procedure *p = procedure(&(struct ss_procedure_options){.secure_boot = SS_SECURE_BOOT_V1_ONE_TIME});
+    const struct ss_step *check = &p->steps[at(p, "check")];
+    struct ss_efuse w = check->bits;
+    struct ss_error why = {0};
+    w.words[0] &= ~CRYPT_COUNT;
+    assert_int_equal(ss_step_judge(p, at(p, "check"), &w, &known, &why), SS_STEP_REFUSED);
+    assert_string_equal(why.message, "FLASH_CRYPT_CNT is even: flash encryption is not on");
+    w.words[0] |= 1u << CRYPT_COUNT_SHIFT;
+    assert_int_equal(ss_step_judge(p, at(p, "check"), &w, &known, &why), SS_STEP_DONE);
+    w.words[6] &= ~JTAG;
+    assert_int_equal(ss_step_judge(p, at(p, "check"), &w, &known, &why), SS_STEP_REFUSED);
+    assert_string_equal(why.message, "not burned: JTAG_DISABLE 0x1");
+    w.words[0] &= ~(WR_DIS_BLK2 | RD_DIS_BLK2);
+    w.words[6] = check->bits.words[6] & ~ABS_DONE_0;
+    assert_int_equal(ss_step_judge(p, at(p, "check"), &w, &known, &why), SS_STEP_REFUSED);
+    assert_string_equal(why.message, "not burned: WR_DIS 0x100, RD_DIS 0x2, ABS_DONE_0 0x1; "
+                                     "the bootloader did not turn secure boot on");
+    free(p);
+}
+
 static void steps_are_shown_as_commands(void **state)
 {
     (void)state;
@@ -384,6 +407,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(chips_in_other_states_are_left_alone),
         cmocka_unit_test(a_bootloader_needs_room_for_its_key),
         cmocka_unit_test(protection_cut_in_half_is_completed_but_not_begun),
+        cmocka_unit_test(what_a_boot_left_open_is_named),
         cmocka_unit_test(steps_are_shown_as_commands),
     };
     return ss_test_main(argc, argv, tests);
