@@ -176,9 +176,11 @@ static void *run_line(void *context)
     r->status = l->rehearsal ? work(l, &err)
                              : ss_error_set(&err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_PROVISION, "out of memory");
     r->result = r->status == SS_OK ? SS_RECORD_DONE : l->shared.committed ? SS_RECORD_FAILED : SS_RECORD_REFUSED;
+    // What went well may have tried, and left the words of, something that did not.
     if (r->status == SS_OK)
-        r->step[0] = '\0';
-    memcpy(r->message, err.message, sizeof r->message);
+        r->step[0] = r->message[0] = '\0';
+    else
+        memcpy(r->message, err.message, sizeof r->message);
     err = (struct ss_error){0};
     pthread_mutex_lock(&l->floor->mutex);
     r->record_status = write_files(l, &err);

@@ -214,6 +214,7 @@ def test_virtual_factory(bench):
         assert (report["done"], report["failed"], report["refused"]) == (12, 0, 4)
         assert report["quota"] == {"limit": 12, "used": 12}
         by_port = {p["port"]: p for p in report["ports"]}
+        assert all((p["message"] is None) == (p["result"] == "done") for p in report["ports"])
         assert by_port[ports[dead]]["step"] == "connect" and by_port[ports[dead]]["device"] is None
         assert "BLOCK1 is read-protected" in by_port[ports[2]]["message"]
         spent = [p for p in report["ports"] if "quota of station line-1 is spent: 12 of 12" in (p["message"] or "")]
