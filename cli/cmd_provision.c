@@ -67,6 +67,7 @@ struct provisioning {
     struct port_session port;
     struct ss_provision *run;
     struct ss_rehearsal *rehearsal;
+    const char *step; ///< id of the step that was begun last, in the run's procedure; NULL before
     bool rehearsed, done;
 };
 
@@ -174,9 +175,16 @@ static bool confirm(void *context, const char *device, const struct ss_step *ste
     return cli_confirm(p->args->options[OPT_CONFIRM], device, "burns eFuses, for good, of the chip of");
 }
 
+static void show_step(void *context, size_t index, const struct ss_step *step, enum ss_journal_phase phase)
+{
+    struct provisioning *p = context;
+    p->step = step->id;
+    provision_show_step(NULL, index, step, phase);
+}
+
 static ss_status_t rehearse_and_execute(struct provisioning *p, struct ss_error *err)
 {
-    struct ss_provision_observer observer = {.context = p, .confirm = confirm, .step = provision_show_step};
+    struct ss_provision_observer observer = {.context = p, .confirm = confirm, .step = show_step};
     bool text = !given(p, OPT_JSON);
     if (text) {
         provision_print_procedure(p->run);
@@ -232,15 +240,14 @@ static ss_status_t work(struct provisioning *p, struct ss_error *err)
 
 static int report(struct provisioning *p, ss_status_t status, const struct ss_error *err)
 {
-    int code = CLI_OK;
-    if (status != SS_OK) {
-        code = err->area == SS_AREA_LINK ? port_fail(err) : cli_fail(err);
-        if (p->rehearsed && !given(p, OPT_DRY_RUN) && !p->done)
-            cli_hint("the same command continues where it was");
-    }
-    if (given(p, OPT_JSON) && p->run && code == CLI_OK)
-        code = json_print(provision_json(p->run, p->rehearsed ? p->rehearsal : NULL, p->done), code);
-    return code;
+    if (status == SS_OK)
+        return given(p, OPT_JSON)
+                   ? json_print(provision_json(p->run, p->rehearsed ? p->rehearsal : NULL, p->done), CLI_OK)
+                   : CLI_OK;
+    int code = err->area == SS_AREA_LINK ? port_fail(err) : cli_fail(err);
+    if (p->rehearsed && !given(p, OPT_DRY_RUN))
+        cli_hint("the same command continues where it was");
+    return given(p, OPT_JSON) ? json_print(provision_failure_json(p->run, p->rehearsed, p->step, err), code) : code;
 }
 
 static void leave(struct provisioning *p)

@@ -204,8 +204,9 @@ static int report(struct bench *b, ss_status_t status, const struct ss_error *er
         code = err->area == SS_AREA_LINK ? port_fail(err) : cli_fail(err);
         if (b->started && !b->done)
             cli_hint("the same command continues where it was");
-        bool refused = status == SS_ERROR_INVALID_SIGNATURE && !b->port.link;
-        return refused ? CLI_REFUSED : code;
+        if (status == SS_ERROR_INVALID_SIGNATURE && !b->port.link)
+            code = CLI_REFUSED;
+        return given(b, OPT_JSON) ? json_print(provision_failure_json(b->run, b->rehearsed, b->step, err), code) : code;
     }
     if (given(b, OPT_JSON))
         code = json_print(provision_json(b->run, b->rehearsed ? &b->rehearsal : NULL, b->done), code);

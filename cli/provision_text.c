@@ -154,6 +154,14 @@ json_t *provision_json(const struct ss_provision *run, const struct ss_rehearsal
                      "warnings", warnings, "steps", steps, "rehearsal", rehearsal_json(rehearsal));
 }
 
+json_t *provision_failure_json(const struct ss_provision *run, bool rehearsed, const char *step,
+                               const struct ss_error *err)
+{
+    return json_pack("{s:s?, s:b, s:b, s:s?, s:o}", "device", run ? ss_provision_device(run) : NULL, "provisioned", 0,
+                     "rehearsed", rehearsed, "step", step && *step ? step : NULL, "error",
+                     json_text(*err->message ? err->message : ss_status_name(err->status)));
+}
+
 void provision_show_step(void *context, size_t index, const struct ss_step *step, enum ss_journal_phase phase)
 {
     (void)context;

@@ -333,8 +333,10 @@ def test_sealed_kit(bench, tmp_path_factory):
         return done
 
     with served_chip(chips[2], "--rfc2217", "0") as port:
-        done = station("--port", port, "--confirm", mac_id(chips[2]), code=1)
+        done = station("--port", port, "--confirm", mac_id(chips[2]), "--json", code=1)
         assert "kit lot7 is not for the chip" in done.stderr
+        said = json.loads(done.stdout)
+        assert said["provisioned"] is False and said["error"].startswith("kit lot7 is not for the chip")
     with served_chip(chips[1], "--rfc2217", "0") as port:
         assert "write it sealed" in station("--port", port, "--dry-run").stdout
         assert "has to be confirmed" in station("--port", port, code=1).stderr

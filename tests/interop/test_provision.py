@@ -198,10 +198,18 @@ class TestAlone:
             blank = line.chip.joinpath("efuse.bin").read_bytes()
             refused = line.provision(port, confirm="240ac4000043", code=1)
             assert "--confirm 240ac4000043 is not 240ac4000042: nothing was done" in refused.stderr
+            said = json.loads(line.provision(port, "--json", confirm="240ac4000043", code=1).stdout)
+            assert said == {"device": MAC, "provisioned": False, "rehearsed": True, "step": "flash-key",
+                            "error": "step flash-key: not confirmed: nothing was burned"}
             shown = line.provision(port, "--dry-run", confirm=None).stdout
             assert "rehearsal: every step done" in shown and "espefuse --port PORT burn-efuse FLASH_CRYPT_CNT" in shown
             assert line.chip.joinpath("efuse.bin").read_bytes() == blank
         assert set(line.chip.joinpath("flash.bin").read_bytes()) == {0xFF}
+
+    def test_a_port_without_a_chip_is_told_as_json_too(self, tmp_path):
+        said = json.loads(Line(tmp_path).provision("nothing", "--json", code=1).stdout)
+        assert (said["device"], said["provisioned"], said["step"]) == (None, False, None)
+        assert said["error"].startswith("nothing: ")
 
     def test_another_vaults_chip_is_left_alone_and_explained(self, tmp_path):
         ours, theirs = Line(make(tmp_path / "ours")), Line(make(tmp_path / "theirs"))
@@ -211,6 +219,9 @@ class TestAlone:
             refused = theirs.provision(port, code=1)
             assert "BLOCK1 is read-protected, and the journal does not say" in refused.stderr
             assert "[bootloader-unknown" in refused.stdout or "not-checkable" in refused.stdout
+            said = json.loads(theirs.provision(port, "--json", code=1).stdout)
+            assert (said["provisioned"], said["rehearsed"], said["step"]) == (False, False, None)
+            assert "BLOCK1 is read-protected" in said["error"]
             after = ours.chip.joinpath("efuse.bin").read_bytes(), ours.chip.joinpath("flash.bin").read_bytes()
             assert before == after
 
