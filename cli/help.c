@@ -87,6 +87,8 @@ void cli_help_list(const char *group)
     fputs("\nOrder matters: sign the plaintext, pad with 0xFF, then seal. `slotseal seal`\n"
           "with --sign-key does the three in one step.\n\n"
           "Example:\n"
+          "  slotseal provision --product lamp --port /dev/ttyUSB0 --build-dir build \\\n"
+          "      --bootloader build/bootloader/bootloader.bin --app build/lamp.bin\n"
           "  slotseal seal app.bin --table partitions.csv --slot ota_1 \\\n"
           "      --flash-key flash.key -o app.ota_1.sealed\n",
           stdout);

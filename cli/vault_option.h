@@ -29,7 +29,8 @@
 #define OPTION_VAULT_SIGNING_KEY                                                                                       \
     {                                                                                                                  \
         OPT_VAULT_SIGNING_KEY, "signing-key", 0, false, "SOURCE",                                                      \
-            "what wraps signing keys, like --key (SLOTSEAL_VAULT_SIGNING_KEY)", NULL, COMPLETE_NOTHING                 \
+            "what wraps signing keys, sources as for the vault key (SLOTSEAL_VAULT_SIGNING_KEY)", NULL,                \
+            COMPLETE_NOTHING                                                                                           \
     }
 
 /// Where the vault is: --vault, else the environment. CLI_OK, or CLI_USAGE with a report.

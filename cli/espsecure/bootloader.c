@@ -90,7 +90,7 @@ static const struct esp_option options[] = {
 };
 
 const struct esp_command esp_bootloader_commands[] = {
-    {"digest-secure-bootloader", "prepend IV and digest to a bootloader, for flash address 0", "IMAGE", options,
+    {"digest-secure-bootloader", "bootloader with its digest, for address 0", "IMAGE", options,
      digest_secure_bootloader},
     {0},
 };

@@ -146,7 +146,9 @@ static void help_list(void)
             print_name(c->name);
             printf("%*s%s\n", (int)(32 - strlen(c->name)), "", c->summary);
         }
-    printf("\nespsecure COMMAND --help describes one.\n");
+    printf("\nespsecure COMMAND --help describes one.\n\nExample:\n"
+           "  espsecure %s --keyfile flash.key \\\n      --address 0x10000 -o app.sealed app.bin\n",
+           is_v4 ? "encrypt_flash_data" : "encrypt-flash-data");
 }
 
 static void help_command(const struct esp_command *c)

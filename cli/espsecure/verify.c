@@ -182,7 +182,6 @@ static const struct esp_option info_options[] = {{0}};
 
 const struct esp_command esp_verify_commands[] = {
     {"verify-signature", "verify a signature for secure boot", "DATAFILE", verify_options, verify_signature},
-    {"signature-info-v2", "validity and public-key digest of each V2 signature block", "DATAFILE", info_options,
-     signature_info_v2},
+    {"signature-info-v2", "each V2 signature: valid, and by which key", "DATAFILE", info_options, signature_info_v2},
     {0},
 };
