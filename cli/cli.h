@@ -157,7 +157,7 @@ struct cli_option {
     const char *name;    ///< long name without dashes
     char letter;         ///< short form, 0 = none
     bool required;       ///< the command is a usage error without it
-    const char *value;   ///< name of its value in the help, NULL for a switch
+    const char *value;   ///< name of its value in the help, "[NAME]" if it may be left out; NULL for a switch
     const char *help;    ///< one lower-case phrase
     const char *choices; ///< the values allowed, separated by one space; NULL = any
     enum cli_completion completion;

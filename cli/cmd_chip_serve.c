@@ -8,7 +8,8 @@
 #include "profile_option.h"
 
 static const struct cli_option options[] = {
-    {OPT_PTY, "pty", 0, false, "LINK", "make LINK a symbolic link to the pseudo-terminal", NULL, COMPLETE_FILE},
+    {OPT_PTY, "pty", 0, false, "[LINK]", "serve a pseudo-terminal (default), with LINK as a symbolic link to it", NULL,
+     COMPLETE_FILE},
     {OPT_TCP, "tcp", 0, false, "PORT", "serve bare bytes on a TCP port of this host (0: any that is free)", NULL,
      COMPLETE_NOTHING},
     {OPT_RFC2217, "rfc2217", 0, false, "PORT", "serve RFC 2217 with DTR and RTS on a TCP port (0: any)", NULL,
@@ -41,12 +42,13 @@ static int parse(const struct cli_args *args, struct ss_serve_options *serve)
 {
     uint64_t port = 0;
     unsigned more = args->operand_count - 1;
+    const char *link = args->options[OPT_PTY] && *args->options[OPT_PTY] ? args->options[OPT_PTY] : NULL;
     if (!!args->options[OPT_PTY] + !!args->options[OPT_TCP] + !!args->options[OPT_RFC2217] > 1)
         return cli_usage(NULL, "--pty, --tcp and --rfc2217 exclude each other");
     enum cli_option_id id = args->options[OPT_TCP] ? OPT_TCP : OPT_RFC2217;
     if (!cli_option_number(args, options, id, UINT16_MAX, 0, &port))
         return CLI_USAGE;
-    if (more && args->options[OPT_PTY])
+    if (more && link)
         return cli_usage("without --pty each chip gets a pseudo-terminal of its own",
                          "--pty links to one chip, not to %u", args->operand_count);
     if (port && port + more > UINT16_MAX)
@@ -55,7 +57,7 @@ static int parse(const struct cli_args *args, struct ss_serve_options *serve)
         .kind = args->options[OPT_TCP]       ? SS_SERVE_TCP
                 : args->options[OPT_RFC2217] ? SS_SERVE_RFC2217
                                              : SS_SERVE_PTY,
-        .link = args->options[OPT_PTY],
+        .link = link,
         .port = (uint16_t)port,
         .download = args->options[OPT_DOWNLOAD] != NULL,
     };

@@ -84,7 +84,7 @@ static error_t take_option(struct parse *parse, const struct cli_option *o, cons
         cli_hint("one of: %s", o->choices);
         parse->hinted = true;
     } else {
-        parse->args->options[o->id] = value ? value : "";
+        parse->args->options[o->id] = value && *value ? value : "";
         return 0;
     }
     parse->reported = true;
@@ -197,12 +197,35 @@ static bool complete(const struct parse *parse)
     return true;
 }
 
+/// True if nothing at @p i could be an option's value: the end, or the next option.
+static bool no_value(int argc, char **argv, int i)
+{
+    return i >= argc || argv[i][0] == '-';
+}
+
+/// "--pty" without a value becomes "--pty=" if its value is optional, so that argp does not look for one. A command has
+/// at most one such option, which @p joined has room for.
+static void join_optional_value(const struct cli_command *command, int argc, char **argv, char *joined, size_t size)
+{
+    const struct cli_option *o = command->options;
+    while (o && o->name && !(o->value && o->value[0] == '['))
+        o++;
+    if (!o || !o->name)
+        return;
+    snprintf(joined, size, "--%s=", o->name);
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (!strncmp(argv[i], "--", 2) && !strcmp(argv[i] + 2, o->name) && no_value(argc, argv, i + 1))
+            argv[i] = joined;
+}
+
 int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_args *args, bool *help)
 {
     struct argp_option options[MAX_OPTIONS + 2] = {0};
+    char joined[32];
     struct parse parse = {.command = command, .args = args};
 
     argp_options(command, options);
+    join_optional_value(command, argc, argv, joined, sizeof joined);
     const struct argp argp = {.options = options, .parser = on_key};
     error_t failed = argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_EXIT | ARGP_NO_HELP, NULL, &parse);
     *help = parse.help;
