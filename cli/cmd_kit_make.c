@@ -95,7 +95,7 @@ static ss_status_t read_product(struct making *m, struct ss_error *err)
     ss_status_t status = ss_vault_product_get(m->vault, option(m, OPT_PRODUCT), &m->product, err);
     if (status != SS_OK)
         return status;
-    if (m->product.per_device_sign_keys || m->product.secure_boot == SS_VAULT_SECURE_BOOT_V1_REFLASHABLE)
+    if (m->product.per_device_sign_keys || m->product.secure_boot == SS_SECURE_BOOT_V1_REFLASHABLE)
         return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_PROVISION,
                             "no kits for %s: its chips need %s, which would have to travel", m->product.name,
                             m->product.per_device_sign_keys ? "a bootloader of their own each" : "a secure boot key");
@@ -115,7 +115,7 @@ static ss_status_t open_store(struct making *m, struct ss_error *err)
     struct ss_vault_store_options store = {.sign_key = m->sign_key, .ask = ask_secret};
     ss_status_t status = ss_vault_store_open(m->vault, m->product.name, &store, &m->store, err);
     m->profile = *m->profile_option.profile;
-    if (status != SS_OK || m->product.secure_boot != SS_VAULT_SECURE_BOOT_V1_ONE_TIME)
+    if (status != SS_OK || m->product.secure_boot != SS_SECURE_BOOT_V1_ONE_TIME)
         return status;
     const struct ss_provision_store *functions = ss_vault_store_functions(m->store);
     status = functions->signing_key(functions->context, &key, err);
@@ -139,7 +139,7 @@ static ss_status_t fill_header(struct making *m, struct ss_error *err)
     struct ss_app_desc desc;
     const char *slash = strrchr(option(m, OPT_OUTPUT), '/');
     struct ss_procedure_options procedure = {.kind = SS_PROCEDURE_HOST_SEALED,
-                                             .secure_boot = (enum ss_secure_boot_scheme)m->product.secure_boot,
+                                             .secure_boot = m->product.secure_boot,
                                              .revision = h->min_revision,
                                              .profile = &m->profile};
     h->level = (enum ss_procedure_level)cli_option_choice(m->args, make_options, OPT_LEVEL, SS_LEVEL_RELEASE);

@@ -46,12 +46,12 @@ static ss_status_t read_public_key(const struct cli_args *args, struct ss_vault_
 
 static int add_check(const struct cli_args *args, const struct ss_vault_product *product)
 {
-    bool key = args->options[OPT_SIGN_KEY] != NULL, signs = product->secure_boot != SS_VAULT_SECURE_BOOT_NONE;
+    bool key = args->options[OPT_SIGN_KEY] != NULL, signs = product->secure_boot != SS_SECURE_BOOT_NONE;
     if (key && product->per_device_sign_keys)
         return cli_usage(NULL, "--sign-key and --per-device-sign-keys exclude each other");
     if (signs && !key && !product->per_device_sign_keys)
         return cli_usage("--sign-key KEY or --per-device-sign-keys", "who signs for --secure-boot %s?",
-                         ss_vault_secure_boot_name(product->secure_boot));
+                         ss_secure_boot_scheme_name(product->secure_boot));
     if (strlen(args->operands[0]) >= sizeof product->name)
         return cli_usage(NULL, "the name of the product is longer than %zu characters", sizeof product->name - 1);
     return CLI_OK;
@@ -84,7 +84,7 @@ static int run_add(const struct cli_args *args)
     struct ss_table_options rules;
     struct ss_vault *vault;
     struct ss_error err = {0};
-    (void)ss_vault_secure_boot_from_name(args->options[OPT_SECURE_BOOT], &product.secure_boot); // a choice
+    (void)ss_secure_boot_scheme_from_name(args->options[OPT_SECURE_BOOT], &product.secure_boot); // a choice
     product.per_device_sign_keys = args->options[OPT_PER_DEVICE_KEYS] != NULL;
     int status = table_options(args, add_options, &rules);
     if (status == CLI_OK)
@@ -125,7 +125,7 @@ static json_t *json_product(const struct ss_vault_product *p)
         if (p->public_keys[i][0])
             json_array_append_new(keys, json_text(p->public_keys[i]));
     return json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:o, s:I}", "name", p->name, "chip", p->chip, "secure_boot",
-                     ss_vault_secure_boot_name(p->secure_boot), "per_device_sign_keys", p->per_device_sign_keys,
+                     ss_secure_boot_scheme_name(p->secure_boot), "per_device_sign_keys", p->per_device_sign_keys,
                      "sign_key", p->sign_key, "table_address", (json_int_t)p->table.address, "flash_size",
                      (json_int_t)p->table.flash_size, "public_keys", keys, "created", (json_int_t)p->created);
 }
@@ -145,7 +145,7 @@ static ss_status_t list_one(void *context, const struct ss_vault_product *produc
         json_array_append_new(array, json_product(product));
     else
         printf("%-24s %-10s %-16s signed by %s\n", product->name, product->chip,
-               ss_vault_secure_boot_name(product->secure_boot), signed_by(product));
+               ss_secure_boot_scheme_name(product->secure_boot), signed_by(product));
     return SS_OK;
 }
 
@@ -191,7 +191,7 @@ static int show(const struct cli_args *args, const struct ss_vault_product *p)
             json_object_set_new(object, "table", json_text(csv));
         return json_print(object, CLI_OK);
     }
-    printf("%s: %s, secure boot %s, signed by %s\n", p->name, p->chip, ss_vault_secure_boot_name(p->secure_boot),
+    printf("%s: %s, secure boot %s, signed by %s\n", p->name, p->chip, ss_secure_boot_scheme_name(p->secure_boot),
            signed_by(p));
     printf("partition table at 0x%x%s\n%s", (unsigned)p->table.address,
            p->table.flash_size ? "" : ", flash size not said", csv);

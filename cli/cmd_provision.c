@@ -150,7 +150,7 @@ static ss_status_t begin(struct provisioning *p, struct ss_error *err)
         .options = {.kind =
                         (enum ss_procedure_kind)cli_option_choice(p->args, options, OPT_PLAN, SS_PROCEDURE_HOST_SEALED),
                     .level = (enum ss_procedure_level)cli_option_choice(p->args, options, OPT_LEVEL, SS_LEVEL_RELEASE),
-                    .secure_boot = (enum ss_secure_boot_scheme)product->secure_boot,
+                    .secure_boot = product->secure_boot,
                     .count_max = given(p, OPT_COUNT_MAX),
                     .uart_disable = given(p, OPT_UART_DISABLE),
                     .profile = p->profile.profile},

@@ -210,7 +210,7 @@ static void describe(struct shift *s)
                                                          s->args, options, OPT_PLAN, SS_PROCEDURE_HOST_SEALED),
                                                      .level = (enum ss_procedure_level)cli_option_choice(
                                                          s->args, options, OPT_LEVEL, SS_LEVEL_RELEASE),
-                                                     .secure_boot = (enum ss_secure_boot_scheme)s->product.secure_boot,
+                                                     .secure_boot = s->product.secure_boot,
                                                      .profile = s->profile.profile},
                                          .table = &s->table,
                                          .bootloader = s->bootloader.data,

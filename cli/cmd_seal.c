@@ -96,12 +96,12 @@ static ss_status_t refuse_unknown(const struct input *in, struct ss_error *err)
 /// The vault's products say what a device refuses to boot.
 static ss_status_t check_signature(const struct job *job, struct ss_error *err)
 {
-    if (job->target.secure_boot == SS_VAULT_SECURE_BOOT_NONE || job->target.params.kind != SS_SEAL_APP ||
+    if (job->target.secure_boot == SS_SECURE_BOOT_NONE || job->target.params.kind != SS_SEAL_APP ||
         job->summary.report.signature != SS_IMAGE_UNSIGNED)
         return SS_OK;
     return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_SEAL,
                         "%s: %s has secure boot %s and would refuse this app, which is not signed", job->in.name,
-                        job->target.device, ss_vault_secure_boot_name(job->target.secure_boot));
+                        job->target.device, ss_secure_boot_scheme_name(job->target.secure_boot));
 }
 
 static ss_status_t seal(const struct cli_args *args, struct job *job, struct ss_error *err)

@@ -44,7 +44,7 @@ struct target {
     // With --device:
     struct ss_vault *vault;
     char device[SS_VAULT_NAME_SIZE]; ///< "" without
-    enum ss_vault_secure_boot secure_boot;
+    enum ss_secure_boot_scheme secure_boot;
     struct ss_vault_flash_key vault_key;
 };
 

@@ -146,6 +146,15 @@ static unsigned take_choice(struct cursor *c, const char *name, const char *cons
     return 0;
 }
 
+static enum ss_secure_boot_scheme take_scheme(struct cursor *c, const char *name)
+{
+    enum ss_secure_boot_scheme scheme = SS_SECURE_BOOT_NONE;
+    const char *text = json_string_value(take(c, name));
+    if (!(text && ss_secure_boot_scheme_from_name(text, &scheme)) && !c->bad)
+        c->bad = name;
+    return scheme;
+}
+
 static ss_status_t finish(struct cursor *c, const char *what, struct ss_error *err)
 {
     if (c->bad)
@@ -206,7 +215,6 @@ static ss_status_t read_device(const json_t *object, struct ss_kit_device *devic
 static ss_status_t read_header(struct cursor *c, struct ss_kit *kit, struct ss_error *err)
 {
     static const char *const levels[] = {"development", "release"}, *const plans[] = {"host-sealed"};
-    static const char *const schemes[] = {"none", "v1-one-time", "v1-reflashable", "v2"};
     static const char *const formats[] = {SS_KIT_FORMAT};
     struct ss_kit_header *h = &kit->header;
 
@@ -217,7 +225,7 @@ static ss_status_t read_header(struct cursor *c, struct ss_kit *kit, struct ss_e
     take_text(c, "product", h->product, sizeof h->product);
     take_choice(c, "plan", plans, 1);
     h->level = take_choice(c, "level", levels, 2) ? SS_LEVEL_RELEASE : SS_LEVEL_DEVELOPMENT;
-    h->secure_boot = (enum ss_secure_boot_scheme)take_choice(c, "secure_boot", schemes, 4);
+    h->secure_boot = take_scheme(c, "secure_boot");
     h->count_max = take_switch(c, "count_max");
     h->uart_disable = take_switch(c, "uart_disable");
     h->table_offset = take_number(c, "table_offset");

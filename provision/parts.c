@@ -306,9 +306,3 @@ void ss_parts_free(struct ss_parts *parts)
     }
     *parts = (struct ss_parts){0};
 }
-
-const char *ss_secure_boot_scheme_name(enum ss_secure_boot_scheme scheme)
-{
-    static const char *const names[] = {"none", "v1-one-time", "v1-reflashable", "v2"};
-    return names[scheme];
-}

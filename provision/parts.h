@@ -11,15 +11,7 @@
 
 #include "provision/store.h"
 #include "slotseal/partition_table.h"
-
-enum ss_secure_boot_scheme {
-    SS_SECURE_BOOT_NONE,
-    SS_SECURE_BOOT_V1_ONE_TIME,    ///< the key is made on the chip: the bootloader can never be replaced
-    SS_SECURE_BOOT_V1_REFLASHABLE, ///< the key comes from the signing key: a new digest can be made
-    SS_SECURE_BOOT_V2,
-};
-/// "none", "v1-one-time", "v1-reflashable", "v2".
-const char *ss_secure_boot_scheme_name(enum ss_secure_boot_scheme scheme);
+#include "vault/secure_boot.h"
 
 /// How long a part keeps the content that it is written with.
 enum ss_part_lasts {

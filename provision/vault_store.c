@@ -129,7 +129,7 @@ static ss_status_t name_own_key(struct ss_vault_store *s, char name[SS_VAULT_NAM
 static ss_status_t make_own_key(struct ss_vault_store *s, struct ss_error *err)
 {
     char name[SS_VAULT_NAME_SIZE];
-    enum ss_key_type type = s->product.secure_boot == SS_VAULT_SECURE_BOOT_V2 ? SS_KEY_RSA3072 : SS_KEY_P256;
+    enum ss_key_type type = s->product.secure_boot == SS_SECURE_BOOT_V2 ? SS_KEY_RSA3072 : SS_KEY_P256;
     if (s->options.dry)
         return ss_signing_key_generate(type, &s->own_key, err);
     ss_status_t status = name_own_key(s, name, err);

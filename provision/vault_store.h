@@ -8,11 +8,6 @@
 #include "slotseal/signing_key.h"
 #include "vault/vault.h"
 
-_Static_assert((int)SS_SECURE_BOOT_V1_ONE_TIME == (int)SS_VAULT_SECURE_BOOT_V1_ONE_TIME &&
-                   (int)SS_SECURE_BOOT_V1_REFLASHABLE == (int)SS_VAULT_SECURE_BOOT_V1_REFLASHABLE &&
-                   (int)SS_SECURE_BOOT_V2 == (int)SS_VAULT_SECURE_BOOT_V2,
-               "a product's scheme is cast to a procedure's");
-
 struct ss_vault_store;
 
 /// All borrowed for the life of the store; all zero is a good default.

@@ -6,39 +6,16 @@
 #include "core/crypto.h"
 #include "vault/internal.h"
 
-static const char *const scheme_names[] = {
-    [SS_VAULT_SECURE_BOOT_NONE] = "none",
-    [SS_VAULT_SECURE_BOOT_V1_ONE_TIME] = "v1-one-time",
-    [SS_VAULT_SECURE_BOOT_V1_REFLASHABLE] = "v1-reflashable",
-    [SS_VAULT_SECURE_BOOT_V2] = "v2",
-};
-enum { SCHEMES = sizeof scheme_names / sizeof *scheme_names };
-
-const char *ss_vault_secure_boot_name(enum ss_vault_secure_boot scheme)
-{
-    return (unsigned)scheme < SCHEMES ? scheme_names[scheme] : "unknown";
-}
-
-bool ss_vault_secure_boot_from_name(const char *name, enum ss_vault_secure_boot *scheme)
-{
-    for (unsigned i = 0; i < SCHEMES; i++)
-        if (!strcmp(name, scheme_names[i])) {
-            *scheme = (enum ss_vault_secure_boot)i;
-            return true;
-        }
-    return false;
-}
-
 /// Secure boot versions of ss_chip.secure_boot that @p scheme asks for.
-static uint32_t versions_for(enum ss_vault_secure_boot scheme)
+static uint32_t versions_for(enum ss_secure_boot_scheme scheme)
 {
     switch (scheme) {
-    case SS_VAULT_SECURE_BOOT_V1_ONE_TIME:
-    case SS_VAULT_SECURE_BOOT_V1_REFLASHABLE:
+    case SS_SECURE_BOOT_V1_ONE_TIME:
+    case SS_SECURE_BOOT_V1_REFLASHABLE:
         return SS_SECURE_BOOT_V1;
-    case SS_VAULT_SECURE_BOOT_V2:
+    case SS_SECURE_BOOT_V2:
         return SS_SECURE_BOOT_V2_RSA | SS_SECURE_BOOT_V2_ANY_ECC;
-    case SS_VAULT_SECURE_BOOT_NONE:
+    case SS_SECURE_BOOT_NONE:
         break;
     }
     return 0;
@@ -75,9 +52,9 @@ static ss_status_t check(const struct ss_vault_product *p, struct ss_error *err)
     if (!chip || strcmp(chip->name, p->chip) != 0)
         return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_VAULT, "there is no chip called %s", p->chip);
     uint32_t versions = versions_for(p->secure_boot);
-    if ((unsigned)p->secure_boot >= SCHEMES || (versions && !(chip->secure_boot & versions)))
+    if ((unsigned)p->secure_boot >= SS_SECURE_BOOT_SCHEMES || (versions && !(chip->secure_boot & versions)))
         return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_VAULT, "%s has no secure boot %s", chip->title,
-                            ss_vault_secure_boot_name(p->secure_boot));
+                            ss_secure_boot_scheme_name(p->secure_boot));
     status = check_keys(p, err);
     return status == SS_OK ? ss_vault_check_table(&p->table, err) : status;
 }
@@ -99,7 +76,7 @@ static ss_status_t digest(const struct ss_vault_product *p, uint8_t out[32], str
 {
     struct ss_hash hash;
     uint8_t numbers[16];
-    const char *texts[] = {p->name,          p->chip,           ss_vault_secure_boot_name(p->secure_boot),
+    const char *texts[] = {p->name,          p->chip,           ss_secure_boot_scheme_name(p->secure_boot),
                            p->sign_key,      p->public_keys[0], p->public_keys[1],
                            p->public_keys[2]};
     ss_put_le32(numbers, p->per_device_sign_keys);
@@ -141,7 +118,7 @@ static ss_status_t add(struct ss_vault *vault, void *context, struct ss_error *e
         "INSERT INTO products (name, chip, secure_boot, per_device_keys, sign_key, table_bytes, table_address, "
         "flash_size, public_key_1, public_key_2, public_key_3, created) "
         "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        ss_sql_text(p->name), ss_sql_text(p->chip), ss_sql_text(ss_vault_secure_boot_name(p->secure_boot)),
+        ss_sql_text(p->name), ss_sql_text(p->chip), ss_sql_text(ss_secure_boot_scheme_name(p->secure_boot)),
         ss_sql_int(p->per_device_sign_keys), ss_sql_text(p->sign_key), ss_sql_blob(p->table.bytes, p->table.len),
         ss_sql_int(p->table.address), ss_sql_int(p->table.flash_size), ss_sql_text(p->public_keys[0]),
         ss_sql_text(p->public_keys[1]), ss_sql_text(p->public_keys[2]), ss_sql_int(ss_vault_now()));
@@ -178,7 +155,7 @@ static ss_status_t fill(const struct ss_sql_rows *rows, struct ss_vault_product 
     for (unsigned i = 0; i < 3; i++)
         ss_sql_column_text(rows, 8 + i, p->public_keys[i], sizeof p->public_keys[i]);
     p->created = ss_sql_column_int(rows, 11);
-    if (!ss_vault_secure_boot_from_name(scheme, &p->secure_boot))
+    if (!ss_secure_boot_scheme_from_name(scheme, &p->secure_boot))
         return ss_error_set(err, SS_ERROR_DATA_CORRUPT, SS_AREA_VAULT, "product %s has a secure boot scheme %s",
                             p->name, scheme);
     return SS_OK;

@@ -22,6 +22,7 @@
 #include "slotseal/error.h"
 #include "slotseal/partition_table.h"
 #include "vault/key_source.h"
+#include "vault/secure_boot.h"
 
 /// Room for a name: 1 to 64 characters of A-Z a-z 0-9 . _ - and a terminator. Ids of devices, names of products, keys.
 #define SS_VAULT_NAME_SIZE 65
@@ -69,18 +70,6 @@ void ss_vault_close(struct ss_vault *vault);
 
 // Products
 
-enum ss_vault_secure_boot {
-    SS_VAULT_SECURE_BOOT_NONE,
-    SS_VAULT_SECURE_BOOT_V1_ONE_TIME,    ///< the chip makes its bootloader key; the bootloader is burned in for good
-    SS_VAULT_SECURE_BOOT_V1_REFLASHABLE, ///< the bootloader key is derived from the signing key
-    SS_VAULT_SECURE_BOOT_V2,
-};
-
-/// "none", "v1-one-time", "v1-reflashable", "v2". Never NULL.
-const char *ss_vault_secure_boot_name(enum ss_vault_secure_boot scheme);
-/// False if @p name is none of these.
-bool ss_vault_secure_boot_from_name(const char *name, enum ss_vault_secure_boot *scheme);
-
 /// A partition table as it lies in flash.
 struct ss_vault_table {
     uint8_t bytes[SS_TABLE_BINARY_SIZE]; ///< ss_table_to_binary()
@@ -93,7 +82,7 @@ struct ss_vault_table {
 struct ss_vault_product {
     char name[SS_VAULT_NAME_SIZE];
     char chip[SS_VAULT_CHIP_SIZE]; ///< "esp32"
-    enum ss_vault_secure_boot secure_boot;
+    enum ss_secure_boot_scheme secure_boot;
     bool per_device_sign_keys;         ///< each device has a signing key of its own
     char sign_key[SS_VAULT_NAME_SIZE]; ///< name of the product's signing key in the vault; "": signed elsewhere
     struct ss_vault_table table;

@@ -196,7 +196,7 @@ static void test_products(void **state)
     struct ss_vault *vault = vault_bench_create(NULL);
     struct ss_vault_product p = {.name = "lamp",
                                  .chip = "esp32",
-                                 .secure_boot = SS_VAULT_SECURE_BOOT_V1_ONE_TIME,
+                                 .secure_boot = SS_SECURE_BOOT_V1_ONE_TIME,
                                  .per_device_sign_keys = true,
                                  .table = {.address = 0x9000, .flash_size = 4 << 20},
                                  .public_keys = {"one", "", "three"}};
@@ -237,7 +237,7 @@ static void test_product_refusals(void **state)
     assert_refused(ss_vault_product_add(vault, &p, &err), bad, &err, "name of the product");
     p = good, strcpy(p.chip, "esp99");
     assert_refused(ss_vault_product_add(vault, &p, &err), bad, &err, "no chip called esp99");
-    p = good, p.secure_boot = SS_VAULT_SECURE_BOOT_V1_REFLASHABLE;
+    p = good, p.secure_boot = SS_SECURE_BOOT_V1_REFLASHABLE;
     assert_refused(ss_vault_product_add(vault, &p, &err), bad, &err, "ESP32-S2 has no secure boot v1-reflashable");
     p = good, p.table.len = 0;
     assert_refused(ss_vault_product_add(vault, &p, &err), bad, &err, "partition table has 0 bytes");
