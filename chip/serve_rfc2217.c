@@ -5,38 +5,7 @@
 
 #include "chip/serve_parts.h"
 #include "core/bytes.h"
-
-enum {
-    SE = 240,
-    SB = 250,
-    WILL = 251,
-    WONT = 252,
-    DO = 253,
-    DONT = 254,
-    IAC = 255,
-    OPTION_BINARY = 0,
-    OPTION_SUPPRESS_GO_AHEAD = 3,
-    OPTION_COM_PORT = 44,
-    SET_BAUDRATE = 1,
-    SET_STOPSIZE = 4,
-    SET_CONTROL = 5,
-    NOTIFY_MODEMSTATE = 7,
-    SET_LINESTATE_MASK = 10,
-    PURGE_DATA = 12,
-    FROM_SERVER = 100, ///< added to a command's number in the answer
-    CONTROL_FLOW_QUERY = 0,
-    CONTROL_NO_FLOW = 1,
-    CONTROL_BREAK_QUERY = 4,
-    CONTROL_BREAK_OFF = 6,
-    CONTROL_DTR_QUERY = 7,
-    CONTROL_DTR_ON = 8,
-    CONTROL_DTR_OFF = 9,
-    CONTROL_RTS_QUERY = 10,
-    CONTROL_RTS_ON = 11,
-    CONTROL_RTS_OFF = 12,
-    CONTROL_IN_FLOW_QUERY = 13,
-    CONTROL_NO_IN_FLOW = 14,
-};
+#include "core/rfc2217.h"
 
 void telnet_start(struct port *p)
 {

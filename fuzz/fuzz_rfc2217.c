@@ -4,10 +4,9 @@
 #include <string.h>
 
 #include "chip/serve_parts.h"
+#include "core/rfc2217.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-enum { SE = 240, SB = 250, WILL = 251, DONT = 254, IAC = 255 };
 
 static void must(int condition)
 {

@@ -6,31 +6,10 @@
 #include <unistd.h>
 
 #include "core/bytes.h"
+#include "core/rfc2217.h"
 #include "link/port_parts.h"
 
 enum {
-    SE = 240,
-    SB = 250,
-    WILL = 251,
-    WONT = 252,
-    DO = 253,
-    DONT = 254,
-    IAC = 255,
-    OPTION_BINARY = 0,
-    OPTION_SUPPRESS_GO_AHEAD = 3,
-    OPTION_COM_PORT = 44,
-    SET_BAUDRATE = 1,
-    SET_DATASIZE = 2,
-    SET_PARITY = 3,
-    SET_STOPSIZE = 4,
-    SET_CONTROL = 5,
-    PURGE_DATA = 12,
-    FROM_SERVER = 100, ///< added to a command's number in the answer
-    PARITY_NONE = 1,
-    CONTROL_NO_FLOW = 1,
-    CONTROL_DTR_ON = 8, ///< off is one more
-    CONTROL_RTS_ON = 11,
-    PURGE_RECEIVED = 1,
     ANSWER_MS = 3000,
     CONTROL_ANSWER_MS = 500,
     SUB_MAX = 32,      ///< bytes of a subnegotiation that are kept
@@ -247,9 +226,9 @@ static ss_status_t set_lines(struct ss_link_port *port, bool dtr, bool rts, stru
     struct rfc2217 *p = (struct rfc2217 *)port;
     ss_status_t status = SS_OK;
     if (dtr != p->dtr)
-        status = switch_line(p, dtr ? CONTROL_DTR_ON : CONTROL_DTR_ON + 1, err);
+        status = switch_line(p, dtr ? CONTROL_DTR_ON : CONTROL_DTR_OFF, err);
     if (status == SS_OK && rts != p->rts)
-        status = switch_line(p, rts ? CONTROL_RTS_ON : CONTROL_RTS_ON + 1, err);
+        status = switch_line(p, rts ? CONTROL_RTS_ON : CONTROL_RTS_OFF, err);
     p->dtr = dtr;
     p->rts = rts;
     return status;
