@@ -11,25 +11,12 @@
 #include <unistd.h>
 
 #include "core/crypto.h"
+#include "core/durable.h"
 #include "file.h"
 
 static ss_status_t io_error(struct ss_error *err, const char *path)
 {
     return ss_error_set(err, SS_ERROR_IO, SS_AREA_FILE, "%s: %s", path, strerror(errno));
-}
-
-static bool write_all(int fd, const uint8_t *p, size_t len)
-{
-    while (len) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        p += n;
-        len -= (size_t)n;
-    }
-    return true;
 }
 
 /// True if the existing file could be a key that somebody still needs: of the size of a raw key, or a private PEM.
@@ -79,7 +66,7 @@ static ss_status_t write_stream(int fd, const char *name, const void *data, size
 {
     if (fd == STDOUT_FILENO && isatty(fd) && memchr(data, 0, len))
         return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_FILE, "binary data is not written to a terminal");
-    return write_all(fd, data, len) ? SS_OK : io_error(err, name);
+    return ss_write_all(fd, data, len) ? SS_OK : io_error(err, name);
 }
 
 static ss_status_t write_device(const char *path, const void *data, size_t len, struct ss_error *err)
@@ -106,21 +93,12 @@ static bool take_name(const char *temporary, const char *path, bool only_if_free
     return link(temporary, path) == 0 && unlink(temporary) == 0;
 }
 
-static bool sync_folder(const char *folder)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    bool ok = fsync(fd) == 0 || errno == EINVAL; // some network file systems cannot
-    return close(fd) == 0 && ok;
-}
-
 static bool fill_temporary(int fd, enum output_kind kind, const void *data, size_t len)
 {
     mode_t mask = umask(0);
     umask(mask);
     bool ok =
-        fchmod(fd, kind == OUTPUT_PUBLIC ? 0666 & ~mask : 0600) == 0 && write_all(fd, data, len) && fsync(fd) == 0;
+        fchmod(fd, kind == OUTPUT_PUBLIC ? 0666 & ~mask : 0600) == 0 && ss_write_all(fd, data, len) && fsync(fd) == 0;
     int reason = errno;
     if (close(fd)) // some file systems report a full disk only here
         return false;
@@ -153,7 +131,7 @@ static ss_status_t write_named(const char *path, enum output_kind kind, const vo
                                 "%s: exists, and a key file is never overwritten", path);
         return io_error(err, path);
     }
-    return sync_folder(folder) ? SS_OK : io_error(err, folder);
+    return ss_sync_folder(folder) ? SS_OK : io_error(err, folder);
 }
 
 ss_status_t file_write(const char *path, enum output_kind kind, const void *data, size_t len,

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,34 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/durable.h"
+
 static ss_status_t io_error(struct ss_error *err, const char *path)
 {
     return ss_error_set(err, SS_ERROR_IO, SS_AREA_FILE, "%.120s: %s", path, strerror(errno));
-}
-
-static bool write_all(int fd, const char *p, size_t len)
-{
-    while (len) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return false;
-        p += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-static bool sync_folder_of(const char *path)
-{
-    char copy[PATH_MAX];
-    snprintf(copy, sizeof copy, "%s", path);
-    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    bool ok = fsync(fd) == 0 || errno == EINVAL; // some network file systems cannot
-    return close(fd) == 0 && ok;
 }
 
 /// Cuts off what stands behind the last '\n'; *size is what is left.
@@ -99,7 +74,7 @@ static ss_status_t append(int fd, const char *path, const char *header, const ch
     int len = asprintf(&text, "%s%s%s\n", header ? header : "", header ? "\n" : "", line);
     if (len < 0)
         return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_FILE, "out of memory");
-    bool ok = write_all(fd, text, (size_t)len) && fsync(fd) == 0 && (size || sync_folder_of(path));
+    bool ok = ss_write_all(fd, text, (size_t)len) && fsync(fd) == 0 && (size || ss_sync_parent(path));
     int reason = errno;
     free(text);
     errno = reason;

@@ -15,10 +15,6 @@ ss_status_t kit_error(struct ss_error *err, ss_status_t status, const char *form
 void kit_part_path(const char *folder, const char *id, unsigned index, enum ss_kit_part_form form, char path[KIT_PATH]);
 void kit_key_path(const char *folder, const char *id, char path[KIT_PATH]);
 
-/// A new file, durable; SS_ERROR_IO if it exists.
-SS_MUST_USE ss_status_t kit_write_file(const char *path, const void *data, size_t len, struct ss_error *err);
-SS_MUST_USE ss_status_t kit_sync_folder(const char *path, struct ss_error *err);
-
 /// The manifest as text, allocated; NULL without memory. @p recipient: SHA-256 of the station's certificate.
 char *kit_manifest_write(const struct ss_kit *kit);
 /// SS_ERROR_DATA_INVALID names the member at fault. @p kit is to be freed by ss_kit_free() in any case.

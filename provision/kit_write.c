@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/crypto.h"
+#include "core/durable.h"
 #include "provision/kit_internal.h"
 
 struct ss_kit_writer {
@@ -43,30 +44,22 @@ void kit_key_path(const char *folder, const char *id, char path[KIT_PATH])
     snprintf(path, KIT_PATH, "%s/%s/flash-key.cms", folder, id);
 }
 
-ss_status_t kit_write_file(const char *path, const void *data, size_t len, struct ss_error *err)
+/// A new file, durable; SS_ERROR_IO if it exists.
+static ss_status_t write_file(const char *path, const void *data, size_t len, struct ss_error *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
         return io_error(err, path);
-    const uint8_t *p = data;
-    ssize_t n = 0;
-    for (size_t left = len; left && n >= 0; left -= (size_t)n, p += n)
-        if ((n = write(fd, p, left)) < 0 && errno == EINTR)
-            n = 0;
-    bool ok = n >= 0 && fsync(fd) == 0;
+    bool ok = ss_write_all(fd, data, len) && fsync(fd) == 0;
     int reason = errno;
     ok = close(fd) == 0 && ok;
     errno = reason;
     return ok ? SS_OK : io_error(err, path);
 }
 
-ss_status_t kit_sync_folder(const char *path, struct ss_error *err)
+static ss_status_t sync_folder(const char *path, struct ss_error *err)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return io_error(err, path);
-    bool ok = fsync(fd) == 0 || errno == EINVAL; // some network file systems cannot
-    return close(fd) == 0 && ok ? SS_OK : io_error(err, path);
+    return ss_sync_folder(path) ? SS_OK : io_error(err, path);
 }
 
 static ss_status_t check_writer(const struct ss_kit_header *header, const ss_signing_key_t *signer,
@@ -127,7 +120,7 @@ static ss_status_t write_enveloped(const struct ss_kit_writer *w, const char *pa
     if (status == SS_OK)
         status = hash(der, der_len, sha256, err);
     if (status == SS_OK)
-        status = kit_write_file(path, der, der_len, err);
+        status = write_file(path, der, der_len, err);
     free(der);
     return status;
 }
@@ -149,7 +142,7 @@ static ss_status_t write_part(const struct ss_kit_writer *w, const char *id, uns
     if (out->form == SS_KIT_ERASED)
         return SS_OK;
     ss_status_t status = hash(part->sealed, part->len, out->sha256, err);
-    return status == SS_OK ? kit_write_file(path, part->sealed, part->len, err) : status;
+    return status == SS_OK ? write_file(path, part->sealed, part->len, err) : status;
 }
 
 static ss_status_t check_new(const struct ss_kit_writer *w, const char *id, const uint8_t mac[6], struct ss_error *err)
@@ -178,7 +171,7 @@ static ss_status_t write_device(const struct ss_kit_writer *w, struct ss_kit_dev
                             &device->parts[device->part_count], err);
     if (status != SS_OK)
         return status;
-    status = kit_sync_folder(path, err);
+    status = sync_folder(path, err);
     kit_key_path(w->kit.folder, device->id, path);
     return status == SS_OK ? write_enveloped(w, path, key, device->key_len, device->key_sha256, err) : status;
 }
@@ -219,12 +212,12 @@ ss_status_t ss_kit_writer_finish(struct ss_kit_writer *w, struct ss_error *err)
     ss_status_t status = kit_sign(w->signer, text, strlen(text), &signature, &signature_len, err);
     snprintf(path, sizeof path, "%s/manifest.json", w->kit.folder);
     if (status == SS_OK)
-        status = kit_write_file(path, text, strlen(text), err);
+        status = write_file(path, text, strlen(text), err);
     snprintf(path, sizeof path, "%s/manifest.sig", w->kit.folder);
     if (status == SS_OK)
-        status = kit_write_file(path, signature, signature_len, err);
+        status = write_file(path, signature, signature_len, err);
     if (status == SS_OK)
-        status = kit_sync_folder(w->kit.folder, err);
+        status = sync_folder(w->kit.folder, err);
     free(signature);
     free(text);
     return status;

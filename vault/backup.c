@@ -11,9 +11,9 @@
 
 #include "core/bytes.h"
 #include "core/crypto.h"
+#include "core/durable.h"
 #include "vault/backup_format.h"
 #include "vault/internal.h"
-#include "vault/key_local.h"
 
 enum { PAGE = 64 };
 
@@ -182,7 +182,7 @@ static ss_status_t take_name(const char *temporary, const char *path, struct ss_
 {
     if (link(temporary, path) != 0)
         return system_error(path, err);
-    return ss_key_sync_parent(path) ? SS_OK : system_error(path, err);
+    return ss_sync_parent(path) ? SS_OK : system_error(path, err);
 }
 
 static ss_status_t write_file(struct ss_vault *vault, const char *path, struct ss_error *err)

@@ -2,13 +2,12 @@
 // A wrapping key in a file of 32 bytes, or in a systemd credential.
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/crypto.h"
+#include "core/durable.h"
 #include "vault/key_local.h"
 
 static ss_status_t system_error(struct ss_error *err, const char *path)
@@ -73,18 +72,6 @@ static ss_status_t open_file(const struct ss_vault_key_request *request, const u
     return status == SS_OK ? SS_OK : ss_error_prefix(err, status, "%s", path);
 }
 
-bool ss_key_sync_parent(const char *path)
-{
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    bool ok = fsync(fd) == 0 || errno == EINVAL; // some network file systems cannot
-    return close(fd) == 0 && ok;
-}
-
 static ss_status_t fill_new(int fd, const char *path, struct ss_error *err)
 {
     uint8_t *bytes = ss_key_local_new();
@@ -93,7 +80,7 @@ static ss_status_t fill_new(int fd, const char *path, struct ss_error *err)
     ss_status_t status = ss_random(bytes, SS_KEY_LOCAL_SIZE);
     if (status != SS_OK)
         status = ss_error_set(err, status, SS_AREA_CRYPTO, "no random bytes");
-    else if (write(fd, bytes, SS_KEY_LOCAL_SIZE) != SS_KEY_LOCAL_SIZE || fsync(fd) != 0 || !ss_key_sync_parent(path))
+    else if (!ss_write_all(fd, bytes, SS_KEY_LOCAL_SIZE) || fsync(fd) != 0 || !ss_sync_parent(path))
         status = system_error(err, path);
     ss_key_local_close(bytes);
     return status;

@@ -24,9 +24,6 @@ ss_status_t ss_key_read_fd(int fd, uint8_t *out, size_t size, size_t *len, struc
 /// SS_ERROR_INVALID_ARGUMENT for a name with a slash.
 ss_status_t ss_key_open_credential(const char *name, int *fd, struct ss_error *err);
 
-/// Syncs the folder that @p path lies in. False with errno.
-bool ss_key_sync_parent(const char *path);
-
 extern const struct ss_vault_key_ops ss_vault_key_passphrase;
 extern const struct ss_vault_key_ops ss_vault_key_file;
 extern const struct ss_vault_key_ops ss_vault_key_credential;
