@@ -30,11 +30,8 @@ static const struct cli_option options[] = {
     {OPT_LABELS, "labels", 0, false, "FILE", "append label data, the same", NULL, COMPLETE_FILE},
     {OPT_DRY_RUN, "dry-run", 0, false, NULL, "show and rehearse everything, change nothing", NULL, COMPLETE_NOTHING},
     OPTION_CONFIRM,
-    {OPT_BAUD, "baud", 'b', false, "RATE", "bits per second once connected, to 2000000 (460800)", NULL,
-     COMPLETE_NOTHING},
-    {OPT_RESET, "reset", 0, false, "WAY", "how to reset it (auto: by DTR and RTS)", "auto manual", COMPLETE_CHOICE},
-    {OPT_RESET_COMMAND, "reset-command", 0, false, "CMD", "run CMD download or CMD run to reset it", NULL,
-     COMPLETE_NOTHING},
+    OPTION_BAUD,
+    OPTIONS_RESET("auto manual"),
     OPTION_JSON,
     OPTION_END,
 };

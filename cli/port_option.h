@@ -14,14 +14,21 @@
         OPT_PORT, "port", 'p', required, "PORT", "serial port: a path, socket://HOST:PORT or rfc2217://HOST:PORT",     \
             NULL, COMPLETE_FILE                                                                                        \
     }
+#define OPTION_BAUD                                                                                                    \
+    {                                                                                                                  \
+        OPT_BAUD, "baud", 'b', false, "RATE", "bits per second once connected, to 2000000 (460800)", NULL,             \
+            COMPLETE_NOTHING                                                                                           \
+    }
+/// @p ways: the choices.
+#define OPTIONS_RESET(ways)                                                                                            \
+    {OPT_RESET, "reset", 0, false, "WAY", "how to reset it (auto: by DTR and RTS)", ways, COMPLETE_CHOICE},            \
+    {                                                                                                                  \
+        OPT_RESET_COMMAND, "reset-command", 0, false, "CMD", "run CMD download or CMD run to reset it", NULL,          \
+            COMPLETE_NOTHING                                                                                           \
+    }
 /// How to talk to the chip; follows OPTION_PORT.
 #define OPTIONS_PORT                                                                                                   \
-    {OPT_BAUD, "baud",          'b', false, "RATE", "bits per second once connected, to 2000000 (460800)",             \
-     NULL,     COMPLETE_NOTHING},                                                                                      \
-        {OPT_RESET,          "reset",        0, false, "WAY", "how to reset it (auto: by DTR and RTS)",                \
-         "auto manual none", COMPLETE_CHOICE},                                                                         \
-        {OPT_RESET_COMMAND, "reset-command", 0, false, "CMD", "run CMD download or CMD run to reset it", NULL,         \
-         COMPLETE_NOTHING},                                                                                            \
+    OPTION_BAUD, OPTIONS_RESET("auto manual none"),                                                                    \
     {                                                                                                                  \
         OPT_AFTER, "after", 0, false, "WHAT", "reset it to run, or leave it in its loader (stay)", "run stay",         \
             COMPLETE_CHOICE                                                                                            \
