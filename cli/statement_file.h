@@ -36,8 +36,6 @@ void statement_print(const json_t *object);
 
 /// "key-set" and the like, without a blank; NULL without memory.
 json_t *statement_json_kind(enum ss_statement_kind kind);
-/// "2027-01-15T08:00:00Z"; null for 0; NULL without memory.
-json_t *statement_json_time(uint64_t time);
 /// The id of a public key as 16 hex digits.
 SS_MUST_USE ss_status_t statement_key_id(const uint8_t *key, char text[2 * SS_KEY_ID_SIZE + 1], struct ss_error *err);
 

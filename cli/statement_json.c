@@ -23,7 +23,8 @@ json_t *statement_json_kind(enum ss_statement_kind kind)
     return json_string(kind == SS_STATEMENT_KEY_SET ? "key-set" : ss_statement_kind_name(kind));
 }
 
-json_t *statement_json_time(uint64_t time)
+/// "2027-01-15T08:00:00Z"; null for 0; NULL without memory.
+static json_t *json_time(uint64_t time)
 {
     char text[40];
     struct tm tm;
@@ -58,8 +59,7 @@ static json_t *release_json(const struct ss_release *f)
                      (json_int_t)f->secure_version, "image_length", (json_int_t)f->image_len, "digest",
                      digest_json(f->digest), "vk_offset", f->vk_offset ? json_integer(f->vk_offset) : json_null(),
                      "secure_boot", ss_release_scheme_name(f->scheme), "table_digest", digest_json(f->table_digest),
-                     "bootloader_needs", bootloader_json(f->bootloader), "timestamp",
-                     statement_json_time(f->timestamp));
+                     "bootloader_needs", bootloader_json(f->bootloader), "timestamp", json_time(f->timestamp));
 }
 
 static json_t *delivery_json(const struct ss_delivery *f)
@@ -71,7 +71,7 @@ static json_t *delivery_json(const struct ss_delivery *f)
                      digest_json(f->release), "slot_address", (json_int_t)f->slot_address, "slot_size",
                      (json_int_t)f->slot_size, "length", (json_int_t)f->length, "epoch", (json_int_t)f->epoch,
                      "sequence", (json_int_t)f->sequence, "window", (json_int_t)f->window, "expires",
-                     statement_json_time(f->expiry), "window_digests", digests);
+                     json_time(f->expiry), "window_digests", digests);
 }
 
 static json_t *key_json(const struct ss_key_set *set, enum ss_key_role role, unsigned i, const bool *signers)
@@ -113,8 +113,8 @@ static json_t *key_set_json(const struct ss_statement *s, const struct ss_key_se
                      "signed_by_roots", (json_int_t)count, "root_keys", keys_json(f, SS_ROLE_ROOT, signers),
                      "release_keys", keys_json(f, SS_ROLE_RELEASE, NULL), "delivery_keys",
                      keys_json(f, SS_ROLE_DELIVERY, NULL), "operator_keys", keys_json(f, SS_ROLE_OPERATOR, NULL), "cas",
-                     cas, "servers", servers, "not_before", statement_json_time(f->not_before), "not_after",
-                     statement_json_time(f->not_after), "previous_until", statement_json_time(f->previous_until));
+                     cas, "servers", servers, "not_before", json_time(f->not_before), "not_after",
+                     json_time(f->not_after), "previous_until", json_time(f->previous_until));
 }
 
 static json_t *rollout_json(const struct ss_rollout *f)
@@ -130,16 +130,15 @@ static json_t *rollout_json(const struct ss_rollout *f)
     return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "product", span_json(f->product), "id",
                      span_json(f->id), "release", digest_json(f->release), "targets", targets[f->targets], "devices",
                      devices, "list_digest", digest_json(f->list), "list_count", (json_int_t)f->list_count, "stages",
-                     stages, "not_before", statement_json_time(f->not_before), "expires",
-                     statement_json_time(f->expiry));
+                     stages, "not_before", json_time(f->not_before), "expires", json_time(f->expiry));
 }
 
 static json_t *freshness_json(const struct ss_freshness *f)
 {
     return json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:I, s:I}", "product", span_json(f->product), "time",
-                     statement_json_time(f->time), "device", span_json(f->device), "release", digest_json(f->release),
-                     "key_set", (json_int_t)f->key_set, "root", digest_json(f->root), "leaves", (json_int_t)f->leaves,
-                     "index", (json_int_t)f->index);
+                     json_time(f->time), "device", span_json(f->device), "release", digest_json(f->release), "key_set",
+                     (json_int_t)f->key_set, "root", digest_json(f->root), "leaves", (json_int_t)f->leaves, "index",
+                     (json_int_t)f->index);
 }
 
 static json_t *fields_json(const struct statement_file *file)

@@ -21,7 +21,7 @@ ss_status_t ss_agent_from_port(struct ss_agent *a, ss_status_t status)
     return status == SS_OK ? SS_OK : ss_agent_ended(a, status, SS_CAUSE_FLASH);
 }
 
-ss_status_t ss_agent_store(struct ss_agent *a)
+static ss_status_t store(struct ss_agent *a)
 {
     return ss_agent_from_port(a, a->port->store(a->context, &a->record));
 }
@@ -31,7 +31,7 @@ ss_status_t ss_agent_failed(struct ss_agent *a, ss_status_t status, enum ss_agen
 {
     if (a->record.failures < SS_AGENT_FAILURES_MAX)
         a->record.failures++;
-    ss_status_t stored = ss_agent_store(a);
+    ss_status_t stored = store(a);
     if (stored != SS_OK || a->record.failures == SS_AGENT_FAILURES_MAX)
         a->receiving = false;
     if (stored != SS_OK)
@@ -44,7 +44,7 @@ static ss_status_t note_rejected(struct ss_agent *a)
 {
     a->record.phase = SS_AGENT_ROLLED_BACK;
     a->record.failures = SS_AGENT_FAILURES_MAX;
-    return ss_agent_store(a);
+    return store(a);
 }
 
 // The new app was not confirmed. It may have crashed, or the power went at a bad moment: the delivery is tried again,
@@ -77,7 +77,7 @@ static ss_status_t find_new_app(struct ss_agent *a, enum ss_agent_found *found)
         return status;
     if (state == SS_OTA_VALID && counts) {
         a->record.phase = SS_AGENT_IDLE; // confirmed, and the power went before that was noted
-        return ss_agent_store(a);
+        return store(a);
     }
     if (!counts && a->record.trial_boots >= SS_AGENT_TRIAL_BOOTS_MAX) {
         *found = SS_FOUND_TAKE_BACK;
@@ -86,7 +86,7 @@ static ss_status_t find_new_app(struct ss_agent *a, enum ss_agent_found *found)
     }
     a->record.trial_boots++;
     *found = SS_FOUND_TRIAL;
-    return ss_agent_store(a);
+    return store(a);
 }
 
 static bool on_trial(const struct ss_agent *a)
@@ -127,7 +127,7 @@ ss_status_t ss_agent_confirm(struct ss_agent *agent)
         return status;
     agent->record.phase = SS_AGENT_IDLE;
     agent->record.trial_boots = 0;
-    return ss_agent_store(agent);
+    return store(agent);
 }
 
 ss_status_t ss_agent_reject(struct ss_agent *agent)
@@ -184,7 +184,7 @@ static ss_status_t accept(struct ss_agent *a, const struct ss_update *u)
     a->record.trial_boots = 0;
     if (!again)
         a->record.failures = 0;
-    return ss_agent_store(a);
+    return store(a);
 }
 
 ss_status_t ss_agent_begin(struct ss_agent *agent, const uint8_t *release, size_t release_len, const uint8_t *delivery,
@@ -259,6 +259,6 @@ ss_status_t ss_agent_finish(struct ss_agent *agent)
         return ss_agent_failed(agent, status, SS_CAUSE_IMAGE);
     agent->record.phase = SS_AGENT_SWITCHING;
     agent->record.trial_boots = 0;
-    status = ss_agent_store(agent);
+    status = store(agent);
     return status == SS_OK ? ss_agent_from_port(agent, agent->port->select(agent->context, slot)) : status;
 }

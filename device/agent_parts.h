@@ -9,7 +9,6 @@
 ss_status_t ss_agent_ended(struct ss_agent *a, ss_status_t status, enum ss_agent_cause cause);
 /// Hands on a status of the port: SS_CAUSE_FLASH unless it is SS_OK.
 ss_status_t ss_agent_from_port(struct ss_agent *a, ss_status_t status);
-ss_status_t ss_agent_store(struct ss_agent *a);
 /// One more failure of this delivery, stored; @p status and @p cause, or that it was given up.
 ss_status_t ss_agent_failed(struct ss_agent *a, ss_status_t status, enum ss_agent_cause cause);
 

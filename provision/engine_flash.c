@@ -13,7 +13,8 @@ bool engine_encrypts(const struct ss_provision_chip *chip)
     return count.enabled;
 }
 
-bool engine_part_content(const struct engine_work *w, const struct ss_part *part, const uint8_t **content)
+/// What a part has to hold on the chip as it is now; false: it may hold anything.
+static bool part_content(const struct engine_work *w, const struct ss_part *part, const uint8_t **content)
 {
     bool encrypts = engine_encrypts(&w->chip);
     bool sealed = part->sealed && (encrypts || w->procedure->options.kind == SS_PROCEDURE_HOST_SEALED);
@@ -51,7 +52,7 @@ ss_status_t engine_write(struct engine_work *w, const struct ss_part *part, bool
     const uint8_t *content;
     size_t differs = part->len;
     *found = true;
-    if (!engine_part_content(w, part, &content))
+    if (!part_content(w, part, &content))
         return SS_OK;
     ss_status_t status = compare(w, part, content, &differs, err);
     if (status != SS_OK || differs == part->len)
@@ -67,7 +68,7 @@ ss_status_t engine_verify(struct engine_work *w, struct ss_error *err)
         const struct ss_part *part = &w->parts->parts[i];
         const uint8_t *content;
         size_t differs;
-        if (!engine_part_content(w, part, &content))
+        if (!part_content(w, part, &content))
             continue;
         ss_status_t status = compare(w, part, content, &differs, err);
         if (status != SS_OK)

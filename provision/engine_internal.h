@@ -33,8 +33,6 @@ SS_MUST_USE ss_status_t engine_read_chip(struct engine_work *w, struct ss_error 
 /// Goes through the procedure.
 SS_MUST_USE ss_status_t engine_run(struct engine_work *w, struct ss_error *err);
 
-/// What a part has to hold on the chip as it is now; false: it may hold anything.
-bool engine_part_content(const struct engine_work *w, const struct ss_part *part, const uint8_t **content);
 /// SS_STEP_WRITE and SS_STEP_VERIFY.
 SS_MUST_USE ss_status_t engine_write(struct engine_work *w, const struct ss_part *part, bool *found,
                                      struct ss_error *err);

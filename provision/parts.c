@@ -33,7 +33,8 @@ static ss_status_t fail(struct making *m, ss_status_t status, const char *text)
     return ss_error_set(m->err, status, SS_AREA_PROVISION, "%s", text);
 }
 
-const struct ss_partition *ss_parts_app_row(const struct ss_partition_table *table)
+/// The partition that the app goes to: factory if there is one, else ota_0; NULL without either.
+static const struct ss_partition *app_row(const struct ss_partition_table *table)
 {
     const struct ss_partition *factory = ss_table_find_type(table, SS_PARTITION_APP, SS_PARTITION_APP_FACTORY, 0);
     return factory ? factory : ss_table_ota_slot(table, 0);
@@ -140,7 +141,7 @@ static ss_status_t add_data(struct making *m, const struct ss_partition *row)
 static ss_status_t add_rows(struct making *m)
 {
     const struct ss_partition_table *t = m->in->table;
-    const struct ss_partition *app = ss_parts_app_row(t);
+    const struct ss_partition *app = app_row(t);
     ss_status_t status = SS_OK;
     for (size_t i = 0; i < t->count && status == SS_OK; i++) {
         const struct ss_partition *row = &t->rows[i];
@@ -268,7 +269,7 @@ static ss_status_t check_table(struct making *m, const struct ss_partition *app)
 
 static ss_status_t make(struct making *m)
 {
-    const struct ss_partition *app = ss_parts_app_row(m->in->table);
+    const struct ss_partition *app = app_row(m->in->table);
     ss_status_t status = check_table(m, app);
     if (status == SS_OK && m->in->secure_boot != SS_SECURE_BOOT_NONE)
         status = m->store->signing_key(m->store->context, &m->key, m->err);

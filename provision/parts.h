@@ -84,7 +84,4 @@ SS_MUST_USE ss_status_t ss_parts_make(const struct ss_parts_input *input, const 
                                       struct ss_parts *parts, struct ss_error *err);
 void ss_parts_free(struct ss_parts *parts);
 
-/// The partition that the app goes to: factory if there is one, else ota_0; NULL without either.
-const struct ss_partition *ss_parts_app_row(const struct ss_partition_table *table);
-
 #endif

@@ -61,7 +61,6 @@ void plan_underscores(char *word);
 unsigned plan_take_options(struct plan_command *command, char *const *word, unsigned left);
 /// What is behind the verb; the number of words of it. All of them if the command is not in the table.
 unsigned plan_take_command(struct plan_command *command, char *const *word, unsigned left);
-bool plan_is_verb(int tool, const char *word);
 
 enum plan_file_kind {
     FILE_ANY,

@@ -99,7 +99,7 @@ static const struct syntax *find(int tool, const char *verb)
     return NULL;
 }
 
-bool plan_is_verb(int tool, const char *word)
+static bool is_verb(int tool, const char *word)
 {
     char verb[40];
     if (strlen(word) >= sizeof verb)
@@ -307,7 +307,7 @@ unsigned plan_take_command(struct plan_command *c, char *const *word, unsigned l
             n++;
         } else if (!only_operands && is_option(word[n])) {
             n += take_option(c, s, word + n, left - n);
-        } else if (c->tool == TOOL_ESPEFUSE && c->operand_count >= s->min && plan_is_verb(c->tool, word[n])) {
+        } else if (c->tool == TOOL_ESPEFUSE && c->operand_count >= s->min && is_verb(c->tool, word[n])) {
             break; // espefuse carries out several commands in one call
         } else {
             c->operand[c->operand_count++] = word[n++];

@@ -195,11 +195,6 @@ ss_status_t ss_virtual_port_new(struct ss_vchip *chip, const struct ss_boot_prof
     return SS_OK;
 }
 
-bool ss_virtual_port_powered(const struct ss_link_port *port)
-{
-    return ((const struct virtual_port *)port)->powered;
-}
-
 const struct ss_boot_result *ss_virtual_port_boot(const struct ss_link_port *port)
 {
     return &((const struct virtual_port *)port)->boot;

@@ -18,8 +18,6 @@
 SS_MUST_USE ss_status_t ss_virtual_port_new(struct ss_vchip *chip, const struct ss_boot_profile *profile, bool download,
                                             struct ss_link_port **port, struct ss_error *err);
 
-/// False once the power has failed.
-bool ss_virtual_port_powered(const struct ss_link_port *port);
 /// The last boot from flash; `profile.source` and all else are zero before the first. Valid until the next one.
 const struct ss_boot_result *ss_virtual_port_boot(const struct ss_link_port *port);
 

@@ -30,9 +30,6 @@ enum ss_vault_action {
     SS_AUDIT_RELEASE, ///< a release was stored
 };
 
-/// "create", "generate", … Never NULL.
-const char *ss_vault_action_name(enum ss_vault_action action);
-
 /// Longest subject and detail of a record, bytes.
 #define SS_VAULT_SUBJECT_MAX      256
 #define SS_VAULT_AUDIT_DETAIL_MAX 1024

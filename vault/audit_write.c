@@ -14,7 +14,7 @@ static const char *const actions[] = {
     [SS_AUDIT_RESTORE] = "restore", [SS_AUDIT_QUOTA] = "quota",       [SS_AUDIT_RELEASE] = "release",
 };
 
-const char *ss_vault_action_name(enum ss_vault_action action)
+static const char *action_name(enum ss_vault_action action)
 {
     return (unsigned)action < sizeof actions / sizeof *actions ? actions[action] : "unknown";
 }
@@ -144,7 +144,7 @@ ss_status_t ss_audit_append(struct ss_vault *vault, enum ss_vault_action action,
         return status;
     record.number = head.number + 1;
     strcpy(record.actor, vault->actor);
-    strcpy(record.action, ss_vault_action_name(action));
+    strcpy(record.action, action_name(action));
     strcpy(record.subject, subject);
     strcpy(record.detail, detail ? detail : "");
     status = ss_audit_hash(vault->id, &record, head.hash, record.hash, err);
