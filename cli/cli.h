@@ -104,7 +104,6 @@ enum cli_option_id {
     OPT_NEW_SIGNING_KEY,
     OPT_SECURE_BOOT,
     OPT_PER_DEVICE_KEYS,
-    OPT_PUBLIC_KEY,
     OPT_HEAD,
     OPT_PRODUCT,
     OPT_FROM,
@@ -211,8 +210,6 @@ int cli_main(int argc, char **argv);
 
 /// Parses what follows the command. CLI_OK, or CLI_USAGE after having reported why. @p help is set for --help.
 int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli_args *args, bool *help);
-/// The option of @p command called @p name, NULL if it has none.
-const struct cli_option *cli_find_option(const struct cli_command *command, const char *name);
 
 // help.c
 

@@ -47,7 +47,7 @@ static unsigned operand_minimum(const struct cli_command *command)
     return count_words(names, names + strcspn(names, "["));
 }
 
-const struct cli_option *cli_find_option(const struct cli_command *command, const char *name)
+static const struct cli_option *option_by_name(const struct cli_command *command, const char *name)
 {
     for (const struct cli_option *o = command->options; o && o->name; o++)
         if (!strcmp(o->name, name))
@@ -132,7 +132,7 @@ static void report_long(struct parse *parse, const char *word)
             match = o;
             matches++;
         }
-    const struct cli_option *exact = cli_find_option(command, name);
+    const struct cli_option *exact = option_by_name(command, name);
     if (exact || matches == 1) {
         match = exact ? exact : match;
         cli_error(match->value ? "--%s needs a value" : "--%s takes no value", match->name);
