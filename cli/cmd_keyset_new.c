@@ -80,15 +80,6 @@ static ss_status_t read_key(struct new_job *job, const char *path, const uint8_t
     return status == SS_OK ? SS_OK : ss_error_prefix(err, status, "%s", path);
 }
 
-static uint32_t highest_epoch(const struct ss_key_set *set)
-{
-    uint32_t highest = 0;
-    for (unsigned i = 0; i < set->roles[SS_ROLE_DELIVERY].count; i++)
-        if (set->epochs[i] > highest)
-            highest = set->epochs[i];
-    return highest;
-}
-
 /// A delivery key that the old set has keeps its epoch; all new ones share the next: their sequences start anew.
 static uint32_t epoch_for(const struct new_job *job, const uint8_t *key)
 {
@@ -96,7 +87,7 @@ static uint32_t epoch_for(const struct new_job *job, const uint8_t *key)
     for (unsigned i = 0; i < old->roles[SS_ROLE_DELIVERY].count; i++)
         if (memcmp(old->roles[SS_ROLE_DELIVERY].keys[i], key, SS_STATEMENT_KEY_SIZE) == 0)
             return old->epochs[i];
-    return highest_epoch(old) + 1;
+    return ss_key_set_highest_epoch(old) + 1;
 }
 
 static ss_status_t set_keys(struct new_job *job, enum cli_option_id id, enum ss_key_role role, unsigned max,

@@ -83,7 +83,7 @@ ss_status_t ss_key_set_check_roots(const struct ss_statement *statement, const s
     return check_threshold(statement, set, SS_REASON_NEW_ROOTS, why);
 }
 
-static uint32_t highest_epoch(const struct ss_key_set *set)
+uint32_t ss_key_set_highest_epoch(const struct ss_key_set *set)
 {
     uint32_t highest = 0;
     for (unsigned i = 0; i < set->roles[SS_ROLE_DELIVERY].count; i++)
@@ -99,7 +99,7 @@ ss_status_t ss_key_set_check_next(const struct ss_statement *statement, const st
         return refuse(why, SS_ERROR_NOT_PERMITTED, SS_REASON_PRODUCT);
     if (next->version <= in_force->version)
         return refuse(why, SS_ERROR_NOT_PERMITTED, SS_REASON_KEY_SET_VERSION);
-    if (highest_epoch(next) < highest_epoch(in_force))
+    if (ss_key_set_highest_epoch(next) < ss_key_set_highest_epoch(in_force))
         return refuse(why, SS_ERROR_NOT_PERMITTED, SS_REASON_KEY_SET_EPOCH);
     ss_status_t status = check_threshold(statement, in_force, SS_REASON_OLD_ROOTS, why);
     return status == SS_OK ? check_threshold(statement, next, SS_REASON_NEW_ROOTS, why) : status;

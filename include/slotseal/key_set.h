@@ -77,6 +77,9 @@ SS_MUST_USE ss_status_t ss_key_set_count_roots(const struct ss_statement *statem
 SS_MUST_USE ss_status_t ss_key_set_check_roots(const struct ss_statement *statement, const struct ss_key_set *set,
                                                struct ss_refusal *why);
 
+/// The highest epoch of its delivery keys; 0 without any.
+uint32_t ss_key_set_highest_epoch(const struct ss_key_set *set);
+
 /// Checks whether @p next (parsed from @p statement) may follow the set in force. Neither set's validity matters: a
 /// device that was off for years must be able to catch up.
 /// Statuses of _count_roots(), and SS_ERROR_NOT_PERMITTED: SS_REASON_PRODUCT, SS_REASON_KEY_SET_VERSION,
