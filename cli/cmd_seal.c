@@ -164,7 +164,9 @@ static void print_hint(const struct job *job, const struct ss_error *err)
 
     if (job->target.guess_kind && job->target.params.kind == SS_SEAL_DATA && job->in.len)
         cli_hint("--data if this is to be sealed as it is");
-    if (err->status == SS_ERROR_NOT_PERMITTED)
+    if (err->status == SS_ERROR_NOT_PERMITTED && *job->target.device)
+        cli_hint("slotseal sign --device %s signs the plaintext with its key; seal that", job->target.device);
+    else if (err->status == SS_ERROR_NOT_PERMITTED)
         cli_hint("slotseal seal --sign-key PEM takes the plaintext and does all in the right order");
     if (job->target.params.kind == SS_SEAL_BOOTLOADER && job->summary.report.image.complete &&
         size < job->target.params.flash_needed)
