@@ -109,7 +109,9 @@ class Watch:
 
     def changed_files(self):
         for place in {str(self.folder), *PLACES}:
-            for root, _, names in os.walk(place, onerror=None):
+            for root, folders, names in os.walk(place, onerror=None):
+                # What is mounted below, such as another system's /proc, is not files that programs leave.
+                folders[:] = [folder for folder in folders if not os.path.ismount(os.path.join(root, folder))]
                 for name in names:
                     path = pathlib.Path(root, name)
                     try:
