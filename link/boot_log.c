@@ -14,9 +14,14 @@ static ss_status_t reset_by_lines(struct ss_link *l, struct ss_error *err)
     return status == SS_OK ? l->port->ops->set_lines(l->port, false, false, err) : status;
 }
 
+bool ss_link_can_run(const struct ss_link *l)
+{
+    return l->options.reset || l->port->ops->set_lines;
+}
+
 ss_status_t ss_link_run(struct ss_link *l, struct ss_error *err)
 {
-    if (!l->options.reset && !l->port->ops->set_lines)
+    if (!ss_link_can_run(l))
         return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_LINK, "the port has no way to reset the chip");
     l->connected = l->attached = false;
     ss_status_t status = ss_link_set_baud(l, SS_LINK_BAUD, err);

@@ -240,6 +240,9 @@ ss_status_t ss_provision_execute(struct ss_provision *run, const struct ss_provi
     const struct ss_provision_store *store = run->job.store;
     if (!run->rehearsed || run->refused)
         return ss_error_set(err, SS_ERROR_BAD_STATE, SS_AREA_PROVISION, "nothing is done that was not rehearsed");
+    if (!ss_link_can_run(run->work.link))
+        return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_LINK,
+                            "nothing was begun: the port has no way to reset the chip, which has to boot in the end");
     // One rehearsal is good for one attempt: after a failure the chip is read and judged anew.
     run->rehearsed = false;
     run->work.observer = observer;

@@ -82,7 +82,8 @@ SS_MUST_USE ss_status_t ss_provision_rehearse(struct ss_provision *run, struct s
                                               struct ss_error *err);
 
 /// Carries out what is left. Journals before and after each step; stops at the first thing that is not as it should be.
-/// SS_ERROR_BAD_STATE: not rehearsed. SS_ERROR_NOT_PERMITTED: not confirmed, or the chip is in an unexpected state.
+/// SS_ERROR_BAD_STATE: not rehearsed. SS_ERROR_NOT_SUPPORTED: ss_link_can_run() is false; nothing was begun.
+/// SS_ERROR_NOT_PERMITTED: not confirmed, or the chip is in an unexpected state.
 /// SS_ERROR_DATA_CORRUPT: what was read back is not what was written, or the chip does not boot. SS_ERROR_IO: link.
 /// The store's statuses. After any of them the same calls, from ss_provision_begin() on, continue.
 /// @p observer may be NULL.

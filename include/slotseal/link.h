@@ -211,8 +211,11 @@ SS_MUST_USE ss_status_t ss_link_efuse_burn(struct ss_link *link, const struct ss
 
 // ---- running
 
+/// True if ss_link_run() has a way to reset the chip: DTR and RTS, or a function that resets.
+bool ss_link_can_run(const struct ss_link *link);
+
 /// Resets the chip so that it runs what is in flash; the port goes back to 115200 and the link is no longer connected.
-/// SS_ERROR_NOT_SUPPORTED: neither DTR and RTS nor a function that resets.
+/// SS_ERROR_NOT_SUPPORTED: ss_link_can_run() is false.
 SS_MUST_USE ss_status_t ss_link_run(struct ss_link *link, struct ss_error *err);
 
 /// Why collecting the log ended.

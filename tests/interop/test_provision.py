@@ -90,11 +90,11 @@ class Line:
     def serve(self):
         return served_chip(self.chip, *TRANSPORTS[self.transport], "--profile", self.folder / "profile")
 
-    def provision(self, port, *options, confirm=MAC, **named):
+    def provision(self, port, *options, confirm=MAC, reset=True, **named):
         sign = ["--sign-key", "sign.pem"] if self.scheme.startswith("v1") and not self.per_device else []
         if self.per_device:
             sign = ["--replace-verification-key", TEMPLATE]
-        way = [] if self.transport == "rfc2217" else ["--reset-command", self.reset]
+        way = ["--reset-command", self.reset] if reset and self.transport != "rfc2217" else []
         answer = ["--confirm", confirm] if confirm else []
         return self.slotseal("provision", "--product", "lamp", "--port", port, "--profile", "profile", "--bootloader",
                              "bootloader.bin", "--app", "app.bin", "--plan", self.plan, "--level", self.level, *sign, *way,
@@ -205,6 +205,17 @@ class TestAlone:
             assert "rehearsal: every step done" in shown and "espefuse --port PORT burn-efuse FLASH_CRYPT_CNT" in shown
             assert line.chip.joinpath("efuse.bin").read_bytes() == blank
         assert set(line.chip.joinpath("flash.bin").read_bytes()) == {0xFF}
+
+    def test_without_a_way_to_reset_nothing_is_begun(self, tmp_path):
+        line = Line(tmp_path, transport="pty")
+        with line.serve() as port:
+            before = (line.chip / "efuse.bin").read_bytes()
+            subprocess.run([line.reset, "download"], check=True)
+            done = line.provision(port, reset=False, code=1)
+            assert "nothing was begun: the port has no way to reset the chip" in done.stderr
+            assert (line.chip / "efuse.bin").read_bytes() == before
+            line.provision(port)
+        line.expect_provisioned()
 
     def test_a_port_without_a_chip_is_told_as_json_too(self, tmp_path):
         said = json.loads(Line(tmp_path).provision("nothing", "--json", code=1).stdout)

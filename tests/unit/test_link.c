@@ -728,6 +728,7 @@ static void running_needs_a_way(void **state)
     struct ss_link *bare;
     struct faulty_port *f = faulty_port_new(NULL, false);
     assert_ok(ss_link_new(&f->port, NULL, &bare, &err), err);
+    assert_false(ss_link_can_run(bare));
     expect(ss_link_run(bare, &err), SS_ERROR_NOT_SUPPORTED, "no way to reset");
     assert_non_null(strstr(ss_link_hint(&err), "press EN"));
     ss_link_free(bare);
