@@ -2,6 +2,7 @@
 """No key and no plaintext image is left anywhere but where the user asked for it."""
 import base64
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -41,9 +42,9 @@ def work(watch):
 
 
 @pytest.fixture
-def app(watch, work, rng):
-    """An app that is a secret."""
-    image = small_app(rng, 0x4000)
+def app(watch, work):
+    """An app that is a secret, and no other run's app."""
+    image = small_app(random.Random(str(work)), 0x4000)
     path = work / "app.bin"
     path.write_bytes(image)
     for at in (0x400, 0x1230, 0x3F00):
