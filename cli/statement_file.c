@@ -8,33 +8,15 @@
 /// Above any statement, so that the parser says what is too long.
 enum { STATEMENT_FILE_LIMIT = 64 << 10 };
 
-static ss_status_t parse(struct statement_file *file, struct ss_refusal *why)
-{
-    const struct ss_statement *s = &file->statement;
-    ss_status_t status = ss_statement_parse(file->in.data, file->in.len, &file->statement, why);
-    if (status != SS_OK)
-        return status;
-    switch ((enum ss_statement_kind)s->kind) {
-    case SS_STATEMENT_RELEASE:
-        return ss_release_parse(s, &file->as.release, why);
-    case SS_STATEMENT_DELIVERY:
-        return ss_delivery_parse(s, &file->as.delivery, why);
-    case SS_STATEMENT_KEY_SET:
-        return ss_key_set_parse(s, &file->as.key_set, why);
-    case SS_STATEMENT_ROLLOUT:
-        return ss_rollout_parse(s, &file->as.rollout, why);
-    default:
-        return ss_freshness_parse(s, &file->as.freshness, why);
-    }
-}
-
 ss_status_t statement_read(const char *path, struct statement_file *file, struct ss_error *err)
 {
     struct ss_refusal why = {SS_REASON_NONE, 0};
     ss_status_t status = file_read(path, STATEMENT_FILE_LIMIT, &file->in, err);
     if (status != SS_OK)
         return status;
-    status = parse(file, &why);
+    status = ss_statement_parse(file->in.data, file->in.len, &file->statement, &why);
+    if (status == SS_OK)
+        status = ss_statement_fields_parse(&file->statement, &file->as, &why);
     if (status == SS_OK)
         return SS_OK;
     return ss_error_set(err, status, SS_AREA_STATEMENT, "%s: this is no statement: it %s, at byte %u", file->in.name,

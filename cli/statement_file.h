@@ -14,13 +14,7 @@
 struct statement_file {
     struct input in;
     struct ss_statement statement; ///< points into `in`, as do the fields
-    union {
-        struct ss_release release;
-        struct ss_delivery delivery;
-        struct ss_key_set key_set;
-        struct ss_rollout rollout;
-        struct ss_freshness freshness;
-    } as; ///< by statement.kind
+    union ss_statement_fields as;
 };
 
 /// Reads a statement of any kind. Nothing is verified. As file_read(), and SS_ERROR_DATA_INVALID for what is none.

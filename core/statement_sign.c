@@ -85,26 +85,33 @@ ss_status_t ss_statement_output(const struct ss_cbor_writer *made, enum ss_state
     return SS_OK;
 }
 
+ss_status_t ss_statement_fields_parse(const struct ss_statement *statement, union ss_statement_fields *fields,
+                                      struct ss_refusal *why)
+{
+    switch (statement->kind) {
+    case SS_STATEMENT_RELEASE:
+        return ss_release_parse(statement, &fields->release, why);
+    case SS_STATEMENT_DELIVERY:
+        return ss_delivery_parse(statement, &fields->delivery, why);
+    case SS_STATEMENT_KEY_SET:
+        return ss_key_set_parse(statement, &fields->key_set, why);
+    case SS_STATEMENT_ROLLOUT:
+        return ss_rollout_parse(statement, &fields->rollout, why);
+    default:
+        return ss_freshness_parse(statement, &fields->freshness, why);
+    }
+}
+
 ss_status_t ss_statement_check_fields(const uint8_t *in, size_t len, struct ss_statement *statement,
                                       struct ss_error *err)
 {
-    union {
-        struct ss_release release;
-        struct ss_delivery delivery;
-        struct ss_key_set key_set;
-        struct ss_rollout rollout;
-        struct ss_freshness freshness;
-    } f;
+    union ss_statement_fields fields;
     struct ss_refusal why = {SS_REASON_NONE, 0};
     enum ss_statement_kind kind = SS_STATEMENT_RELEASE;
     ss_status_t status = ss_statement_parse(in, len, statement, &why);
     if (status == SS_OK) {
         kind = statement->kind;
-        status = kind == SS_STATEMENT_RELEASE    ? ss_release_parse(statement, &f.release, &why)
-                 : kind == SS_STATEMENT_DELIVERY ? ss_delivery_parse(statement, &f.delivery, &why)
-                 : kind == SS_STATEMENT_KEY_SET  ? ss_key_set_parse(statement, &f.key_set, &why)
-                 : kind == SS_STATEMENT_ROLLOUT  ? ss_rollout_parse(statement, &f.rollout, &why)
-                                                 : ss_freshness_parse(statement, &f.freshness, &why);
+        status = ss_statement_fields_parse(statement, &fields, &why);
     }
     return status == SS_OK ? SS_OK : ss_refusal_error(err, status, kind, &why);
 }

@@ -23,6 +23,19 @@
 extern "C" {
 #endif
 
+/// The fields of a statement of any kind; its `kind` says of which.
+union ss_statement_fields {
+    struct ss_release release;
+    struct ss_delivery delivery;
+    struct ss_key_set key_set;
+    struct ss_rollout rollout;
+    struct ss_freshness freshness;
+};
+
+/// Parses the fields by the statement's kind. Statuses of the parser of that kind; @p why may be NULL.
+SS_MUST_USE ss_status_t ss_statement_fields_parse(const struct ss_statement *statement,
+                                                  union ss_statement_fields *fields, struct ss_refusal *why);
+
 /// The message of a refusal: "delivery statement is for another device". Returns @p status.
 ss_status_t ss_refusal_error(struct ss_error *err, ss_status_t status, enum ss_statement_kind kind,
                              const struct ss_refusal *why);

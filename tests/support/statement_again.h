@@ -5,6 +5,7 @@
 
 #include "core/statement_fields.h"
 #include "core/statement_make.h"
+#include "slotseal/statement_sign.h"
 
 static inline void again_key_set(const struct ss_statement *s, struct ss_cbor_writer *payload, struct ss_cbor_writer *w)
 {
@@ -35,26 +36,20 @@ static inline ss_status_t statement_again(const struct ss_statement *s, uint8_t 
     uint8_t payload[SS_STATEMENT_MAX], proof[SS_STATEMENT_MAX];
     struct ss_cbor_writer w = {out, SS_STATEMENT_MAX, 0}, p = {payload, sizeof payload, 0};
     struct ss_cbor_writer q = {proof, sizeof proof, 0};
-    union {
-        struct ss_release release;
-        struct ss_delivery delivery;
-        struct ss_key_set key_set;
-        struct ss_rollout rollout;
-        struct ss_freshness freshness;
-    } f;
-    ss_status_t status = SS_OK;
-    if (s->kind == SS_STATEMENT_RELEASE && (status = ss_release_parse(s, &f.release, why)) == SS_OK)
-        ss_release_put(&p, &f.release);
-    else if (s->kind == SS_STATEMENT_DELIVERY && (status = ss_delivery_parse(s, &f.delivery, why)) == SS_OK)
-        ss_delivery_put(&p, &f.delivery);
-    else if (s->kind == SS_STATEMENT_KEY_SET && (status = ss_key_set_parse(s, &f.key_set, why)) == SS_OK)
-        ss_key_set_put(&p, &f.key_set);
-    else if (s->kind == SS_STATEMENT_ROLLOUT && (status = ss_rollout_parse(s, &f.rollout, why)) == SS_OK)
-        ss_rollout_put(&p, &f.rollout);
-    else if (s->kind == SS_STATEMENT_FRESHNESS && (status = ss_freshness_parse(s, &f.freshness, why)) == SS_OK)
-        ss_freshness_put(&p, &f.freshness);
+    union ss_statement_fields f;
+    ss_status_t status = ss_statement_fields_parse(s, &f, why);
     if (status != SS_OK)
         return status;
+    if (s->kind == SS_STATEMENT_RELEASE)
+        ss_release_put(&p, &f.release);
+    else if (s->kind == SS_STATEMENT_DELIVERY)
+        ss_delivery_put(&p, &f.delivery);
+    else if (s->kind == SS_STATEMENT_KEY_SET)
+        ss_key_set_put(&p, &f.key_set);
+    else if (s->kind == SS_STATEMENT_ROLLOUT)
+        ss_rollout_put(&p, &f.rollout);
+    else
+        ss_freshness_put(&p, &f.freshness);
     if (s->kind == SS_STATEMENT_FRESHNESS)
         again_proof(&f.freshness, &q);
     struct ss_cose_parts parts = {s->kind, s->key_id, s->signature, payload, p.len, q.len ? proof : NULL, q.len};
