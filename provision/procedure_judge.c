@@ -67,30 +67,36 @@ static enum ss_step_state judge_key(const struct ss_step *s, const struct ss_efu
     return missing ? SS_STEP_PENDING : SS_STEP_DONE;
 }
 
+/// The bits of BLOCK0 that are @p wanted and not burned; true if there are any.
+static bool find_missing(const struct ss_efuse *wanted, const struct ss_efuse *window, struct ss_efuse *missing)
+{
+    uint32_t any = 0;
+    *missing = (struct ss_efuse){0};
+    for (unsigned i = 0; i < 7; i++)
+        any |= missing->words[i] = wanted->words[i] & ~window->words[i];
+    return any;
+}
+
 /// True if @p missing bits of BLOCK0 cannot be burned any more.
-static bool locked(const struct ss_efuse *window, const uint32_t missing[7])
+static bool locked(const struct ss_efuse *window, const struct ss_efuse *missing)
 {
     const struct ss_efuse_field *f;
-    for (size_t i = 0; (f = ss_efuse_field_at(i)); i++) {
+    for (size_t i = 0; (f = ss_efuse_field_at(i)); i++)
         // Fields of BLOCK0 that procedures burn lie within one word.
-        uint32_t mask = f->length >= 32 ? UINT32_MAX : ((1u << f->length) - 1) << f->bit;
-        if (f->block == 0 && (missing[f->word] & mask) && ss_efuse_write_protected(window, f))
+        if (f->block == 0 && ss_efuse_get(missing, f) && ss_efuse_write_protected(window, f))
             return true;
-    }
     return false;
 }
 
 static enum ss_step_state judge_burn(const struct ss_step *s, const struct ss_efuse *window, struct ss_error *why)
 {
-    uint32_t missing[7], any_missing = 0, any_set = 0;
-    for (unsigned i = 0; i < 7; i++) {
-        missing[i] = s->bits.words[i] & ~window->words[i];
-        any_missing |= missing[i];
+    struct ss_efuse missing;
+    uint32_t any_set = 0;
+    for (unsigned i = 0; i < 7; i++)
         any_set |= s->bits.words[i] & window->words[i];
-    }
-    if (!any_missing || (s->completes && !any_set))
+    if (!find_missing(&s->bits, window, &missing) || (s->completes && !any_set))
         return SS_STEP_DONE;
-    if (!locked(window, missing))
+    if (!locked(window, &missing))
         return SS_STEP_PENDING;
     ss_error_set(why, SS_ERROR_NOT_PERMITTED, SS_AREA_PROVISION,
                  "step %s: bits of BLOCK0 that it has to burn are write-protected", s->id);
@@ -110,17 +116,14 @@ static enum ss_step_state judge_count(const struct ss_efuse *window, struct ss_e
     return SS_STEP_REFUSED;
 }
 
-/// "WR_DIS 0x100, ABS_DONE_0 0x1": the fields of BLOCK0 with bits that are wanted and not burned; "" if all are.
-static void name_missing(const struct ss_efuse *wanted, const struct ss_efuse *window, char *out, size_t size)
+/// "WR_DIS 0x100, ABS_DONE_0 0x1": the fields of BLOCK0 with bits that are @p missing.
+static void name_missing(const struct ss_efuse *missing, char *out, size_t size)
 {
-    struct ss_efuse missing = {0};
-    for (unsigned i = 0; i < 7; i++)
-        missing.words[i] = wanted->words[i] & ~window->words[i];
     const struct ss_efuse_field *f;
     size_t len = 0;
     *out = '\0';
     for (size_t i = 0; (f = ss_efuse_field_at(i)) && f->block == 0 && len < size; i++) {
-        uint32_t bits = ss_efuse_get(&missing, f);
+        uint32_t bits = ss_efuse_get(missing, f);
         if (bits)
             len += (size_t)snprintf(out + len, size - len, "%s%s 0x%x", len ? ", " : "", f->name, bits);
     }
@@ -129,16 +132,16 @@ static void name_missing(const struct ss_efuse *wanted, const struct ss_efuse *w
 static enum ss_step_state judge_check(const struct ss_step *s, const struct ss_efuse *window, struct ss_error *why)
 {
     struct ss_crypt_count count;
+    struct ss_efuse missing;
     ss_efuse_crypt_count(window, &count);
     if (!count.enabled)
         return refuse(why, "FLASH_CRYPT_CNT is even: flash encryption is not on");
-    char missing[128];
-    name_missing(&s->bits, window, missing, sizeof missing);
-    if (!*missing)
+    if (!find_missing(&s->bits, window, &missing))
         return SS_STEP_DONE;
-    bool unarmed = s->bits.words[6] & ~window->words[6] & (ABS_DONE_0 | ABS_DONE_1);
-    ss_error_set(why, SS_ERROR_NOT_PERMITTED, SS_AREA_PROVISION, "not burned: %s%s", missing,
-                 unarmed ? "; the bootloader did not turn secure boot on" : "");
+    char names[128];
+    name_missing(&missing, names, sizeof names);
+    ss_error_set(why, SS_ERROR_NOT_PERMITTED, SS_AREA_PROVISION, "not burned: %s%s", names,
+                 missing.words[6] & (ABS_DONE_0 | ABS_DONE_1) ? "; the bootloader did not turn secure boot on" : "");
     return SS_STEP_REFUSED;
 }
 
