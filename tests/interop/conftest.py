@@ -36,24 +36,29 @@ def spelled(args):
     return out
 
 
-def run_theirs(args):
-    """The real espsecure: exit code and everything it printed."""
-    import espsecure
-
-    out = io.StringIO()
-    argv, sys.argv = sys.argv, ["espsecure", *spelled(args)]
-    code = 0
+def run_here(module, words, answer=""):
+    """A tool in this process: exit code and everything it printed. @answer is what it reads when it asks."""
+    out, code = io.StringIO(), 0
+    saved = sys.argv, sys.stdin
+    sys.argv, sys.stdin = [module.__name__, *words], io.StringIO(answer)
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-            espsecure._main()
+            module._main()
     except SystemExit as e:
         code = e.code or 0
     except Exception as e:  # what Python makes exit code 1 of
         out.write(repr(e))
         code = 1
     finally:
-        sys.argv = argv
+        sys.argv, sys.stdin = saved
     return types.SimpleNamespace(code=code, text=out.getvalue())
+
+
+def run_theirs(args):
+    """The real espsecure: exit code and everything it printed."""
+    import espsecure
+
+    return run_here(espsecure, spelled(args))
 
 
 def run_slotseal(*args):

@@ -12,11 +12,11 @@ import io
 import json
 import operator
 import shutil
-import sys
 import time
 
 import pytest
 import serial
+from conftest import run_here
 from test_chip_serial import COMMANDS, GENERATION, RANDOM, SLOTSEAL, Chip, chip, run  # noqa: F401 (chip is a fixture)
 
 import espefuse
@@ -34,24 +34,12 @@ def run_tool(module, *args, fails=False, answer=""):
     words = [str(a) for a in args]
     if GENERATION >= 5:
         words = [w.replace("_", "-") if w in NAMES else w for w in words]
-    out, code = io.StringIO(), 0
-    saved = sys.argv, sys.stdin
-    sys.argv, sys.stdin = [module.__name__, *words], io.StringIO(answer)
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-            module._main()
-    except SystemExit as e:
-        code = e.code or 0
-    except Exception as e:  # what Python makes exit code 1 of
-        out.write(repr(e))
-        code = 1
-    finally:
-        sys.argv, sys.stdin = saved
-        gc.collect()  # a tool that failed leaves its port open
-        if hasattr(espefuse, "cli"):
-            espefuse.cli._result_callback = None  # 5.x adds one in each run
-    assert (code != 0) == fails, f"exit code {code}: {out.getvalue()[-2000:]}"
-    return out.getvalue()
+    done = run_here(module, words, answer)
+    gc.collect()  # a tool that failed leaves its port open
+    if hasattr(espefuse, "cli"):
+        espefuse.cli._result_callback = None  # 5.x adds one in each run
+    assert (done.code != 0) == fails, f"exit code {done.code}: {done.text[-2000:]}"
+    return done.text
 
 
 class Board:
