@@ -120,3 +120,36 @@ ss_status_t ss_chip_boot(struct ss_vchip *chip, const struct ss_boot_profile *pr
     free(b);
     return status;
 }
+
+static ss_status_t judge_app(const struct ss_boot *b, bool taken, struct ss_error *err)
+{
+    const struct ss_boot_stage *failure = ss_boot_first_failure(b->result);
+    if (b->status != SS_OK || (taken && !failure))
+        return b->status;
+    if (!failure)
+        return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_CHIP, "no app image");
+    bool signature =
+        failure->rule == ss_boot_rule_at(SS_RULE_SIGNATURE) || failure->rule == ss_boot_rule_at(SS_RULE_SIGNATURE_V2);
+    return ss_error_set(err, signature ? SS_ERROR_INVALID_SIGNATURE : SS_ERROR_DATA_INVALID, SS_AREA_CHIP, "%s",
+                        failure->reason);
+}
+
+ss_status_t ss_chip_app_check(struct ss_vchip *chip, const struct ss_boot_profile *profile, uint32_t address,
+                              uint32_t size, struct ss_error *err)
+{
+    struct ss_boot *b = calloc(1, sizeof *b);
+    struct ss_boot_result *result = calloc(1, sizeof *result);
+    ss_status_t status = SS_ERROR_INSUFFICIENT_MEMORY;
+    if (!b || !result) {
+        status = ss_error_set(err, status, SS_AREA_CHIP, "out of memory for an app");
+    } else {
+        struct ss_boot_image image;
+        *b = (struct ss_boot){.chip = chip, .result = result, .err = err, .profile = profile};
+        bool taken = ss_boot_image_check(b, address, size, false, &image);
+        status = judge_app(b, taken, err);
+        ss_boot_end_view(b);
+    }
+    free(b);
+    free(result);
+    return status;
+}

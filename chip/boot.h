@@ -100,6 +100,13 @@ SS_MUST_USE ss_status_t ss_chip_boot(struct ss_vchip *chip, const struct ss_boot
                                      const struct ss_boot_options *options, ss_boot_line_fn line, void *context,
                                      struct ss_boot_result *result, struct ss_error *err);
 
+/// Whether the second stage would take the app in the @p size bytes from @p address: image, signature as @p profile wants
+/// it. Nothing is loaded and nothing changes: what esp_image_verify() tells a running app of ESP-IDF.
+/// SS_ERROR_INVALID_SIGNATURE for a signature that does not hold or cannot be checked, SS_ERROR_DATA_INVALID for
+/// anything else that is wrong with it, with the reason; statuses of ss_chip_boot().
+SS_MUST_USE ss_status_t ss_chip_app_check(struct ss_vchip *chip, const struct ss_boot_profile *profile,
+                                          uint32_t address, uint32_t size, struct ss_error *err);
+
 /// "app", "bootloader", "rom", "download", "unknown", "power-lost"; "observed", "source", "inferred", "not-checkable".
 const char *ss_boot_outcome_name(enum ss_boot_outcome outcome);
 const char *ss_boot_basis_name(enum ss_boot_basis basis);

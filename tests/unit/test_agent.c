@@ -13,6 +13,7 @@
 
 #include "core/bytes.h"
 #include "device/agent.h"
+#include "sim/sim_port.h"
 #include "slotseal/flash_cipher.h"
 #include "slotseal/image.h"
 #include "slotseal/secure_boot_v1.h"
@@ -31,15 +32,13 @@ struct parcel {
 
 /// A device. The record is its storage: it outlives resets, as flash does.
 struct device {
+    struct ss_sim_port sim; ///< first: the port's context is also that of the simulator's port
     struct bench *bench;
     struct ss_agent_record stored;
     struct sample_statement key_sets[2]; ///< in force, and the one before; storage, too
     struct ss_key_set sets[2];           ///< parsed
     struct ss_agent agent;               ///< its RAM
     struct ss_agent_identity identity;
-    unsigned slot; ///< that runs
-    bool rollback; ///< the bootloader can
-    bool willing;
     bool healthy;            ///< the new app finds itself fit
     bool crashes;            ///< it never gets to say so
     const struct parcel *in; ///< what it is offered
@@ -50,36 +49,6 @@ struct device {
 };
 
 // -- The port ---------------------------------------------------------------------------------------------------------
-
-static struct ss_vchip *chip_of(void *context)
-{
-    return ((struct device *)context)->bench->chip;
-}
-
-static ss_status_t read_raw(void *context, uint32_t address, void *out, size_t len)
-{
-    ss_flash_read(&chip_of(context)->flash, address, out, len);
-    return SS_OK;
-}
-
-static ss_status_t read_plain(void *context, uint32_t address, void *out, size_t len)
-{
-    return ss_chip_cache_read(chip_of(context), address, out, len, NULL);
-}
-
-static ss_status_t write_raw(void *context, uint32_t address, const void *in, size_t len)
-{
-    assert_true(address % 16 == 0 && len % 16 == 0);
-    ss_flash_program(&chip_of(context)->flash, address, in, len);
-    return SS_OK;
-}
-
-static ss_status_t erase(void *context, uint32_t address)
-{
-    assert_int_equal(address % SS_AGENT_SECTOR, 0);
-    ss_flash_erase(&chip_of(context)->flash, address, SS_AGENT_SECTOR);
-    return SS_OK;
-}
 
 static ss_status_t load(void *context, struct ss_agent_record *record)
 {
@@ -112,103 +81,8 @@ static ss_status_t store_key_set(void *context, const uint8_t *key_set, size_t l
     return SS_OK;
 }
 
-static ss_status_t verify(void *context, unsigned slot)
-{
-    static uint8_t image[BENCH_SLOT];
-    struct ss_image parsed;
-    const struct device *d = context;
-    ss_status_t status = read_plain(context, slots[slot], image, sizeof image);
-    if (status == SS_OK)
-        status = ss_image_parse(image, sizeof image, NULL, &parsed, NULL);
-    if (status == SS_OK)
-        status = ss_secure_boot_v1_verify(d->bench->profile.public_key, image, parsed.image_len,
-                                          image + parsed.image_len, NULL);
-    return status;
-}
-
-static struct ss_otadata otadata_of(void *context)
-{
-    uint8_t raw[SS_OTADATA_SIZE];
-    struct ss_otadata otadata;
-    assert_int_equal(read_plain(context, BENCH_OTA, raw, sizeof raw), SS_OK);
-    assert_ok(ss_otadata_from_partition(raw, sizeof raw, &otadata, &err), err);
-    return otadata;
-}
-
-static void write_copy(void *context, int copy, const struct ss_otadata_record *record)
-{
-    uint8_t raw[SS_OTADATA_RECORD_SIZE];
-    uint32_t address = BENCH_OTA + (uint32_t)copy * SS_OTADATA_SECTOR_SIZE;
-    ss_otadata_record_write(record, raw);
-    ss_flash_erase(&chip_of(context)->flash, address, SS_OTADATA_SECTOR_SIZE);
-    assert_ok(ss_chip_encrypted_write(chip_of(context), address, raw, sizeof raw, &err), err);
-}
-
-static ss_status_t choose(void *context, unsigned slot, bool on_trial)
-{
-    struct ss_otadata otadata = otadata_of(context);
-    struct ss_otadata_update update;
-    assert_ok(ss_otadata_next_write(&otadata, (int)slot, 2, on_trial, &update, &err), err);
-    write_copy(context, update.copy, &update.record);
-    return SS_OK;
-}
-
-static ss_status_t select_slot(void *context, unsigned slot)
-{
-    return choose(context, slot, ((const struct device *)context)->rollback);
-}
-
-static ss_status_t set_state(void *context, uint32_t state)
-{
-    struct ss_otadata otadata = otadata_of(context);
-    int active = ss_otadata_active(&otadata);
-    assert_true(active >= 0);
-    otadata.copies[active].state = state;
-    write_copy(context, active, &otadata.copies[active]);
-    return SS_OK;
-}
-
-static ss_status_t confirm(void *context)
-{
-    return ((const struct device *)context)->rollback ? set_state(context, SS_OTA_VALID) : SS_OK;
-}
-
-static ss_status_t reject(void *context)
-{
-    const struct device *d = context;
-    return d->rollback ? set_state(context, SS_OTA_INVALID) : choose(context, d->slot ^ 1u, false);
-}
-
-static ss_status_t slot_state(void *context, unsigned slot, uint32_t *state)
-{
-    struct ss_otadata otadata = otadata_of(context);
-    *state = SS_OTA_UNDEFINED;
-    for (unsigned i = 0; i < 2; i++) {
-        const struct ss_otadata_record *copy = &otadata.copies[i];
-        if (copy->seq != SS_OTADATA_ERASED_SEQ && copy->crc == ss_otadata_crc(copy->seq) && (copy->seq - 1) % 2 == slot)
-            *state = copy->state;
-    }
-    return SS_OK;
-}
-
-static bool willing(void *context)
-{
-    return ((const struct device *)context)->willing;
-}
-
-static const struct ss_agent_port port = {.read_raw = read_raw,
-                                          .read_plain = read_plain,
-                                          .write_raw = write_raw,
-                                          .erase = erase,
-                                          .load = load,
-                                          .store = store,
-                                          .store_key_set = store_key_set,
-                                          .verify = verify,
-                                          .select = select_slot,
-                                          .confirm = confirm,
-                                          .reject = reject,
-                                          .state = slot_state,
-                                          .willing = willing};
+// Flash and otadata are those of every simulated device; what the storage does is this test's.
+static struct ss_agent_port port;
 
 // -- A device and what it is offered ----------------------------------------------------------------------------------
 
@@ -301,8 +175,13 @@ static struct device *device_new(bool rollback)
     bench_seal(b, BENCH_SLOT_0, 0x4000);
     struct ss_key_set set = sample_key_set();
     sample_sign_key_set(&set, (const unsigned[]){1, 2, 0}, &d->key_sets[0]);
-    d->rollback = rollback;
-    d->willing = d->healthy = true;
+    d->sim =
+        (struct ss_sim_port){.chip = b->chip, .profile = &b->profile, .identity = &d->identity, .otadata = BENCH_OTA};
+    port = ss_sim_agent_port;
+    port.load = load;
+    port.store = store;
+    port.store_key_set = store_key_set;
+    d->healthy = true;
     d->chunk = 1000;
     return d;
 }
@@ -353,7 +232,6 @@ static ss_status_t update(struct device *d)
 static void start(struct device *d, unsigned slot)
 {
     power_on_ram(d);
-    d->slot = slot;
     for (unsigned i = 0; i < 2 && d->key_sets[i].len; i++) {
         struct ss_statement s;
         assert_int_equal(ss_statement_parse(d->key_sets[i].bytes, d->key_sets[i].len, &s, NULL), SS_OK);
@@ -364,7 +242,7 @@ static void start(struct device *d, unsigned slot)
                                              .ring = {&d->sets[0], d->key_sets[1].len ? &d->sets[1] : NULL},
                                              .slots = {{BENCH_SLOT_0, BENCH_SLOT}, {BENCH_SLOT_1, BENCH_SLOT}},
                                              .secure_version = 3,
-                                             .bootloader = d->rollback ? SS_BOOTLOADER_ROLLBACK : 0,
+                                             .bootloader = d->bench->profile.rollback ? SS_BOOTLOADER_ROLLBACK : 0,
                                              .scheme = SS_RELEASE_V1,
                                              .running = (uint8_t)slot};
     assert_int_equal(ss_agent_start(&d->agent, &port, d, &d->identity, &d->found), SS_OK);
@@ -473,12 +351,12 @@ static void nothing_is_erased_unless_accepted(void **state)
     d->stored.sequence = 7;
     expect_refused(d, SS_CAUSE_STATEMENT, SS_REASON_SEQUENCE);
     d->stored.sequence = 0;
-    d->willing = false;
+    d->sim.unwilling = true;
     expect_refused(d, SS_CAUSE_UNWILLING, SS_REASON_NONE);
     make_parcel(d, &(struct parcel_options){.version = 2, .slot = 0, .sequence = 7}, &p);
     expect_refused(d, SS_CAUSE_STATEMENT, SS_REASON_SLOT_ADDRESS);
     make_parcel(d, USUAL, &p);
-    d->willing = true;
+    d->sim.unwilling = false;
     boot(d);
     expect_running(d, 1);
     device_free(d);
@@ -675,7 +553,7 @@ static void no_update_during_a_trial(void **state)
     assert_int_equal(begin(d, &wanted), SS_ERROR_BAD_STATE);
     assert_int_equal(d->agent.cause, SS_CAUSE_TRIAL);
     // Nor if the storage has an old record, and only the bootloader knows of the trial.
-    assert_int_equal(set_state(d, SS_OTA_PENDING_VERIFY), SS_OK);
+    assert_int_equal(ss_sim_set_state(&d->sim, SS_OTA_PENDING_VERIFY), SS_OK);
     for (unsigned slot = 0; slot < 2; slot++) {
         d->stored = (struct ss_agent_record){.phase = SS_AGENT_SWITCHING, .slot = (uint8_t)slot};
         start(d, 1);
