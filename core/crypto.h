@@ -25,7 +25,7 @@ size_t ss_hash_size(enum ss_hash_alg alg);
 struct ss_hash {
     enum ss_hash_alg alg;
     void *provider;     ///< NULL when not running
-    uint64_t state[28]; ///< for providers that keep their state in place
+    uint64_t state[30]; ///< for providers that keep their state in place; it may move with the struct
 };
 
 /// Starts a hash. SS_ERROR_INSUFFICIENT_MEMORY or SS_ERROR_GENERIC from the provider, as for all functions here.
