@@ -7,7 +7,7 @@
 #include "slotseal/image.h"
 
 /// Bytes read back at a time: of the stack.
-#define PIECE 256u
+#define READ 256u
 
 void ss_agent_abandon(struct ss_agent *a)
 {
@@ -35,19 +35,19 @@ static ss_status_t hash_failed(struct ss_agent *a, ss_status_t status)
 
 static const uint8_t *window_digest(const struct ss_agent *a, uint32_t position)
 {
-    return a->digests + (size_t)(position / a->window) * SS_STATEMENT_DIGEST_SIZE;
+    return a->room.in.digests + (size_t)(position / a->window) * SS_STATEMENT_DIGEST_SIZE;
 }
 
-// SHA-256 of the window at @p from as it lies in flash. Uses `sector`.
+// SHA-256 of the window at @p from as it lies in flash. Uses the piece.
 static ss_status_t hash_stored(struct ss_agent *a, uint32_t from, uint8_t digest[SS_STATEMENT_DIGEST_SIZE])
 {
     uint32_t end = at_most(a->length - from, a->window) + from;
     ss_status_t status = ss_hash_init(&a->hash.window, SS_HASH_SHA256);
-    for (uint32_t at = from; status == SS_OK && at < end; at += SS_AGENT_SECTOR) {
-        uint32_t len = at_most(end - at, SS_AGENT_SECTOR);
-        status = a->port->read_raw(a->context, a->address + at, a->sector, len);
+    for (uint32_t at = from; status == SS_OK && at < end; at += SS_AGENT_PIECE) {
+        uint32_t len = at_most(end - at, SS_AGENT_PIECE);
+        status = a->port->read_raw(a->context, a->address + at, a->room.in.piece, len);
         if (status == SS_OK)
-            status = ss_hash_update(&a->hash.window, a->sector, len);
+            status = ss_hash_update(&a->hash.window, a->room.in.piece, len);
     }
     if (status == SS_OK)
         return ss_hash_finish(&a->hash.window, digest);
@@ -73,13 +73,13 @@ ss_status_t ss_agent_resume(struct ss_agent *a)
 
 static ss_status_t is_blank(struct ss_agent *a, uint32_t address, bool *blank)
 {
-    uint8_t piece[PIECE];
+    uint8_t piece[READ];
     *blank = true;
-    for (uint32_t at = 0; *blank && at < SS_AGENT_SECTOR; at += PIECE) {
-        ss_status_t status = a->port->read_raw(a->context, address + at, piece, PIECE);
+    for (uint32_t at = 0; *blank && at < SS_AGENT_SECTOR; at += READ) {
+        ss_status_t status = a->port->read_raw(a->context, address + at, piece, READ);
         if (status != SS_OK)
             return status;
-        *blank = ss_all_bytes(piece, PIECE, 0xFF);
+        *blank = ss_all_bytes(piece, READ, 0xFF);
     }
     return SS_OK;
 }
@@ -98,13 +98,13 @@ static ss_status_t clear(struct ss_agent *a, uint32_t address)
 
 static ss_status_t read_back(struct ss_agent *a, uint32_t address, uint32_t len)
 {
-    uint8_t piece[PIECE];
-    for (uint32_t at = 0; at < len; at += PIECE) {
-        uint32_t n = at_most(len - at, PIECE);
+    uint8_t piece[READ];
+    for (uint32_t at = 0; at < len; at += READ) {
+        uint32_t n = at_most(len - at, READ);
         ss_status_t status = a->port->read_raw(a->context, address + at, piece, n);
         if (status != SS_OK)
             return status;
-        if (memcmp(piece, a->sector + at, n) != 0)
+        if (memcmp(piece, a->room.in.piece + at, n) != 0)
             return SS_ERROR_IO;
     }
     return SS_OK;
@@ -127,13 +127,13 @@ static ss_status_t look_at_header(struct ss_agent *a)
     return ss_agent_failed(a, SS_ERROR_DATA_INVALID, SS_CAUSE_SEALED_WRONG);
 }
 
-// Writes the @p len bytes in `sector` to where they belong.
-static ss_status_t write_sector(struct ss_agent *a, uint32_t offset, uint32_t len)
+// Writes the @p len bytes of the piece to where they belong.
+static ss_status_t write_piece(struct ss_agent *a, uint32_t offset, uint32_t len)
 {
     uint32_t address = a->address + offset;
-    ss_status_t status = clear(a, address);
+    ss_status_t status = offset % SS_AGENT_SECTOR == 0 ? clear(a, address) : SS_OK;
     if (status == SS_OK)
-        status = a->port->write_raw(a->context, address, a->sector, len);
+        status = a->port->write_raw(a->context, address, a->room.in.piece, len);
     if (status == SS_OK)
         status = read_back(a, address, len);
     if (status != SS_OK)
@@ -171,17 +171,17 @@ static ss_status_t end_window(struct ss_agent *a)
     return a->position < a->length ? hash_failed(a, ss_hash_init(&a->hash.window, SS_HASH_SHA256)) : SS_OK;
 }
 
-// Takes bytes up to the end of the sector or of the ciphertext.
+// Takes bytes up to the end of the piece or of the ciphertext.
 static ss_status_t take(struct ss_agent *a, const uint8_t *in, uint32_t len)
 {
-    uint32_t fill = a->position % SS_AGENT_SECTOR;
+    uint32_t fill = a->position % SS_AGENT_PIECE;
     ss_status_t status = hash_failed(a, ss_hash_update(&a->hash.window, in, len));
     if (status != SS_OK)
         return status;
-    memcpy(a->sector + fill, in, len);
+    memcpy(a->room.in.piece + fill, in, len);
     a->position += len;
-    if (a->position % SS_AGENT_SECTOR == 0 || a->position == a->length)
-        status = write_sector(a, a->position - fill - len, fill + len);
+    if (a->position % SS_AGENT_PIECE == 0 || a->position == a->length)
+        status = write_piece(a, a->position - fill - len, fill + len);
     if (status == SS_OK && (a->position % a->window == 0 || a->position == a->length))
         status = end_window(a);
     return status;
@@ -196,7 +196,7 @@ ss_status_t ss_agent_write(struct ss_agent *agent, const void *in, size_t len)
     if (len > agent->length - agent->position)
         return ss_agent_ended(agent, SS_ERROR_INSUFFICIENT_SPACE, SS_CAUSE_TOO_MUCH);
     while (len > 0) {
-        uint32_t room = SS_AGENT_SECTOR - agent->position % SS_AGENT_SECTOR;
+        uint32_t room = SS_AGENT_PIECE - agent->position % SS_AGENT_PIECE;
         uint32_t n = len < room ? (uint32_t)len : room;
         ss_status_t status = take(agent, p, n);
         if (status != SS_OK)
@@ -207,9 +207,9 @@ ss_status_t ss_agent_write(struct ss_agent *agent, const void *in, size_t len)
     return SS_OK;
 }
 
-ss_status_t ss_agent_erase_rest(struct ss_agent *a)
+static ss_status_t clear_from(struct ss_agent *a, uint32_t from)
 {
-    uint32_t from = (a->length + SS_AGENT_SECTOR - 1) / SS_AGENT_SECTOR * SS_AGENT_SECTOR;
+    from = (from + SS_AGENT_SECTOR - 1) / SS_AGENT_SECTOR * SS_AGENT_SECTOR;
     for (uint32_t at = from; at < a->slot_size; at += SS_AGENT_SECTOR) {
         ss_status_t status = ss_agent_from_port(a, clear(a, a->address + at));
         if (status != SS_OK)
@@ -218,30 +218,19 @@ ss_status_t ss_agent_erase_rest(struct ss_agent *a)
     return SS_OK;
 }
 
-static ss_status_t digest_image(struct ss_agent *a, uint8_t digest[SS_CANONICAL_DIGEST_SIZE])
+ss_status_t ss_agent_erase_rest(struct ss_agent *a)
 {
-    ss_status_t status = ss_canonical_init(&a->hash.image, a->image_len, a->vk_offset);
-    for (uint32_t at = 0; status == SS_OK && at < a->image_len; at += SS_AGENT_SECTOR) {
-        uint32_t len = at_most(a->image_len - at, SS_AGENT_SECTOR);
-        status = a->port->read_plain(a->context, a->address + at, a->sector, len);
-        if (status == SS_OK)
-            status = ss_canonical_update(&a->hash.image, a->sector, len);
-    }
-    if (status == SS_OK)
-        return ss_canonical_finish(&a->hash.image, digest);
-    ss_canonical_abort(&a->hash.image);
-    return status;
+    return clear_from(a, a->length);
 }
 
-ss_status_t ss_agent_check_image(struct ss_agent *a)
+ss_status_t ss_agent_erase_ahead(struct ss_agent *agent)
 {
-    uint8_t digest[SS_CANONICAL_DIGEST_SIZE];
-    ss_status_t status = digest_image(a, digest);
-    if (status == SS_ERROR_DATA_INVALID || status == SS_ERROR_INVALID_ARGUMENT)
-        return ss_agent_failed(a, SS_ERROR_DATA_CORRUPT, SS_CAUSE_DIGEST); // no image that could have a digest
+    agent->cause = SS_CAUSE_NONE;
+    if (!agent->receiving)
+        return ss_agent_ended(agent, SS_ERROR_BAD_STATE, SS_CAUSE_ORDER);
+    // A sector of which nothing is written yet is one of them.
+    ss_status_t status = clear_from(agent, agent->position - agent->position % SS_AGENT_PIECE);
     if (status != SS_OK)
-        return ss_agent_ended(a, status, SS_CAUSE_FLASH);
-    if (memcmp(digest, a->digest, sizeof digest) != 0)
-        return ss_agent_failed(a, SS_ERROR_DATA_CORRUPT, SS_CAUSE_DIGEST);
-    return SS_OK;
+        ss_agent_abandon(agent);
+    return status;
 }

@@ -12,6 +12,15 @@ ss_status_t ss_agent_from_port(struct ss_agent *a, ss_status_t status);
 /// One more failure of this delivery, stored; @p status and @p cause, or that it was given up.
 ss_status_t ss_agent_failed(struct ss_agent *a, ss_status_t status, enum ss_agent_cause cause);
 
+/// Stores the record.
+ss_status_t ss_agent_store(struct ss_agent *a);
+/// The running app has not confirmed itself yet.
+bool ss_agent_on_trial(const struct ss_agent *a);
+/// The running app is not confirmed: selects the other slot, and counts a failure.
+ss_status_t ss_agent_take_back(struct ss_agent *a);
+/// Seconds since 1970, 0 if not known.
+uint64_t ss_agent_now(const struct ss_agent *a);
+
 /// Ends a receiving that is under way; nothing in flash changes.
 void ss_agent_abandon(struct ss_agent *a);
 /// Sets `position` behind the last whole window from the start that lies in flash as it should.

@@ -19,6 +19,12 @@ void *memset(void *to, int value, size_t len)
     return to;
 }
 
+void *memmove(void *to, const void *from, size_t len)
+{
+    (void)from, (void)len;
+    return to;
+}
+
 int memcmp(const void *a, const void *b, size_t len)
 {
     (void)a, (void)b;
@@ -81,8 +87,11 @@ ss_status_t ss_p256_verify(const uint8_t public_key[64], const uint8_t digest[32
 
 // Everything that a device calls, so that nothing of it is left out.
 int _start(void);
-void *const volatile agent_entries[] = {ss_agent_start,   ss_agent_confirm, ss_agent_reject, ss_agent_begin,
-                                        ss_agent_key_set, ss_agent_wanted,  ss_agent_write,  ss_agent_finish};
+void *const volatile agent_entries[] = {
+    ss_agent_start,     ss_agent_confirm,        ss_agent_reject,       ss_agent_begin,       ss_agent_key_set,
+    ss_agent_wanted,    ss_agent_write,          ss_agent_finish,       ss_agent_tick,        ss_agent_freshness,
+    ss_agent_alarm,     ss_agent_running_digest, ss_agent_bootloader,   ss_agent_note_action, ss_agent_erase_ahead,
+    ss_agent_receiving, ss_agent_state,          ss_agent_record_write, ss_agent_record_read};
 
 int _start(void)
 {

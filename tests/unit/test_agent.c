@@ -747,9 +747,9 @@ static void cuts_again_while_it_recovers(void **state)
 static void causes_have_names(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i <= SS_CAUSE_IMAGE; i++)
+    for (unsigned i = 0; i < SS_CAUSE_COUNT; i++)
         assert_string_not_equal(ss_agent_cause_name(i), "unknown");
-    assert_string_equal(ss_agent_cause_name(SS_CAUSE_IMAGE + 1), "unknown");
+    assert_string_equal(ss_agent_cause_name(SS_CAUSE_COUNT), "unknown");
 }
 
 int main(int argc, char **argv)
