@@ -22,6 +22,7 @@ const struct cli_command *const cli_commands[] = {
     &command_keyset_new,
     &command_keyset_sign,
     &command_keyset_show,
+    &command_keyset_embed,
     &command_release_sign,
     &command_release_add,
     &command_release_list,

@@ -24,6 +24,7 @@ extern const struct cli_command command_compare;
 extern const struct cli_command command_keyset_new;
 extern const struct cli_command command_keyset_sign;
 extern const struct cli_command command_keyset_show;
+extern const struct cli_command command_keyset_embed;
 extern const struct cli_command command_release_sign;
 extern const struct cli_command command_release_deliver;
 extern const struct cli_command command_statement_show;
