@@ -31,6 +31,7 @@ enum ss_area {
     SS_AREA_LINK,
     SS_AREA_PROVISION,
     SS_AREA_STATEMENT,
+    SS_AREA_SERVER,
 };
 
 /// Capacity of an error message with its terminator, bytes. Longer messages are cut.
