@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The crypto port: everything core/ needs from a cryptographic library. Exactly one provider file is linked:
-// crypto_openssl.c on hosts; devices bring their own. Signing and PEM keys are host-only, see slotseal/signing_key.h.
+// crypto_openssl.c on hosts; on devices what they have, or crypto_min*.c, which only hashes and verifies. Signing and PEM
+// keys are host-only, see slotseal/signing_key.h.
 #ifndef SS_CORE_CRYPTO_H
 #define SS_CORE_CRYPTO_H
 

@@ -217,8 +217,8 @@ ss_status_t ss_p256_verify(const uint8_t public_key[64], const uint8_t digest[32
     int valid = ctx && EVP_PKEY_verify_init(ctx) == 1 ? EVP_PKEY_verify(ctx, der, (size_t)len, digest, 32) : -1;
     if (valid == 1)
         status = SS_OK;
-    else if (valid < 0)
-        status = ss_openssl_status(SS_ERROR_GENERIC);
+    else if (valid < 0) // also for a signature whose sum of points is at infinity
+        status = ss_openssl_status(SS_ERROR_INVALID_SIGNATURE);
 out:
     ERR_clear_error();
     OPENSSL_free(der);
