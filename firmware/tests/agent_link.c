@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "device/agent.h"
+#include "device/journal.h"
 
 struct ss_agent agent_ram;
 
@@ -88,10 +89,11 @@ ss_status_t ss_p256_verify(const uint8_t public_key[64], const uint8_t digest[32
 // Everything that a device calls, so that nothing of it is left out.
 int _start(void);
 void *const volatile agent_entries[] = {
-    ss_agent_start,     ss_agent_confirm,        ss_agent_reject,       ss_agent_begin,       ss_agent_key_set,
-    ss_agent_wanted,    ss_agent_write,          ss_agent_finish,       ss_agent_tick,        ss_agent_freshness,
-    ss_agent_alarm,     ss_agent_running_digest, ss_agent_bootloader,   ss_agent_note_action, ss_agent_erase_ahead,
-    ss_agent_receiving, ss_agent_state,          ss_agent_record_write, ss_agent_record_read};
+    ss_agent_start,     ss_agent_confirm,        ss_agent_reject,        ss_agent_begin,        ss_agent_key_set,
+    ss_agent_wanted,    ss_agent_write,          ss_agent_finish,        ss_agent_tick,         ss_agent_freshness,
+    ss_agent_alarm,     ss_agent_running_digest, ss_agent_bootloader,    ss_agent_note_action,  ss_agent_erase_ahead,
+    ss_agent_receiving, ss_agent_state,          ss_agent_record_write,  ss_agent_record_read,  ss_journal_mount,
+    ss_journal_load,    ss_journal_store,        ss_journal_put_key_set, ss_journal_get_key_set};
 
 int _start(void)
 {
