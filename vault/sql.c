@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+const struct ss_sql_place ss_sql_vault = {"vault", "slotseal_vault", SS_AREA_VAULT};
+
 struct ss_sql_value ss_sql_text(const char *text)
 {
     if (!text)
@@ -13,18 +15,19 @@ struct ss_sql_value ss_sql_text(const char *text)
     return (struct ss_sql_value){.type = SS_SQL_TEXT, .bytes = text, .len = strlen(text)};
 }
 
-ss_status_t ss_sql_open(const char *url, bool create, unsigned busy_ms, struct ss_sql **db, struct ss_error *err)
+ss_status_t ss_sql_open(const char *url, const struct ss_sql_place *place, bool create, unsigned busy_ms,
+                        struct ss_sql **db, struct ss_error *err)
 {
     *db = NULL;
     if (!busy_ms)
         busy_ms = SS_SQL_BUSY_MS;
     if (!strncmp(url, "sqlite:", 7))
-        return ss_sqlite_open(url + 7, create, busy_ms, db, err);
+        return ss_sqlite_open(url + 7, place, create, busy_ms, db, err);
     if (!strncmp(url, "postgresql://", 13) || !strncmp(url, "postgres://", 11))
-        return ss_postgres_open(url, create, busy_ms, db, err);
+        return ss_postgres_open(url, place, create, busy_ms, db, err);
     // The text itself may hold a password that was typed into the wrong form: it is not repeated.
-    return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_VAULT,
-                        "a vault is named by sqlite:PATH or postgresql://USER@HOST/DATABASE");
+    return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, place->area,
+                        "a %s is named by sqlite:PATH or postgresql://USER@HOST/DATABASE", place->what);
 }
 
 void ss_sql_close(struct ss_sql *db)
@@ -140,7 +143,7 @@ ss_status_t ss_sql_script(struct ss_sql *db, const char *text, struct ss_error *
 {
     char *script = with_types(db->driver, text);
     if (!script)
-        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_VAULT, "out of memory");
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, db->place->area, "out of memory");
     db->retry = false;
     ss_status_t status = db->driver->script(db, script, err);
     free(script);
@@ -202,4 +205,20 @@ ss_status_t ss_sql_shred(struct ss_sql *db, struct ss_error *err)
 {
     ss_status_t status = db->driver->shred(db, err);
     return status == SS_OK ? SS_OK : ss_error_prefix(err, status, "done, but the old bytes are not overwritten yet");
+}
+
+ss_status_t ss_sql_watch(struct ss_sql *db, struct ss_error *err)
+{
+    return db->driver->watch(db, err);
+}
+
+ss_status_t ss_sql_wait(struct ss_sql *db, unsigned ms, bool *changed, struct ss_error *err)
+{
+    *changed = false;
+    return db->driver->wait(db, ms, changed, err);
+}
+
+ss_status_t ss_sql_announce(struct ss_sql *db, struct ss_error *err)
+{
+    return db->driver->announce ? ss_sql_execute(db, db->driver->announce, NULL, 0, err) : SS_OK;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The little SQL that the vault needs, on SQLite and on PostgreSQL. Internal to vault/.
+// The little SQL that the vault and the server's store need, on SQLite and on PostgreSQL. Internal.
 //
 // One text serves both: parameters are $1, $2, …; types are BIGINT, {text} (ordered by its bytes) and {blob}.
 // Values travel beside the text, never in it.
@@ -48,9 +48,19 @@ enum ss_sql_transaction {
     SS_SQL_CREATE, ///< a writer where there are no tables yet
 };
 
+/// What is kept there, for error messages, and where it lies in PostgreSQL.
+struct ss_sql_place {
+    const char *what;   ///< "vault"
+    const char *schema; ///< of PostgreSQL; letters and '_'
+    enum ss_area area;  ///< of errors
+};
+extern const struct ss_sql_place ss_sql_vault;
+
 /// A connection; one thread at a time.
 struct ss_sql {
     const struct ss_sql_driver *driver;
+    const struct ss_sql_place *place;
+    bool lost;           ///< the server is gone: nothing but ss_sql_close() helps
     bool retry;          ///< the last failure came from another writer: the whole transaction may be tried again
     bool in_transaction; ///< between begin and commit or rollback
     unsigned busy_ms;    ///< how long a writer waits for another one
@@ -77,6 +87,9 @@ struct ss_sql_driver {
     void (*end)(struct ss_sql_rows *rows);
     ss_status_t (*begin)(struct ss_sql *db, enum ss_sql_transaction kind, struct ss_error *err);
     ss_status_t (*shred)(struct ss_sql *db, struct ss_error *err);
+    ss_status_t (*watch)(struct ss_sql *db, struct ss_error *err);
+    ss_status_t (*wait)(struct ss_sql *db, unsigned ms, bool *changed, struct ss_error *err);
+    const char *announce; ///< statement by which a writer tells those who watch; NULL: they see it
     void (*close)(struct ss_sql *db);
 };
 
@@ -84,15 +97,15 @@ struct ss_sql_driver {
 #define SS_SQL_BUSY_MS 15000u
 
 /// Connects. @p url is `sqlite:PATH` or `postgresql://…`. With @p create a missing SQLite file is made (mode 0600) and a
-/// missing PostgreSQL schema, slotseal_vault, too. *@p db is NULL on error.
+/// missing PostgreSQL schema, too. @p place must outlive the connection. *@p db is NULL on error.
 ///   SS_ERROR_INVALID_ARGUMENT  another form of URL
 ///   SS_ERROR_NOT_PERMITTED     a password in the URL: it would be seen in argv and environment
 ///   SS_ERROR_DOES_NOT_EXIST    no such file or schema
 ///   SS_ERROR_NOT_SUPPORTED     a build without PostgreSQL
 ///   SS_ERROR_DATA_INVALID      not a database
 ///   SS_ERROR_IO, SS_ERROR_INSUFFICIENT_MEMORY
-SS_MUST_USE ss_status_t ss_sql_open(const char *url, bool create, unsigned busy_ms, struct ss_sql **db,
-                                    struct ss_error *err);
+SS_MUST_USE ss_status_t ss_sql_open(const char *url, const struct ss_sql_place *place, bool create, unsigned busy_ms,
+                                    struct ss_sql **db, struct ss_error *err);
 /// Rolls back what is open and disconnects. NULL is allowed.
 void ss_sql_close(struct ss_sql *db);
 
@@ -146,10 +159,18 @@ SS_MUST_USE ss_status_t ss_sql_tables(struct ss_sql *db, const char *name, size_
 /// log (pages are zeroed as they are freed), PostgreSQL writes the table anew.
 SS_MUST_USE ss_status_t ss_sql_shred(struct ss_sql *db, struct ss_error *err);
 
+/// From now on this connection can wait for what others commit.
+SS_MUST_USE ss_status_t ss_sql_watch(struct ss_sql *db, struct ss_error *err);
+/// Waits up to @p ms milliseconds for somebody's commit, after ss_sql_watch(). *@p changed may be true without reason,
+/// never false while something was announced.
+SS_MUST_USE ss_status_t ss_sql_wait(struct ss_sql *db, unsigned ms, bool *changed, struct ss_error *err);
+/// Within a transaction: its commit wakes those who wait.
+SS_MUST_USE ss_status_t ss_sql_announce(struct ss_sql *db, struct ss_error *err);
+
 // The back ends. @p where is what follows `sqlite:`, or the whole URL.
-SS_MUST_USE ss_status_t ss_sqlite_open(const char *where, bool create, unsigned busy_ms, struct ss_sql **db,
-                                       struct ss_error *err);
-SS_MUST_USE ss_status_t ss_postgres_open(const char *where, bool create, unsigned busy_ms, struct ss_sql **db,
-                                         struct ss_error *err);
+SS_MUST_USE ss_status_t ss_sqlite_open(const char *where, const struct ss_sql_place *place, bool create,
+                                       unsigned busy_ms, struct ss_sql **db, struct ss_error *err);
+SS_MUST_USE ss_status_t ss_postgres_open(const char *where, const struct ss_sql_place *place, bool create,
+                                         unsigned busy_ms, struct ss_sql **db, struct ss_error *err);
 
 #endif

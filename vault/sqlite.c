@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -13,6 +14,7 @@
 struct sqlite {
     struct ss_sql base;
     sqlite3 *handle;
+    int64_t data_version; // changes with every commit of another connection
 };
 
 struct sqlite_rows {
@@ -23,19 +25,20 @@ struct sqlite_rows {
 static ss_status_t failure(struct sqlite *db, int code, struct ss_error *err)
 {
     int primary = code & 0xFF;
+    enum ss_area area = db->base.place->area;
     if (code == SQLITE_NOMEM)
-        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_VAULT, "out of memory");
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, area, "out of memory");
     if (code == SQLITE_CONSTRAINT_PRIMARYKEY || code == SQLITE_CONSTRAINT_UNIQUE)
-        return ss_error_set(err, SS_ERROR_ALREADY_EXISTS, SS_AREA_VAULT, "%s", sqlite3_errmsg(db->handle));
+        return ss_error_set(err, SS_ERROR_ALREADY_EXISTS, area, "%s", sqlite3_errmsg(db->handle));
     if (primary == SQLITE_BUSY || primary == SQLITE_LOCKED)
-        return ss_error_set(err, SS_ERROR_IO, SS_AREA_VAULT, "another program has been writing to the vault for %u ms",
-                            db->base.busy_ms);
+        return ss_error_set(err, SS_ERROR_IO, area, "another program has been writing to the %s for %u ms",
+                            db->base.place->what, db->base.busy_ms);
     if (primary == SQLITE_NOTADB)
-        return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_VAULT, "the file is not an SQLite database");
+        return ss_error_set(err, SS_ERROR_DATA_INVALID, area, "the file is not an SQLite database");
     if (primary == SQLITE_CORRUPT)
-        return ss_error_set(err, SS_ERROR_DATA_CORRUPT, SS_AREA_VAULT, "the database file is damaged: %s",
+        return ss_error_set(err, SS_ERROR_DATA_CORRUPT, area, "the database file is damaged: %s",
                             sqlite3_errmsg(db->handle));
-    return ss_error_set(err, SS_ERROR_IO, SS_AREA_VAULT, "sqlite: %s", sqlite3_errmsg(db->handle));
+    return ss_error_set(err, SS_ERROR_IO, area, "sqlite: %s", sqlite3_errmsg(db->handle));
 }
 
 static int bind(sqlite3_stmt *statement, int index, const struct ss_sql_value *value)
@@ -154,10 +157,46 @@ static ss_status_t shred(struct ss_sql *db, struct ss_error *err)
         return status;
     status = next(rows, &row, err);
     if (status == SS_OK && row && column(rows, 0).number)
-        status = ss_error_set(err, SS_ERROR_IO, SS_AREA_VAULT,
-                              "another program is reading; they go when the last one closes the vault");
+        status = ss_error_set(err, SS_ERROR_IO, db->place->area,
+                              "another program is reading; they go when the last one closes the %s", db->place->what);
     end(rows);
     return status;
+}
+
+static ss_status_t read_data_version(struct ss_sql *db, int64_t *version, struct ss_error *err)
+{
+    struct ss_sql_rows *rows;
+    bool row = false;
+    ss_status_t status = query(db, "PRAGMA data_version", NULL, 0, &rows, err);
+    if (status != SS_OK)
+        return status;
+    status = next(rows, &row, err);
+    if (status == SS_OK && row)
+        *version = column(rows, 0).number;
+    end(rows);
+    return status;
+}
+
+static ss_status_t watch(struct ss_sql *db, struct ss_error *err)
+{
+    return read_data_version(db, &((struct sqlite *)db)->data_version, err);
+}
+
+/// Nobody tells SQLite of another process's commit: it is looked for, which costs some microseconds.
+static ss_status_t wait_for_commit(struct ss_sql *base, unsigned ms, bool *changed, struct ss_error *err)
+{
+    enum { STEP_MS = 50 };
+    struct sqlite *db = (struct sqlite *)base;
+    for (unsigned waited = 0; !*changed && waited < ms; waited += STEP_MS) {
+        int64_t version = db->data_version;
+        nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000L}, NULL);
+        ss_status_t status = read_data_version(base, &version, err);
+        if (status != SS_OK)
+            return status;
+        *changed = version != db->data_version;
+        db->data_version = version;
+    }
+    return SS_OK;
 }
 
 static void close_db(struct ss_sql *base)
@@ -180,16 +219,18 @@ static const struct ss_sql_driver driver = {
     .end = end,
     .begin = begin,
     .shred = shred,
+    .watch = watch,
+    .wait = wait_for_commit,
     .close = close_db,
 };
 
 /// Makes the file with mode 0600 if it is missing; SQLite gives its log the same mode.
-static ss_status_t touch(const char *path, struct ss_error *err)
+static ss_status_t touch(const char *path, enum ss_area area, struct ss_error *err)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
     if (fd >= 0 && close(fd) == 0)
         return SS_OK;
-    return ss_error_set(err, SS_ERROR_IO, SS_AREA_VAULT, "%s: %s", path, strerror(errno));
+    return ss_error_set(err, SS_ERROR_IO, area, "%s: %s", path, strerror(errno));
 }
 
 static ss_status_t set_up(struct sqlite *db, struct ss_error *err)
@@ -203,23 +244,24 @@ static ss_status_t set_up(struct sqlite *db, struct ss_error *err)
                   err);
 }
 
-ss_status_t ss_sqlite_open(const char *where, bool create, unsigned busy_ms, struct ss_sql **out, struct ss_error *err)
+ss_status_t ss_sqlite_open(const char *where, const struct ss_sql_place *place, bool create, unsigned busy_ms,
+                           struct ss_sql **out, struct ss_error *err)
 {
     ss_status_t status = SS_OK;
     *out = NULL;
     if (!*where || *where == ':')
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_VAULT, "sqlite: needs the path of a file");
+        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, place->area, "sqlite: needs the path of a file");
     if (create)
-        status = touch(where, err);
+        status = touch(where, place->area, err);
     else if (access(where, F_OK) != 0)
-        status = ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_VAULT, "%s: %s", where, strerror(errno));
+        status = ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, place->area, "%s: %s", where, strerror(errno));
     if (status != SS_OK)
         return status;
 
     struct sqlite *db = calloc(1, sizeof *db);
     if (!db)
-        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_VAULT, "out of memory");
-    db->base = (struct ss_sql){.driver = &driver, .busy_ms = busy_ms};
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, place->area, "out of memory");
+    db->base = (struct ss_sql){.driver = &driver, .place = place, .busy_ms = busy_ms};
     int code = sqlite3_open_v2(where, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     status = code == SQLITE_OK ? set_up(db, err) : failure(db, code, err);
     if (status != SS_OK) {

@@ -48,8 +48,9 @@ ss_status_t ss_vault_new(const char *url, bool create, const struct ss_vault_opt
         return out_of_memory(err);
     set_actor(vault, options->actor);
     vault->duplicate_key = ss_locked_new(SS_VAULT_DATA_KEY_SIZE);
-    ss_status_t status =
-        vault->duplicate_key ? ss_sql_open(url, create, options->busy_ms, &vault->db, err) : out_of_memory(err);
+    ss_status_t status = vault->duplicate_key
+                             ? ss_sql_open(url, &ss_sql_vault, create, options->busy_ms, &vault->db, err)
+                             : out_of_memory(err);
     if (status != SS_OK)
         ss_vault_close(vault);
     else

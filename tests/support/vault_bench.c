@@ -74,7 +74,7 @@ static struct ss_sql *connect_patiently(const char *url)
 {
     struct ss_sql *db = NULL;
     struct ss_error err = {0};
-    for (int i = 0; i < 100 && ss_sql_open(url, true, 0, &db, &err) != SS_OK; i++)
+    for (int i = 0; i < 100 && ss_sql_open(url, &ss_sql_vault, true, 0, &db, &err) != SS_OK; i++)
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     if (!db)
         fail_msg("%s", err.message);
@@ -151,7 +151,7 @@ void vault_bench_tamper(const char *url, const char *statement)
 {
     struct ss_sql *db = NULL;
     struct ss_error err = {0};
-    assert_ok(ss_sql_open(url, false, 0, &db, &err), err);
+    assert_ok(ss_sql_open(url, &ss_sql_vault, false, 0, &db, &err), err);
     assert_ok(ss_sql_script(db, statement, &err), err);
     ss_sql_close(db);
 }
@@ -162,7 +162,7 @@ long long vault_bench_number(const char *url, const char *query)
     struct ss_sql_rows *rows;
     struct ss_error err = {0};
     bool row;
-    assert_ok(ss_sql_open(url, false, 0, &db, &err), err);
+    assert_ok(ss_sql_open(url, &ss_sql_vault, false, 0, &db, &err), err);
     assert_ok(ss_sql_query(db, query, NULL, 0, &rows, &err), err);
     assert_ok(ss_sql_next(rows, &row, &err), err);
     assert_true(row);

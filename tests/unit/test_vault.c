@@ -86,7 +86,7 @@ static void test_foreign_database(void **state)
     struct ss_vault *vault;
     struct ss_sql *db;
     strcpy(url, vault_bench_new_url());
-    assert_ok(ss_sql_open(url, true, 0, &db, &err), err);
+    assert_ok(ss_sql_open(url, &ss_sql_vault, true, 0, &db, &err), err);
     assert_ok(ss_sql_script(db, "CREATE TABLE songs (name {text})", &err), err);
     ss_sql_close(db);
     assert_refused(ss_vault_open(url, &options, &vault, &err), SS_ERROR_DATA_INVALID, &err, "something else");
@@ -156,7 +156,7 @@ static void test_other_roles_see_nothing(void **state)
     ss_vault_close(vault_bench_create(&url));
     vault_bench_tamper(url, "CREATE ROLE front LOGIN");
     snprintf(other, sizeof other, "%.*sfront", (int)(strstr(url, "user=") + 5 - url), url);
-    assert_ok(ss_sql_open(other, false, 0, &db, &err), err);
+    assert_ok(ss_sql_open(other, &ss_sql_vault, false, 0, &db, &err), err);
     assert_refused(ss_sql_query(db, "SELECT owner FROM slotseal_vault.secrets", NULL, 0, &rows, &err), SS_ERROR_IO,
                    &err, "permission denied");
     ss_sql_close(db);

@@ -260,7 +260,7 @@ static void test_every_table_is_in_it(void **state)
     struct ss_sql_rows *rows;
     bool row = true;
     ss_vault_close(vault_bench_create(&url));
-    assert_ok(ss_sql_open(url, false, 0, &db, &err), err);
+    assert_ok(ss_sql_open(url, &ss_sql_vault, false, 0, &db, &err), err);
     assert_ok(ss_sql_query(db, db->driver->tables, NULL, 0, &rows, &err), err);
     while (row) {
         char name[64];

@@ -228,7 +228,7 @@ static void digest_of(const char *url, uint8_t out[32])
     struct ss_error err = {0};
     struct ss_hash hash = {0};
     assert_int_equal(ss_hash_init(&hash, SS_HASH_SHA256), SS_OK);
-    assert_ok(ss_sql_open(url, false, 0, &db, &err), err);
+    assert_ok(ss_sql_open(url, &ss_sql_vault, false, 0, &db, &err), err);
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         static const unsigned columns[] = {12, 17, 3, 7, 8, 7, 4, 7, 6, 2, 3, 3, 8, 3};
         struct ss_sql_rows *rows;
@@ -599,7 +599,7 @@ static void test_busy(void **state)
     struct ss_error err = {0};
     options.busy_ms = 50;
     assert_ok(ss_vault_open(url, &options, &vault, &err), err);
-    assert_ok(ss_sql_open(url, false, 0, &other, &err), err);
+    assert_ok(ss_sql_open(url, &ss_sql_vault, false, 0, &other, &err), err);
     assert_ok(ss_sql_begin(other, SS_SQL_WRITE, &err), err);
     assert_refused(audit(vault, &err), SS_ERROR_IO, &err, "another program has been writing to the vault for 50 ms");
     struct ss_vault_device device;

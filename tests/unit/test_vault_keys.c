@@ -241,7 +241,7 @@ static void test_forgotten_while_others_read(void **state)
     assert_ok(ss_vault_open(url, &options, &vault, &err), err);
     vault_bench_fill(vault, 1);
     assert_ok(ss_vault_flash_key_generate(vault, "d1", 32, &err), err);
-    assert_ok(ss_sql_open(url, false, 0, &reader, &err), err);
+    assert_ok(ss_sql_open(url, &ss_sql_vault, false, 0, &reader, &err), err);
     assert_ok(ss_sql_begin(reader, SS_SQL_READ, &err), err);
     assert_ok(ss_sql_query(reader, "SELECT id FROM devices", NULL, 0, &rows, &err), err);
     assert_ok(ss_sql_next(rows, &row, &err), err);

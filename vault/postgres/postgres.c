@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // PostgreSQL through libpq, and what speaks its protocol. Everything lies in a schema of its own, so that the roles of
 // other programs on the same database see none of it.
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,15 +25,15 @@ struct postgres_rows {
     int at; ///< current row, -1 before the first
 };
 
-static ss_status_t out_of_memory(struct ss_error *err)
+static ss_status_t out_of_memory(const struct ss_sql_place *place, struct ss_error *err)
 {
-    return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_VAULT, "out of memory");
+    return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, place->area, "out of memory");
 }
 
 /// The first line of what libpq says; it never holds a password.
-static ss_status_t say(struct ss_error *err, ss_status_t status, const char *text)
+static ss_status_t say(const struct postgres *db, struct ss_error *err, ss_status_t status, const char *text)
 {
-    return ss_error_set(err, status, SS_AREA_VAULT, "postgresql: %.*s", (int)strcspn(text, "\n"), text);
+    return ss_error_set(err, status, db->base.place->area, "postgresql: %.*s", (int)strcspn(text, "\n"), text);
 }
 
 /// Errors after which a transaction may simply be tried again: serialization_failure, deadlock_detected.
@@ -44,15 +46,17 @@ static ss_status_t failure(struct postgres *db, const PGresult *result, struct s
 {
     const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     const char *text = result ? PQresultErrorMessage(result) : NULL;
+    db->base.lost |= PQstatus(db->handle) != CONNECTION_OK;
     if (!state)
-        return say(err, SS_ERROR_IO, text && *text ? text : PQerrorMessage(db->handle));
+        return say(db, err, SS_ERROR_IO, text && *text ? text : PQerrorMessage(db->handle));
     db->base.retry = is_retryable(state);
     if (!strcmp(state, "23505"))
-        return say(err, SS_ERROR_ALREADY_EXISTS, text);
+        return say(db, err, SS_ERROR_ALREADY_EXISTS, text);
     if (!strcmp(state, "55P03"))
-        return ss_error_set(err, SS_ERROR_IO, SS_AREA_VAULT, "another program has been writing to the vault for %u ms",
+        return ss_error_set(err, SS_ERROR_IO, db->base.place->area,
+                            "another program has been writing to the %s for %u ms", db->base.place->what,
                             db->base.busy_ms);
-    return say(err, !strcmp(state, "53200") ? SS_ERROR_INSUFFICIENT_MEMORY : SS_ERROR_IO, text);
+    return say(db, err, !strcmp(state, "53200") ? SS_ERROR_INSUFFICIENT_MEMORY : SS_ERROR_IO, text);
 }
 
 struct parameters {
@@ -88,11 +92,11 @@ static ss_status_t query(struct ss_sql *base, const char *text, const struct ss_
     struct postgres *db = (struct postgres *)base;
     struct parameters p = {0};
     if (count > MAX_VALUES)
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_VAULT, "%zu parameters, at most %d", count,
+        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, base->place->area, "%zu parameters, at most %d", count,
                             MAX_VALUES);
     struct postgres_rows *out = calloc(1, sizeof *out);
     if (!out)
-        return out_of_memory(err);
+        return out_of_memory(base->place, err);
     set_parameters(&p, values, count);
     PGresult *result =
         PQexecParams(db->handle, text, (int)count, p.types, p.values, p.lengths, p.formats, 1); // 1: binary results
@@ -186,6 +190,30 @@ static ss_status_t shred(struct ss_sql *db, struct ss_error *err)
     return script(db, "VACUUM (FULL) secrets", err);
 }
 
+/// The channel has the schema's name: places on one database do not wake each other.
+static ss_status_t watch(struct ss_sql *db, struct ss_error *err)
+{
+    char text[96];
+    snprintf(text, sizeof text, "LISTEN %s", db->place->schema);
+    return script(db, text, err);
+}
+
+static ss_status_t wait_for_commit(struct ss_sql *base, unsigned ms, bool *changed, struct ss_error *err)
+{
+    struct postgres *db = (struct postgres *)base;
+    struct pollfd socket = {.fd = PQsocket(db->handle), .events = POLLIN};
+    PGnotify *notice;
+    if (poll(&socket, 1, (int)ms) < 0 && errno != EINTR)
+        return ss_error_set(err, SS_ERROR_IO, base->place->area, "poll: %s", strerror(errno));
+    if (!PQconsumeInput(db->handle))
+        return failure(db, NULL, err);
+    while ((notice = PQnotifies(db->handle)) != NULL) {
+        *changed = true;
+        PQfreemem(notice);
+    }
+    return SS_OK;
+}
+
 static void close_db(struct ss_sql *base)
 {
     PQfinish(((struct postgres *)base)->handle);
@@ -196,8 +224,9 @@ static const struct ss_sql_driver driver = {
     .name = "postgresql",
     .text = "TEXT COLLATE \"C\"",
     .blob = "BYTEA",
-    .tables = "SELECT tablename::text FROM pg_catalog.pg_tables WHERE schemaname = 'slotseal_vault'",
-    .query = query,
+    .tables = "SELECT tablename::text FROM pg_catalog.pg_tables WHERE schemaname = "
+              "split_part(current_setting('search_path'), ',', 1)" // current_schema() skips what the role may not use,
+                  .query = query,
     .script = script,
     .next = next,
     .column = column,
@@ -206,21 +235,24 @@ static const struct ss_sql_driver driver = {
     .end = end,
     .begin = begin,
     .shred = shred,
+    .watch = watch,
+    .wait = wait_for_commit,
+    .announce = "SELECT pg_catalog.pg_notify(pg_catalog.current_schema()::text, '')",
     .close = close_db,
 };
 
 /// A password in a URL is seen by everybody who can list processes.
-static ss_status_t check_url(const char *url, struct ss_error *err)
+static ss_status_t check_url(const char *url, const struct ss_sql_place *place, struct ss_error *err)
 {
     char *reason = NULL;
     PQconninfoOption *options = PQconninfoParse(url, &reason);
     ss_status_t status = SS_OK;
     if (!options)
-        status = reason ? ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_VAULT, "the database URL is malformed")
-                        : out_of_memory(err);
+        status = reason ? ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, place->area, "the database URL is malformed")
+                        : out_of_memory(place, err);
     for (const PQconninfoOption *o = options; o && o->keyword; o++)
         if (o->val && (!strcmp(o->keyword, "password") || !strcmp(o->keyword, "sslpassword")))
-            status = ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_VAULT,
+            status = ss_error_set(err, SS_ERROR_NOT_PERMITTED, place->area,
                                   "the database URL holds a password, which others could read; keep it in the file "
                                   "named by PGPASSFILE (~/.pgpass) or in a service file");
     PQconninfoFree(options);
@@ -237,46 +269,49 @@ static ss_status_t find_schema(struct ss_sql *db, bool create, struct ss_error *
 {
     struct ss_sql_rows *rows;
     bool found = false;
-    ss_status_t status = query(db, "SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = 'slotseal_vault'",
-                               NULL, 0, &rows, err);
+    char text[96];
+    struct ss_sql_value name = ss_sql_text(db->place->schema);
+    ss_status_t status =
+        query(db, "SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = $1", &name, 1, &rows, err);
     if (status != SS_OK)
         return status;
     status = next(rows, &found, err);
     end(rows);
     if (status != SS_OK || found)
         return status;
+    snprintf(text, sizeof text, "CREATE SCHEMA IF NOT EXISTS %s", db->place->schema);
     if (create)
-        return script(db, "CREATE SCHEMA IF NOT EXISTS slotseal_vault", err);
-    return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_VAULT, "the database holds no vault");
+        return script(db, text, err);
+    return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, db->place->area, "the database holds no %s", db->place->what);
 }
 
 static ss_status_t set_up(struct postgres *db, bool create, struct ss_error *err)
 {
     char text[320];
     if (PQstatus(db->handle) != CONNECTION_OK)
-        return say(err, SS_ERROR_IO, PQerrorMessage(db->handle));
+        return say(db, err, SS_ERROR_IO, PQerrorMessage(db->handle));
     PQsetNoticeReceiver(db->handle, ignore_notice, NULL);
     snprintf(text, sizeof text,
              "SET client_encoding = 'UTF8'; SET synchronous_commit = on; SET standard_conforming_strings = on;"
-             "SET lock_timeout = %u; SET search_path = slotseal_vault, pg_catalog",
-             db->base.busy_ms);
+             "SET lock_timeout = %u; SET search_path = %s, pg_catalog",
+             db->base.busy_ms, db->base.place->schema);
     ss_status_t status = script(&db->base, text, err);
     return status == SS_OK ? find_schema(&db->base, create, err) : status;
 }
 
-ss_status_t ss_postgres_open(const char *where, bool create, unsigned busy_ms, struct ss_sql **out,
-                             struct ss_error *err)
+ss_status_t ss_postgres_open(const char *where, const struct ss_sql_place *place, bool create, unsigned busy_ms,
+                             struct ss_sql **out, struct ss_error *err)
 {
     *out = NULL;
-    ss_status_t status = check_url(where, err);
+    ss_status_t status = check_url(where, place, err);
     if (status != SS_OK)
         return status;
     struct postgres *db = calloc(1, sizeof *db);
     if (!db)
-        return out_of_memory(err);
-    db->base = (struct ss_sql){.driver = &driver, .busy_ms = busy_ms};
+        return out_of_memory(place, err);
+    db->base = (struct ss_sql){.driver = &driver, .place = place, .busy_ms = busy_ms};
     db->handle = PQconnectdb(where);
-    status = db->handle ? set_up(db, create, err) : out_of_memory(err);
+    status = db->handle ? set_up(db, create, err) : out_of_memory(place, err);
     if (status != SS_OK) {
         close_db(&db->base);
         return status;
