@@ -224,9 +224,10 @@ static const struct ss_sql_driver driver = {
     .name = "postgresql",
     .text = "TEXT COLLATE \"C\"",
     .blob = "BYTEA",
+    // Not current_schema(), which skips what the role may not use.
     .tables = "SELECT tablename::text FROM pg_catalog.pg_tables WHERE schemaname = "
-              "split_part(current_setting('search_path'), ',', 1)" // current_schema() skips what the role may not use,
-                  .query = query,
+              "split_part(current_setting('search_path'), ',', 1)",
+    .query = query,
     .script = script,
     .next = next,
     .column = column,
