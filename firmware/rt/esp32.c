@@ -2,6 +2,7 @@
 // The ESP32's registers that the demo touches. Names and addresses: ESP32 Technical Reference Manual, register
 // summaries of UART, RTC_CNTL and TIMG; ESP-IDF v4.0.1, soc/uart_reg.h, rtc_cntl_reg.h, timer_group_reg.h, dport_reg.h.
 #include "rt.h"
+#include "spi1_flash.h"
 
 #define REG(address) (*(volatile uint32_t *)(address))
 
@@ -72,6 +73,24 @@ void rt_wait_cycles(uint32_t cycles)
     uint32_t start = cycle_count();
     while (cycle_count() - start < cycles)
         ;
+}
+
+uint32_t rt_reg_read(uint32_t address)
+{
+    return REG(address);
+}
+
+void rt_reg_write(uint32_t address, uint32_t value)
+{
+    REG(address) = value;
+}
+
+// The fastest that the CPU can run at: a slower one waits longer than it must.
+#define CYCLES_PER_US 240u
+
+void rt_wait_us(uint32_t us)
+{
+    rt_wait_cycles(us * CYCLES_PER_US);
 }
 
 _Noreturn void rt_reset(void)

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// As in the C library; the headers at hand declare the first four.
+#ifndef RT_LIBC_H
+#define RT_LIBC_H
+
+#include <stdint.h>
+#include <string.h>
+
+/// Called by compiled code.
+uint32_t __udivsi3(uint32_t value, uint32_t by);
+uint32_t __umodsi3(uint32_t value, uint32_t by);
+
+#endif
