@@ -11,6 +11,17 @@ void *memcpy(void *restrict to, const void *restrict from, size_t len)
     return to;
 }
 
+void *memmove(void *to, const void *from, size_t len)
+{
+    uint8_t *out = to;
+    const uint8_t *in = from;
+    if (out <= in)
+        return memcpy(to, from, len);
+    while (len--)
+        out[len] = in[len];
+    return to;
+}
+
 void *memset(void *to, int value, size_t len)
 {
     uint8_t *out = to;

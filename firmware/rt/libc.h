@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// As in the C library; the headers at hand declare the first four.
+// As in the C library; the headers at hand declare the others.
 #ifndef RT_LIBC_H
 #define RT_LIBC_H
 
