@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The systemd units are well-formed and confine what they start."""
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+UNITS = Path(__file__).parents[2] / "server" / "systemd"
+SERVICES = ["slotseal.service", "slotseal-sealer.service"]
+
+
+def test_units_are_valid(tmp_path):
+    for unit in UNITS.iterdir():
+        # The program need not be installed where the tests run.
+        text = unit.read_text().replace("/usr/bin/slotseal", "/bin/true")
+        (tmp_path / unit.name).write_text(text)
+    units = [str(tmp_path / name) for name in [*SERVICES, "slotseal.socket"]]
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_service_is_hardened(service):
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(UNITS / service)],
+        capture_output=True, text=True)
+    exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert exposure and float(exposure[1]) < 2.0
