@@ -21,7 +21,7 @@ void bench_add_row(struct bench *b, const char *label, uint8_t type, uint8_t sub
     snprintf(row->label, sizeof row->label, "%s", label);
 }
 
-struct bench *bench_new(unsigned revision)
+static struct bench *new_sized(unsigned revision, uint32_t flash_size)
 {
     static const struct ss_boot_profile profile = SS_BOOT_PROFILE_DEFAULT;
     struct ss_chip_options options = SS_CHIP_OPTIONS_DEFAULT;
@@ -29,7 +29,7 @@ struct bench *bench_new(unsigned revision)
     assert_non_null(b);
     b->table = calloc(1, sizeof *b->table);
     assert_non_null(b->table);
-    options.flash_size = 1u << 20;
+    options.flash_size = flash_size;
     options.revision = revision;
     assert_ok(ss_chip_new(&options, &b->chip, &err), err);
     b->profile = profile;
@@ -38,6 +38,11 @@ struct bench *bench_new(unsigned revision)
     bench_add_row(b, "ota_0", SS_PARTITION_APP, SS_PARTITION_APP_OTA_0, BENCH_SLOT_0, BENCH_SLOT);
     bench_add_row(b, "ota_1", SS_PARTITION_APP, SS_PARTITION_APP_OTA_0 + 1, BENCH_SLOT_1, BENCH_SLOT);
     return b;
+}
+
+struct bench *bench_new(unsigned revision)
+{
+    return new_sized(revision, 1u << 20);
 }
 
 void bench_free(struct bench *b)
@@ -75,15 +80,24 @@ void bench_lay_signed_app(struct bench *b, uint32_t address, const ss_signing_ke
     bench_lay(b, address, app, len + SS_SBV1_BLOCK_SIZE);
 }
 
-struct bench *bench_bootable(unsigned revision)
+static struct bench *bootable(struct bench *b)
 {
-    struct bench *b = bench_new(revision);
     uint8_t image[1024];
     size_t len = sample_bootloader(image, sizeof image);
     bench_lay(b, 0x1000, image, len);
     bench_lay_table(b);
     bench_lay_app(b, BENCH_SLOT_0);
     return b;
+}
+
+struct bench *bench_bootable(unsigned revision)
+{
+    return bootable(bench_new(revision));
+}
+
+struct bench *bench_bootable_large(unsigned revision)
+{
+    return bootable(new_sized(revision, 4u << 20));
 }
 
 void bench_lay_otadata(struct bench *b, unsigned copy, uint32_t seq, uint32_t state)

@@ -28,8 +28,9 @@ struct bench {
 struct bench *bench_new(unsigned revision);
 void bench_free(struct bench *b);
 
-/// Lays bootloader, table and an app in slot 0, all in plaintext.
+/// Lays bootloader, table and an app in slot 0, all in plaintext. Large: with 4 MiB of flash.
 struct bench *bench_bootable(unsigned revision);
+struct bench *bench_bootable_large(unsigned revision);
 
 /// Writes bytes to the flash array as they are.
 void bench_lay(struct bench *b, uint32_t address, const void *data, size_t len);
