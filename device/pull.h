@@ -6,7 +6,7 @@
 //
 // It is driven by one task, after ss_agent_start():
 //
-//     ss_pull_start(&pull, &agent, found, &port, context, &config);
+//     ss_pull_start(&pull, &agent, &port, context, &config);
 //     for (;;) {
 //         uint32_t seconds;
 //         if (ss_pull_step(&pull, &seconds) == SS_PULL_RESET)
@@ -21,6 +21,7 @@
 
 #include "device/agent.h"
 #include "device/http.h"
+#include "device/json.h"
 
 /// Version of this agent, as it tells the server.
 #define SS_PULL_AGENT "slotseal 0.1.0"
@@ -78,5 +79,76 @@ enum ss_pull_next {
     SS_PULL_WAIT,  ///< calls again after so many seconds (0: at once), or earlier: that does no harm
     SS_PULL_RESET, ///< resets the chip: another app is selected
 };
+
+/// The deployment that is read. Private.
+struct ss_pull_offer {
+    uint32_t size; ///< of the ciphertext, as the artifact says; 0: not said
+    uint16_t release_at, release_len, delivery_at, delivery_len; ///< statements, in the agent's scratch
+    uint16_t used;                                               ///< bytes of the scratch
+    uint16_t value_len; ///< of the metadata value that comes, decoded, behind those
+    uint16_t bits;      ///< of base64url that make no byte yet
+    uint8_t bit_count;
+    uint8_t chunks, artifacts;
+    bool value_bad; ///< the value is not base64url, or too long
+    bool bad;       ///< a statement is not there in one piece, or twice
+    bool skip;      ///< not now, says the server
+};
+
+/// Pull mode. Memory of the caller's. Private.
+struct ss_pull {
+    struct ss_agent *agent;
+    const struct ss_pull_port *port;
+    void *context;
+    const struct ss_pull_config *config;
+    const char *details[3]; ///< of the feedback that is due; NULL behind the last
+    uint64_t action;        ///< the deployment or cancellation in hand
+    uint64_t offered;       ///< the deployment that the last poll named; 0: none
+    uint64_t canceled;      ///< what the cancellation is about
+    uint64_t acknowledged;  ///< the action that the server was last told the end of, in this cycle
+    uint32_t due;           ///< uptime of the next exchange
+    uint32_t sleep;         ///< seconds between polls
+    uint32_t retry_after;   ///< seconds that the server asked for; 0: none
+    uint32_t received;      ///< bytes of the answer
+    uint32_t ignored;       ///< bytes to come before those that are wanted
+    struct ss_json json;
+    struct ss_pull_offer offer;
+    uint16_t status;     ///< of the answer; 0: none
+    uint16_t url_len;    ///< as it comes
+    uint8_t url_rank;    ///< 0: there is no link
+    uint8_t job;         ///< enum ss_pull_job_id: what comes next
+    uint8_t server;      ///< number of the address in use, modulo their number
+    uint8_t failures;    ///< in a row
+    uint8_t redirects;   ///< of this download
+    uint8_t links;       ///< that the poll has found
+    uint8_t done;        ///< what is not done twice in a cycle
+    uint8_t verdict;     ///< on the beginning of a download's answer
+    uint8_t cas_missing; ///< bit i: CA i of the key set cannot be had
+    bool broken;         ///< the answer was stopped
+    bool spoiled;        ///< the agent did not take the bytes
+    bool any_server;     ///< walking from key set to key set without trust in the server
+    bool gained;         ///< … not in vain
+    bool told_config, digest_known, reached, succeeded, leaving;
+    uint8_t token_len;
+    char token[SS_JSON_TOKEN_MAX];
+    uint8_t digest[SS_CANONICAL_DIGEST_SIZE]; ///< of the running app
+    char etag[72];                            ///< of the download in hand; empty: none
+    char url[SS_HTTP_URL_MAX + 1];            ///< the link that is followed
+};
+
+/// Begins, after each reset and a successful ss_agent_start(). @p agent, @p port and @p config have to stay. From now on
+/// this is the only one who begins updates.
+void ss_pull_start(struct ss_pull *pull, struct ss_agent *agent, const struct ss_pull_port *port, void *context,
+                   const struct ss_pull_config *config);
+
+/// Does what is due, with at most one exchange, and says when there is more: *@p seconds, at most a minute. It calls
+/// ss_agent_tick(). Blocks for as long as the exchange does, and for the verification of a whole image at the end of an
+/// update.
+SS_MUST_USE enum ss_pull_next ss_pull_step(struct ss_pull *pull, uint32_t *seconds);
+
+/// The next step does not wait: somebody is there who wants the update now.
+void ss_pull_now(struct ss_pull *pull);
+
+/// Whether a server has taken the device for what it is since the start: what a new app may want to know of itself.
+bool ss_pull_reached(const struct ss_pull *pull);
 
 #endif
