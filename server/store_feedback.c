@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: Apache-2.0
+// What devices say of their actions, and what that does to them: the table of hawkBit's DDI, one row an execution.
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/store_internal.h"
+
+bool ss_store_execution_from_name(const char *name, enum ss_store_execution *execution)
+{
+    static const char *const names[] = {
+        [SS_STORE_EXECUTION_CLOSED] = "closed",     [SS_STORE_EXECUTION_PROCEEDING] = "proceeding",
+        [SS_STORE_EXECUTION_CANCELED] = "canceled", [SS_STORE_EXECUTION_SCHEDULED] = "scheduled",
+        [SS_STORE_EXECUTION_REJECTED] = "rejected", [SS_STORE_EXECUTION_RESUMED] = "resumed",
+        [SS_STORE_EXECUTION_DOWNLOAD] = "download", [SS_STORE_EXECUTION_DOWNLOADED] = "downloaded",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(name, names[i])) {
+            *execution = (enum ss_store_execution)i;
+            return true;
+        }
+    return false;
+}
+
+bool ss_store_finished_from_name(const char *name, enum ss_store_finished *finished)
+{
+    static const char *const names[] = {"none", "success", "failure"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(name, names[i])) {
+            *finished = (enum ss_store_finished)i;
+            return true;
+        }
+    return false;
+}
+
+/// What a report does.
+struct effect {
+    enum ss_store_state entry; ///< goes to the history
+    enum ss_store_state state; ///< of the action from then on
+    bool changes;              ///< state counts
+};
+
+static struct effect on_deployment(const struct ss_store_feedback *f)
+{
+    switch (f->execution) {
+    case SS_STORE_EXECUTION_CLOSED:
+        if (f->finished == SS_STORE_FINISHED_FAILURE)
+            return (struct effect){SS_STORE_ERROR, SS_STORE_ERROR, true};
+        return (struct effect){SS_STORE_FINISHED, SS_STORE_FINISHED, true};
+    case SS_STORE_EXECUTION_CANCELED:
+        return (struct effect){SS_STORE_CANCELED, SS_STORE_CANCELED, true};
+    case SS_STORE_EXECUTION_REJECTED:
+        return (struct effect){.entry = SS_STORE_WARNING};
+    case SS_STORE_EXECUTION_DOWNLOAD:
+        return (struct effect){.entry = SS_STORE_DOWNLOAD};
+    case SS_STORE_EXECUTION_DOWNLOADED:
+        return (struct effect){.entry = SS_STORE_DOWNLOADED};
+    case SS_STORE_EXECUTION_PROCEEDING:
+    case SS_STORE_EXECUTION_SCHEDULED:
+    case SS_STORE_EXECUTION_RESUMED:
+        break;
+    }
+    return (struct effect){.entry = SS_STORE_RUNNING};
+}
+
+static struct effect on_cancel(const struct ss_store_feedback *f)
+{
+    switch (f->execution) {
+    case SS_STORE_EXECUTION_CLOSED:
+        if (f->finished == SS_STORE_FINISHED_FAILURE)
+            return (struct effect){SS_STORE_ERROR, SS_STORE_RUNNING, true}; // it could not be cancelled: it goes on
+        return (struct effect){SS_STORE_CANCELED, SS_STORE_CANCELED, true};
+    case SS_STORE_EXECUTION_REJECTED:
+        return (struct effect){SS_STORE_CANCEL_REJECTED, SS_STORE_RUNNING, true};
+    case SS_STORE_EXECUTION_CANCELED:
+        return (struct effect){.entry = SS_STORE_WARNING};
+    default:
+        return (struct effect){.entry = SS_STORE_RUNNING};
+    }
+}
+
+static struct effect on_confirmation(const struct ss_store_feedback *f)
+{
+    if (f->finished == SS_STORE_FINISHED_SUCCESS)
+        return (struct effect){SS_STORE_RUNNING, SS_STORE_RUNNING, true};
+    return (struct effect){.entry = SS_STORE_WAIT_FOR_CONFIRMATION};
+}
+
+static struct effect effect_of(const struct ss_store_feedback *f)
+{
+    return f->to == SS_STORE_TO_CANCEL         ? on_cancel(f)
+           : f->to == SS_STORE_TO_CONFIRMATION ? on_confirmation(f)
+                                               : on_deployment(f);
+}
+
+struct action {
+    enum ss_store_state state;
+    bool active;
+    int64_t release, statuses;
+};
+
+static ss_status_t read_action(struct ss_sql *db, const struct ss_store_feedback *f, struct action *a,
+                               struct ss_error *err)
+{
+    struct ss_sql_rows *rows;
+    bool row;
+    ss_status_t status = ss_sql_select(
+        db, &rows, err, "SELECT state, active, release, statuses FROM actions WHERE id = $1 AND device = $2",
+        ss_sql_int(f->action), ss_sql_text(f->device));
+    status = ss_store_first(status, &rows, &row, err);
+    if (status == SS_OK && !row)
+        return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_SERVER, "there is no action %lld of device %s",
+                            (long long)f->action, f->device);
+    if (status != SS_OK)
+        return status;
+    *a = (struct action){(enum ss_store_state)ss_sql_column_int(rows, 0), ss_sql_column_int(rows, 1) != 0,
+                         ss_sql_column_int(rows, 2), ss_sql_column_int(rows, 3)};
+    ss_sql_end(rows);
+    return SS_OK;
+}
+
+/// Whether such a report may come now.
+static ss_status_t check(const struct ss_store_feedback *f, const struct action *a, struct ss_error *err)
+{
+    if (f->to == SS_STORE_TO_CANCEL) {
+        if (a->state != SS_STORE_CANCELING && a->state != SS_STORE_CANCELED)
+            return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_SERVER, "action %lld is not to be cancelled",
+                                (long long)f->action);
+        return SS_OK;
+    }
+    if (!a->active || (f->to == SS_STORE_TO_CONFIRMATION && a->state != SS_STORE_WAIT_FOR_CONFIRMATION))
+        return ss_error_set(err, SS_ERROR_BAD_STATE, SS_AREA_SERVER, "action %lld is %s", (long long)f->action,
+                            ss_store_state_name(a->state));
+    // What nobody has confirmed was not given to the device.
+    if (f->to == SS_STORE_TO_DEPLOYMENT && a->state == SS_STORE_WAIT_FOR_CONFIRMATION)
+        return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_SERVER, "action %lld waits for confirmation",
+                            (long long)f->action);
+    return SS_OK;
+}
+
+static ss_status_t apply(struct ss_store_tx *tx, const struct ss_store_feedback *f, const struct action *a,
+                         struct effect effect, struct ss_error *err)
+{
+    ss_status_t status = ss_store_action_set(tx, f->action, effect.state, err);
+    if (status == SS_OK && effect.state == SS_STORE_FINISHED)
+        status = ss_sql_run(tx->db, err,
+                            "UPDATE devices SET installed_action = $2, installed_release = $3, wants_attributes = 1 "
+                            "WHERE id = $1",
+                            ss_sql_text(f->device), ss_sql_int(f->action), ss_sql_int(a->release));
+    return status == SS_OK ? ss_store_touch_device(tx, f->device, err) : status;
+}
+
+static ss_status_t report(struct ss_store_tx *tx, void *context, struct ss_error *err)
+{
+    const struct ss_store_feedback *f = context;
+    struct action a = {0};
+    ss_status_t status = read_action(tx->db, f, &a, err);
+    if (status == SS_OK)
+        status = check(f, &a, err);
+    if (status != SS_OK || (f->to == SS_STORE_TO_CANCEL && a.state == SS_STORE_CANCELED))
+        return status; // the device says again that it has cancelled, because it missed the answer
+    struct effect effect = effect_of(f);
+    if (!effect.changes && a.statuses >= (int64_t)SS_STORE_STATUSES_MAX)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_SPACE, SS_AREA_SERVER,
+                            "action %lld has %u status entries, which is the limit", (long long)f->action,
+                            SS_STORE_STATUSES_MAX);
+    const struct ss_store_entry_fields entry = {
+        .action = f->action,
+        .state = effect.entry,
+        .has_code = f->has_code,
+        .code = f->code,
+        .has_progress = f->has_progress,
+        .count = f->count,
+        .of = f->of,
+        .messages = f->messages,
+        .message_count = f->message_count,
+    };
+    status = ss_store_status_add(tx, &entry, err);
+    return status == SS_OK && effect.changes ? apply(tx, f, &a, effect, err) : status;
+}
+
+ss_status_t ss_store_feedback(struct ss_store *store, const struct ss_store_feedback *feedback, struct ss_error *err)
+{
+    struct ss_store_feedback copy = *feedback;
+    return ss_store_write(store, "store-feedback", report, &copy, err);
+}
+
+struct started {
+    struct ss_store_job job; // first: the job's address is this one's
+    struct ss_store_feedback feedback;
+    ss_store_done_fn done;
+    void *context;
+    char device[SS_STORE_NAME_SIZE];
+    const char *messages[SS_STORE_MESSAGES_MAX];
+    char texts[];
+};
+
+static void finish(struct ss_store_job *job)
+{
+    struct started *s = (struct started *)job;
+    s->done(s->context, job->status, &job->err);
+    free(s);
+}
+
+ss_status_t ss_store_feedback_start(struct ss_store *store, const struct ss_store_feedback *feedback,
+                                    ss_store_done_fn done, void *context, struct ss_error *err)
+{
+    size_t count = feedback->message_count < SS_STORE_MESSAGES_MAX ? feedback->message_count : SS_STORE_MESSAGES_MAX;
+    size_t size = 0;
+    ss_status_t status = ss_store_check_name("id of the device", feedback->device, err);
+    if (status != SS_OK)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        size += strnlen(feedback->messages[i], SS_STORE_MESSAGE_SIZE) + 1;
+    struct started *s = calloc(1, sizeof *s + size);
+    if (!s)
+        return ss_store_out_of_memory(err);
+    s->job = (struct ss_store_job){.name = "store-feedback", .work = report, .context = &s->feedback, .finish = finish};
+    s->feedback = *feedback;
+    s->done = done;
+    s->context = context;
+    ss_store_copy(s->device, sizeof s->device, feedback->device);
+    s->feedback.device = s->device;
+    s->feedback.messages = s->messages;
+    s->feedback.message_count = count;
+    char *at = s->texts;
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strnlen(feedback->messages[i], SS_STORE_MESSAGE_SIZE);
+        s->messages[i] = memcpy(at, feedback->messages[i], len);
+        at += len + 1;
+    }
+    ss_store_submit(store, &s->job);
+    return SS_OK;
+}
+
+// What the server notes by itself
+
+struct note {
+    struct ss_store_job job; // first
+    int64_t action;
+    char device[SS_STORE_NAME_SIZE];
+    char file[SS_STORE_FILE_SIZE];
+};
+
+static void free_note(struct ss_store_job *job)
+{
+    free(job);
+}
+
+static ss_status_t note_retrieved(struct ss_store_tx *tx, void *context, struct ss_error *err)
+{
+    const struct note *n = context;
+    int64_t due;
+    ss_status_t status = ss_store_get_number(
+        tx->db, 0, &due, err, "SELECT 1 FROM actions WHERE id = $1 AND device = $2 AND active = 1 AND retrieved = 0",
+        ss_sql_int(n->action), ss_sql_text(n->device));
+    if (status != SS_OK || !due)
+        return status;
+    status = ss_store_status_note(tx, n->action, SS_STORE_RETRIEVED, "", err);
+    if (status == SS_OK)
+        status = ss_sql_run(tx->db, err, "UPDATE actions SET retrieved = 1 WHERE id = $1", ss_sql_int(n->action));
+    return status == SS_OK ? ss_store_touch_device(tx, n->device, err) : status;
+}
+
+static ss_status_t note_download(struct ss_store_tx *tx, void *context, struct ss_error *err)
+{
+    const struct note *n = context;
+    int64_t room;
+    ss_status_t status =
+        ss_store_get_number(tx->db, 0, &room, err,
+                            "SELECT 1 FROM actions WHERE id = $1 AND device = $2 AND active = 1 AND "
+                            "statuses < $3",
+                            ss_sql_int(n->action), ss_sql_text(n->device), ss_sql_int(SS_STORE_STATUSES_MAX));
+    return status == SS_OK && room ? ss_store_status_note(tx, n->action, SS_STORE_DOWNLOAD, n->file, err) : status;
+}
+
+static void note(struct ss_store *store, const char *name, ss_store_work_fn work, const char *device, int64_t action,
+                 const char *file)
+{
+    struct note *n = calloc(1, sizeof *n);
+    if (!n)
+        return; // a missing entry in the history
+    n->job = (struct ss_store_job){.name = name, .work = work, .context = n, .finish = free_note};
+    n->action = action;
+    ss_store_copy(n->device, sizeof n->device, device);
+    ss_store_copy(n->file, sizeof n->file, file);
+    ss_store_submit(store, &n->job);
+}
+
+void ss_store_action_retrieved(struct ss_store *store, const char *device, int64_t action)
+{
+    note(store, "store-retrieved", note_retrieved, device, action, "");
+}
+
+void ss_store_action_downloading(struct ss_store *store, const char *device, int64_t action, const char *file)
+{
+    note(store, "store-download", note_download, device, action, file);
+}
+
+// Auto-confirm
+
+struct auto_confirm {
+    const char *device, *initiator, *remark;
+    bool on;
+};
+
+static ss_status_t confirm_waiting(struct ss_store_tx *tx, const struct auto_confirm *c, struct ss_error *err)
+{
+    int64_t action;
+    const char *messages[] = {"confirmed by auto-confirmation", c->initiator, c->remark};
+    ss_status_t status =
+        ss_store_get_number(tx->db, 0, &action, err,
+                            "SELECT coalesce(min(id), 0) FROM actions WHERE device = $1 AND active = 1 AND state = $2",
+                            ss_sql_text(c->device), ss_sql_int(SS_STORE_WAIT_FOR_CONFIRMATION));
+    if (status != SS_OK || !action)
+        return status;
+    const struct ss_store_entry_fields entry = {
+        .action = action, .state = SS_STORE_RUNNING, .messages = messages, .message_count = 3};
+    status = ss_store_status_add(tx, &entry, err);
+    return status == SS_OK ? ss_store_action_set(tx, action, SS_STORE_RUNNING, err) : status;
+}
+
+static ss_status_t set_auto_confirm(struct ss_store_tx *tx, void *context, struct ss_error *err)
+{
+    const struct auto_confirm *c = context;
+    int64_t is;
+    ss_status_t status = ss_store_get_number(tx->db, -1, &is, err, "SELECT auto_confirm FROM devices WHERE id = $1",
+                                             ss_sql_text(c->device));
+    if (status == SS_OK && is < 0)
+        return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_SERVER, "there is no device %s", c->device);
+    if (status == SS_OK && is == c->on)
+        return ss_error_set(err, SS_ERROR_BAD_STATE, SS_AREA_SERVER, "auto-confirmation of device %s is %s already",
+                            c->device, c->on ? "on" : "off");
+    if (status == SS_OK)
+        status = ss_sql_run(tx->db, err, "UPDATE devices SET auto_confirm = $2 WHERE id = $1", ss_sql_text(c->device),
+                            ss_sql_int(c->on));
+    if (status == SS_OK && c->on)
+        status = confirm_waiting(tx, c, err);
+    return status == SS_OK ? ss_store_touch_device(tx, c->device, err) : status;
+}
+
+ss_status_t ss_store_auto_confirm(struct ss_store *store, const char *device, bool on, const char *initiator,
+                                  const char *remark, struct ss_error *err)
+{
+    struct auto_confirm c = {device, initiator, remark, on};
+    ss_status_t status = ss_store_check_name("id of the device", device, err);
+    return status == SS_OK ? ss_store_write(store, "store-auto-confirm", set_auto_confirm, &c, err) : status;
+}
