@@ -2,6 +2,9 @@
 // The ESP32's registers that the demo touches. Names and addresses: ESP32 Technical Reference Manual, register
 // summaries of UART, RTC_CNTL and TIMG; ESP-IDF v4.0.1, soc/uart_reg.h, rtc_cntl_reg.h, timer_group_reg.h, dport_reg.h.
 #include "rt.h"
+
+#include <string.h>
+
 #include "spi1_flash.h"
 
 #define REG(address) (*(volatile uint32_t *)(address))
@@ -25,6 +28,16 @@
 #define PRO_FLASH_MMU_TABLE(i) REG(0x3FF10000 + (i)*4)
 #define MMU_INVALID            0x100
 #define MMU_PAGE_SHIFT         16
+#define MMU_PAGE               (1u << MMU_PAGE_SHIFT)
+// The last page of mapped data. No app of this project reaches that far.
+#define MMU_SPARE         63u
+#define MMU_SPARE_ADDRESS (0x3F400000u + MMU_SPARE * MMU_PAGE)
+
+#define PRO_CACHE_CTRL        REG(0x3FF00040)
+#define PRO_CACHE_FLUSH_ENA   (1u << 4)
+#define PRO_CACHE_FLUSH_DONE  (1u << 5)
+#define EFUSE_BLK0_RDATA0     REG(0x3FF5A000)
+#define FLASH_CRYPT_CNT(word) ((word) >> 20 & 0x7F)
 
 void rt_stop_watchdogs(void)
 {
@@ -59,6 +72,40 @@ uint32_t rt_app_flash_address(void)
 {
     uint32_t entry = PRO_FLASH_MMU_TABLE(0);
     return entry & MMU_INVALID ? RT_ADDRESS_UNKNOWN : (entry & (MMU_INVALID - 1)) << MMU_PAGE_SHIFT;
+}
+
+// Maps the page of @p address in place of what was there before, of which the cache forgets all.
+static void map_spare(uint32_t address)
+{
+    while (spi1_cache_off() != SS_OK)
+        ;
+    PRO_FLASH_MMU_TABLE(MMU_SPARE) = address >> MMU_PAGE_SHIFT;
+    PRO_CACHE_CTRL &= ~PRO_CACHE_FLUSH_ENA;
+    PRO_CACHE_CTRL |= PRO_CACHE_FLUSH_ENA;
+    while (!(PRO_CACHE_CTRL & PRO_CACHE_FLUSH_DONE))
+        ;
+    PRO_CACHE_CTRL &= ~PRO_CACHE_FLUSH_ENA;
+    spi1_cache_on();
+}
+
+// Each time anew: what lies there may have been written since.
+void rt_flash_read_mapped(uint32_t address, void *out, size_t len)
+{
+    uint8_t *p = out;
+    while (len > 0) {
+        uint32_t offset = address % MMU_PAGE;
+        size_t n = len < MMU_PAGE - offset ? len : MMU_PAGE - offset;
+        map_spare(address);
+        memcpy(p, (const uint8_t *)(MMU_SPARE_ADDRESS + offset), n);
+        address += n;
+        p += n;
+        len -= n;
+    }
+}
+
+bool rt_flash_is_encrypted(void)
+{
+    return __builtin_parity(FLASH_CRYPT_CNT(EFUSE_BLK0_RDATA0));
 }
 
 static uint32_t cycle_count(void)

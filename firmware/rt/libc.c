@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the compiler and the agent want of a C library, and of a processor that divides.
+// What the compiler and the agent want of a C library, and of a processor that multiplies and divides.
 #include "libc.h"
 
 void *memcpy(void *restrict to, const void *restrict from, size_t len)
@@ -47,17 +47,17 @@ size_t strlen(const char *text)
     return len;
 }
 
-// The ESP32 divides by an instruction, but the compiler is for a core that has these two in its mask ROM. Division by
-// zero gives what it gives.
-static uint32_t divide(uint32_t value, uint32_t by, uint32_t *rest)
+// The ESP32 divides by an instruction, but the compiler is for a core that has a function for it in its mask ROM, and its
+// library has nothing for 64 bits. Division by zero gives what it gives.
+static uint64_t divide(uint64_t value, uint64_t by, uint64_t *rest)
 {
-    uint32_t quotient = 0, part = 0;
-    for (unsigned bit = 32; bit-- > 0;) {
-        uint32_t carry = part >> 31;
+    uint64_t quotient = 0, part = 0;
+    for (unsigned bit = 64; bit-- > 0;) {
+        uint64_t carry = part >> 63;
         part = part << 1 | (value >> bit & 1);
         if (carry || part >= by) {
             part -= by;
-            quotient |= 1u << bit;
+            quotient |= 1ull << bit;
         }
     }
     *rest = part;
@@ -66,13 +66,35 @@ static uint32_t divide(uint32_t value, uint32_t by, uint32_t *rest)
 
 uint32_t __udivsi3(uint32_t value, uint32_t by)
 {
-    uint32_t rest;
-    return divide(value, by, &rest);
+    uint64_t rest;
+    return (uint32_t)divide(value, by, &rest);
 }
 
 uint32_t __umodsi3(uint32_t value, uint32_t by)
 {
-    uint32_t rest;
+    uint64_t rest;
+    divide(value, by, &rest);
+    return (uint32_t)rest;
+}
+
+uint64_t __udivdi3(uint64_t value, uint64_t by)
+{
+    uint64_t rest;
+    return divide(value, by, &rest);
+}
+
+uint64_t __umoddi3(uint64_t value, uint64_t by)
+{
+    uint64_t rest;
     divide(value, by, &rest);
     return rest;
+}
+
+uint64_t __muldi3(uint64_t a, uint64_t b)
+{
+    uint64_t product = 0;
+    for (; a; a >>= 1, b <<= 1)
+        if (a & 1)
+            product += b;
+    return product;
 }

@@ -9,5 +9,8 @@
 /// Called by compiled code.
 uint32_t __udivsi3(uint32_t value, uint32_t by);
 uint32_t __umodsi3(uint32_t value, uint32_t by);
+uint64_t __udivdi3(uint64_t value, uint64_t by);
+uint64_t __umoddi3(uint64_t value, uint64_t by);
+uint64_t __muldi3(uint64_t a, uint64_t b);
 
 #endif

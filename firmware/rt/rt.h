@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the demo needs of the machine it runs on. Implemented by esp32.c for the chip and by sim.c for QEMU.
+// What the demo needs of the machine it runs on. Implemented by esp32.c for the chip and by sim.c for QEMU, which has
+// no flash.
 #ifndef RT_H
 #define RT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /// Answer of rt_app_flash_address() when the first page of the app's read-only data is not mapped.
@@ -24,11 +27,21 @@ void rt_flush(void);
 /// booted from, since an app image begins with its data segment. RT_ADDRESS_UNKNOWN if that page is not mapped.
 uint32_t rt_app_flash_address(void);
 
+/// Reads @p len bytes of flash from @p address through the cache, decrypted where the chip does so. Both are multiples of
+/// 16, and the bytes lie in the first 4 MiB.
+void rt_flash_read_mapped(uint32_t address, void *out, size_t len);
+
+/// Whether flash encryption is on: FLASH_CRYPT_CNT is odd.
+bool rt_flash_is_encrypted(void);
+
 /// Waits for @p cycles of the CPU clock.
 void rt_wait_cycles(uint32_t cycles);
 
 /// Resets the machine.
 _Noreturn void rt_reset(void);
+
+/// Ends the program with an exit status. On QEMU only.
+_Noreturn void rt_exit(uint32_t status);
 
 /// Prints a string; "\n" is sent as CR LF.
 void rt_put_str(const char *str);

@@ -23,8 +23,13 @@ void rt_flush(void)
 {
 }
 
-_Noreturn void rt_reset(void)
+_Noreturn void rt_exit(uint32_t status)
 {
     for (;;)
-        sim_call(SIM_EXIT, 0, 0, 0);
+        sim_call(SIM_EXIT, status, 0, 0);
+}
+
+_Noreturn void rt_reset(void)
+{
+    rt_exit(0);
 }

@@ -49,7 +49,7 @@ static void spi1_write(uint32_t offset, uint32_t value)
     rt_reg_write(SS_REG_SPI1 + offset, value);
 }
 
-static ss_status_t cache_off(void)
+ss_status_t spi1_cache_off(void)
 {
     for (uint32_t us = 0; !CACHE_IDLE(rt_reg_read(CACHE_STATE)); us++) {
         if (us == COMMAND_US)
@@ -61,7 +61,7 @@ static ss_status_t cache_off(void)
 }
 
 // What the cache holds is still right: what is programmed or erased here must not be mapped.
-static void cache_on(void)
+void spi1_cache_on(void)
 {
     rt_reg_write(CACHE_CTRL, rt_reg_read(CACHE_CTRL) | CACHE_ENABLE);
 }
@@ -125,7 +125,7 @@ static ss_status_t program(uint32_t address, const uint8_t *in, uint32_t len)
         uint32_t byte = i < len ? in[i] : 0xFF;
         words[i / 4] = i % 4 ? words[i / 4] | byte << i % 4 * 8 : byte;
     }
-    ss_status_t result = cache_off();
+    ss_status_t result = spi1_cache_off();
     if (result != SS_OK)
         return result;
     result = wait_ready(SPI1_FLASH_ERASE_US);
@@ -138,7 +138,7 @@ static ss_status_t program(uint32_t address, const uint8_t *in, uint32_t len)
     }
     if (result == SS_OK)
         result = wait_ready(SPI1_FLASH_PROGRAM_US);
-    cache_on();
+    spi1_cache_on();
     return result;
 }
 
@@ -176,7 +176,7 @@ ss_status_t spi1_flash_read(uint32_t address, void *out, size_t len)
     uint8_t *p = out;
     if (!ss_range_ok(address, len, SPI1_FLASH_MAX))
         return SS_ERROR_INVALID_ARGUMENT;
-    ss_status_t result = cache_off();
+    ss_status_t result = spi1_cache_off();
     if (result != SS_OK)
         return result;
     result = wait_ready(SPI1_FLASH_ERASE_US);
@@ -187,7 +187,7 @@ ss_status_t spi1_flash_read(uint32_t address, void *out, size_t len)
         p += n;
         len -= n;
     }
-    cache_on();
+    spi1_cache_on();
     return result;
 }
 
@@ -195,7 +195,7 @@ ss_status_t spi1_flash_erase(uint32_t address)
 {
     if (address % SPI1_FLASH_SECTOR != 0 || address >= SPI1_FLASH_MAX)
         return SS_ERROR_INVALID_ARGUMENT;
-    ss_status_t result = cache_off();
+    ss_status_t result = spi1_cache_off();
     if (result != SS_OK)
         return result;
     result = wait_ready(SPI1_FLASH_ERASE_US);
@@ -205,6 +205,6 @@ ss_status_t spi1_flash_erase(uint32_t address)
         result = run(OP_ERASE_SECTOR, SS_SPI_USER_ADDR, address, 0);
     if (result == SS_OK)
         result = wait_ready(SPI1_FLASH_ERASE_US);
-    cache_on();
+    spi1_cache_on();
     return result;
 }

@@ -27,6 +27,10 @@ uint32_t rt_reg_read(uint32_t address);
 void rt_reg_write(uint32_t address, uint32_t value);
 void rt_wait_us(uint32_t us);
 
+/// Turns the cache off, so that nothing but this code reads the part. SS_ERROR_TIMEOUT: it does not come to rest.
+SS_MUST_USE ss_status_t spi1_cache_off(void);
+void spi1_cache_on(void);
+
 /// Reads @p len bytes, any address and length.
 /// SS_ERROR_INVALID_ARGUMENT: beyond SPI1_FLASH_MAX. SS_ERROR_TIMEOUT: the controller or the cache does not come to rest,
 /// or the part stays busy with what was begun before a reset.
