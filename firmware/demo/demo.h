@@ -3,6 +3,7 @@
 #ifndef DEMO_H
 #define DEMO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /// The application descriptor, esp_app_desc_t of ESP-IDF v4.0.1 (esp_ota_ops.h). It is the first thing of the mapped
@@ -29,8 +30,9 @@ extern const struct demo_app_desc demo_app_desc;
 /// Name of the slot at @p flash_address in the table of examples/forum/partitions.csv; NULL for any other address.
 const char *demo_slot_name(uint32_t flash_address);
 
-/// Prints who is running and from where, then reads all mapped read-only data and prints what it found.
+/// Prints who is running and from where, then reads all mapped read-only data and prints what it found. True if all of
+/// the payload is as built.
 /// @param flash_address  what rt_app_flash_address() says
-void demo_report(uint32_t flash_address);
+bool demo_report(uint32_t flash_address);
 
 #endif

@@ -40,7 +40,7 @@ static void report_slot(uint32_t flash_address)
 }
 
 // The stream tells good data from bad without a stored checksum, page by page.
-static void report_payload(void)
+static bool report_payload(void)
 {
     struct payload_stream stream = payload_start();
     const uint32_t *p = demo_payload;
@@ -50,11 +50,12 @@ static void report_payload(void)
     rt_put_dec((uint32_t)(demo_payload_end - demo_payload) * 4);
     if (p == demo_payload_end) {
         rt_put_str(" bytes, all as built\n");
-        return;
+        return true;
     }
     rt_put_str(" bytes, WRONG at byte ");
     rt_put_dec((uint32_t)(p - demo_payload) * 4);
     rt_put_str("\n");
+    return false;
 }
 
 static void report_key(void)
@@ -66,7 +67,7 @@ static void report_key(void)
     rt_put_str("...\n");
 }
 
-void demo_report(uint32_t flash_address)
+bool demo_report(uint32_t flash_address)
 {
     rt_put_str("\n");
     rt_put_str(demo_app_desc.project_name);
@@ -74,9 +75,10 @@ void demo_report(uint32_t flash_address)
     rt_put_str(demo_app_desc.version);
     rt_put_str("\n");
     report_slot(flash_address);
-    report_payload();
+    bool good = report_payload();
     report_key();
     rt_put_str("read-only data: crc32 ");
     rt_put_hex(ss_crc32(0, rt_rodata_start, (size_t)(rt_rodata_end - rt_rodata_start)));
     rt_put_str("\n");
+    return good;
 }

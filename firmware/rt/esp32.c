@@ -36,7 +36,7 @@
 #define PRO_CACHE_CTRL        REG(0x3FF00040)
 #define PRO_CACHE_FLUSH_ENA   (1u << 4)
 #define PRO_CACHE_FLUSH_DONE  (1u << 5)
-#define EFUSE_BLK0_RDATA0     REG(0x3FF5A000)
+#define EFUSE_BLK0_RDATA(i)   REG(0x3FF5A000 + (i)*4)
 #define FLASH_CRYPT_CNT(word) ((word) >> 20 & 0x7F)
 
 void rt_stop_watchdogs(void)
@@ -105,7 +105,17 @@ void rt_flash_read_mapped(uint32_t address, void *out, size_t len)
 
 bool rt_flash_is_encrypted(void)
 {
-    return __builtin_parity(FLASH_CRYPT_CNT(EFUSE_BLK0_RDATA0));
+    return __builtin_parity(FLASH_CRYPT_CNT(EFUSE_BLK0_RDATA(0)));
+}
+
+// Word 2 has the first two bytes in its lower half, word 1 the others.
+void rt_mac(uint8_t digits[12])
+{
+    for (unsigned i = 0; i < 12; i++) {
+        uint32_t word = EFUSE_BLK0_RDATA(i < 4 ? 2 : 1);
+        unsigned shift = (i < 4 ? 12 : 44) - 4 * i;
+        digits[i] = (uint8_t) "0123456789abcdef"[word >> shift & 15];
+    }
 }
 
 static uint32_t cycle_count(void)

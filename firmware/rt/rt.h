@@ -34,6 +34,9 @@ void rt_flash_read_mapped(uint32_t address, void *out, size_t len);
 /// Whether flash encryption is on: FLASH_CRYPT_CNT is odd.
 bool rt_flash_is_encrypted(void);
 
+/// The chip's MAC address, which is what devices are called by, as twelve hex digits without a terminator.
+void rt_mac(uint8_t digits[12]);
+
 /// Waits for @p cycles of the CPU clock.
 void rt_wait_cycles(uint32_t cycles);
 

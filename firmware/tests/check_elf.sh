@@ -12,7 +12,7 @@ fail() { echo "$elf: $*"; exit 1; }
 
 core="add addi addmi addx2 addx4 addx8 and ball bany bbc bbci bbs bbsi beq beqi beqz bge bgei bgeu bgeui bgez blt blti
     bltu bltui bltz bnall bne bnei bnez bnone call0 callx0 extui j jx l16si l16ui l32i l32r l8ui memw moveqz movgez
-    movi movltz movnez neg nop or ret s16i s32i s8i sll slli sra srai src srl srli ssa8l ssai ssl ssr sub subx2 subx4
+    movi movltz movnez neg nop or ret s16i s32i s8i sll slli sra srai src srl srli ssa8b ssa8l ssai ssl ssr sub subx2 subx4
     subx8 xor isync rsync esync dsync extw"
 density="add.n addi.n beqz.n bnez.n l32i.n mov.n movi.n nop.n ret.n s32i.n ill.n break.n"
 multiply="mul16s mul16u mull"

@@ -10,7 +10,8 @@ import sys
 import pytest
 
 FIRMWARE = pathlib.Path(os.environ["SS_BUILD_DIR"]).resolve() / "firmware"
-VERSIONS = {"1.0.0": "1.0.0", "2.0.0": "2.0.0", "keyed-1.0.0": "1.0.0", "keyed-2.0.0": "2.0.0", "large": "1.0.0"}
+VERSIONS = {"1.0.0": "1.0.0", "2.0.0": "2.0.0", "keyed-1.0.0": "1.0.0", "keyed-2.0.0": "2.0.0", "large": "1.0.0",
+            "agent-1.0.0": "1.0.0"}
 
 if not FIRMWARE.joinpath("demo-1.0.0.bin").exists():
     pytest.skip("the firmware was not built: no Xtensa compiler", allow_module_level=True)
