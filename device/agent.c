@@ -278,9 +278,13 @@ ss_status_t ss_agent_key_set(struct ss_agent *agent, const uint8_t *key_set, siz
     ss_status_t status = check_key_set(agent, key_set, len, &version, &epoch);
     if (status != SS_OK)
         return ss_agent_ended(agent, status, SS_CAUSE_STATEMENT);
-    status = ss_agent_from_port(agent, agent->port->store_key_set(agent->context, key_set, len));
+    status = agent->port->store_key_set(agent->context, key_set, len);
+    if (status == SS_ERROR_NOT_PERMITTED) {
+        agent->refusal = (struct ss_refusal){SS_REASON_OLD_ROOTS, 0};
+        return ss_agent_ended(agent, status, SS_CAUSE_STATEMENT);
+    }
     if (status != SS_OK)
-        return status;
+        return ss_agent_from_port(agent, status);
     agent->key_set = version;
     return follow_epoch(agent, before, epoch);
 }

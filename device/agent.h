@@ -41,6 +41,7 @@ struct ss_agent_port {
     ss_status_t (*store)(void *context, const struct ss_agent_record *record);
     /// Keeps a key set that is in force from the next start on; the one that was in force becomes the previous one. May
     /// put it in force at once by changing the ring of the identity, which the agent looks at anew in every call.
+    /// SS_ERROR_NOT_PERMITTED: the next start would not believe it (ss_trust_would_keep()).
     ss_status_t (*store_key_set)(void *context, const uint8_t *key_set, size_t len);
     /// What the bootloader will check before it starts the app in @p slot: the image, and its secure boot signature.
     /// SS_ERROR_DATA_INVALID, _DATA_CORRUPT or _INVALID_SIGNATURE for an app that would not start.
@@ -204,7 +205,8 @@ SS_MUST_USE ss_status_t ss_agent_begin(struct ss_agent *agent, const uint8_t *re
 
 /// Takes the next key set of the fleet, if ss_key_set_check_next() lets it follow the one in force, and stores it. It
 /// counts from the next start on. An update that is under way is abandoned.
-/// Statuses of ss_statement_parse(), ss_key_set_parse() and ss_key_set_check_next() (SS_CAUSE_STATEMENT); of the port.
+/// Statuses of ss_statement_parse(), ss_key_set_parse() and ss_key_set_check_next() (SS_CAUSE_STATEMENT), also if the port
+/// says SS_ERROR_NOT_PERMITTED; others of the port.
 SS_MUST_USE ss_status_t ss_agent_key_set(struct ss_agent *agent, const uint8_t *key_set, size_t len);
 
 /// Takes a freshness record: signed by a delivery key in force, for this device, not older than the last one, nor from

@@ -439,7 +439,7 @@ ss_status_t device_start(struct device *d, unsigned slot)
     ss_status_t status = mount(d);
     if (status != SS_OK)
         return status;
-    uint32_t bits = d->bench->profile.rollback ? SS_BOOTLOADER_ROLLBACK : 0;
+    uint32_t bits = d->sim.profile->rollback ? SS_BOOTLOADER_ROLLBACK : 0;
     d->identity =
         (struct ss_agent_identity){.product = ss_span_of("thermostat"),
                                    .device = ss_span_of("240ac4123456"),
