@@ -261,7 +261,7 @@ void make_parcel(struct device *d, const struct parcel_options *o, struct parcel
     sign_app(d, image_len);
     make_release(d, o, image_len, p);
     if (o->unsigned_image)
-        d->plain[p->len - 60] ^= 1;
+        d->plain[p->len - (d->options.secure_boot == AGENT_V2 ? 3000 : 60)] ^= 1;
     assert_true(d->image_count < AGENT_PARCELS);
     p->sealed = malloc(p->len + 32);
     assert_non_null(p->sealed);
