@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an app says of itself.
+#pragma once
+
+#include <stdint.h>
+
+typedef struct {
+    uint32_t magic_word;
+    uint32_t secure_version;
+    char version[32];
+    char project_name[32];
+} esp_app_desc_t;
+
+const esp_app_desc_t *esp_app_get_description(void);
