@@ -122,6 +122,7 @@ enum cli_option_id {
     OPT_RELEASE,
     OPT_SEALED,
     OPT_NEEDS,
+    OPT_NVS_ENCRYPTION,
     OPT_SEQUENCE,
     OPT_EXPIRES,
     OPT_REASON,

@@ -22,6 +22,8 @@ static const struct cli_option sign_options[] = {
     {OPT_TABLE, "table", 't', false, "FILE", "it needs this partition table", NULL, COMPLETE_FILE},
     {OPT_NEEDS, "bootloader-needs", 0, false, "FEATURE", "it needs this of the bootloader (none)",
      "none rollback anti-rollback", COMPLETE_CHOICE},
+    {OPT_NVS_ENCRYPTION, "nvs-encryption", 0, false, NULL,
+     "it has CONFIG_NVS_ENCRYPTION: it needs a partition nvs_keys", NULL, COMPLETE_NOTHING},
     {OPT_TIME, "time", 0, false, "TIME", "time of the release (now)", NULL, COMPLETE_NOTHING},
     OPTION_TABLE_OFFSET,
     OPTION_RULES,
@@ -102,6 +104,10 @@ static int digest_table(const struct cli_args *args, struct sign_job *job)
     if (result != CLI_OK)
         return result;
     ss_status_t status = table_load(args->options[OPT_TABLE], &options, &job->table_file, &table, &err);
+    if (status == SS_OK && args->options[OPT_NVS_ENCRYPTION] &&
+        !ss_table_find_type(&table, SS_PARTITION_DATA, SS_PARTITION_DATA_NVS_KEYS, 0))
+        status = refuse(&err, SS_ERROR_NOT_PERMITTED,
+                        "the table has no partition of subtype nvs_keys: the app would not start with encrypted NVS");
     if (status == SS_OK)
         status = ss_table_to_binary(&table, binary, &err);
     if (status == SS_OK && (status = ss_hash_once(SS_HASH_SHA256, binary, sizeof binary, job->table_digest)) != SS_OK)
@@ -133,6 +139,8 @@ static ss_status_t fill(const struct cli_args *args, struct sign_job *job, struc
     r->image_len = job->image.image_len;
     r->digest = job->digest;
     r->bootloader = needs[cli_option_choice(args, sign_options, OPT_NEEDS, 0)];
+    if (args->options[OPT_NVS_ENCRYPTION])
+        r->bootloader |= SS_NEEDS_NVS_KEYS;
     return status;
 }
 

@@ -49,6 +49,8 @@ static json_t *bootloader_json(uint32_t bits)
         json_array_append_new(list, json_string("rollback"));
     if (bits & SS_BOOTLOADER_ANTI_ROLLBACK)
         json_array_append_new(list, json_string("anti-rollback"));
+    if (bits & SS_NEEDS_NVS_KEYS)
+        json_array_append_new(list, json_string("nvs-keys"));
     return list;
 }
 

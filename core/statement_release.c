@@ -48,7 +48,7 @@ ss_status_t ss_release_parse(const struct ss_statement *statement, struct ss_rel
     if (ss_cbor_has(&r, TABLE_DIGEST))
         f.table_digest = ss_cbor_fixed(&r, SS_STATEMENT_DIGEST_SIZE);
     ss_cbor_need(&r, BOOTLOADER);
-    f.bootloader = (uint32_t)ss_cbor_uint(&r, 0, SS_BOOTLOADER_ALL);
+    f.bootloader = (uint32_t)ss_cbor_uint(&r, 0, SS_NEEDS_ALL);
     ss_cbor_need(&r, TIMESTAMP);
     f.timestamp = ss_cbor_uint(&r, 1, SS_STATEMENT_INT_MAX);
     ss_cbor_map_end(&r);

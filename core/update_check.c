@@ -27,6 +27,8 @@ static enum ss_reason release_reason(const struct ss_release *r, const struct ss
         return SS_REASON_SECURE_VERSION;
     if (r->table_digest && !same_digest(r->table_digest, d->table_digest))
         return SS_REASON_TABLE;
+    if (r->bootloader & ~d->bootloader & SS_NEEDS_NVS_KEYS)
+        return SS_REASON_TABLE;
     if (r->bootloader & ~d->bootloader)
         return SS_REASON_BOOTLOADER;
     if (ss_release_file_len(r) > d->slot_size)

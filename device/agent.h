@@ -72,7 +72,7 @@ struct ss_agent_identity {
     } slots[2];              ///< ota_0 and ota_1
     uint32_t vk_offset;      ///< of the running app: where its own verification key lies, SS_VK_NONE without
     uint32_t secure_version; ///< lowest that it takes
-    uint32_t bootloader;     ///< SS_BOOTLOADER_* bits that the bootloader is said to have
+    uint32_t bootloader;     ///< SS_BOOTLOADER_* bits that the bootloader is said to have; SS_NEEDS_NVS_KEYS if the table does
     uint32_t trial_seconds;  ///< a new app has so long to confirm itself, from its reset on; 0: any time
     uint32_t alarm_seconds;  ///< so long without news from the server, and there is an alarm; 0: never
     uint16_t chip;           ///< chip_id of image headers
@@ -175,7 +175,7 @@ enum ss_agent_state ss_agent_state(const struct ss_agent *agent);
 /// "confirmed", "trial", "rolled-back". Never NULL.
 const char *ss_agent_state_name(enum ss_agent_state state);
 
-/// SS_BOOTLOADER_* bits that the bootloader has: what the identity says without what has turned out to be missing. An
+/// SS_BOOTLOADER_* bits that the bootloader has, and SS_NEEDS_NVS_KEYS: what the identity says without what has turned out to be missing. An
 /// app may be built for a bootloader with rollback and run under an older one.
 uint32_t ss_agent_bootloader(const struct ss_agent *agent);
 

@@ -20,10 +20,13 @@ enum ss_release_scheme {
     SS_RELEASE_V2 = 2,       ///< the image is padded to 4 KiB, a signature sector follows
 };
 
-/// What a release can need of the bootloader; bits.
+/// What a release can need of what is not updated over the air, of the bootloader …; bits.
 #define SS_BOOTLOADER_ROLLBACK      (1u << 0) ///< CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE
 #define SS_BOOTLOADER_ANTI_ROLLBACK (1u << 1) ///< CONFIG_BOOTLOADER_APP_ANTI_ROLLBACK
 #define SS_BOOTLOADER_ALL           (SS_BOOTLOADER_ROLLBACK | SS_BOOTLOADER_ANTI_ROLLBACK)
+/// … and of the partition table: a row of subtype nvs_keys, without which an app with CONFIG_NVS_ENCRYPTION does not start.
+#define SS_NEEDS_NVS_KEYS (1u << 2)
+#define SS_NEEDS_ALL      (SS_BOOTLOADER_ALL | SS_NEEDS_NVS_KEYS)
 
 struct ss_release {
     struct ss_span product;      ///< name, 1 to SS_PRODUCT_NAME_MAX bytes
@@ -34,7 +37,7 @@ struct ss_release {
     uint32_t secure_version;     ///< anti-rollback counter of the image
     uint32_t image_len;          ///< bytes through the appended SHA-256, without signature; a multiple of 16
     uint32_t vk_offset;          ///< where per-device verification keys lie, SS_VK_NONE (0) without
-    uint32_t bootloader;         ///< SS_BOOTLOADER_* bits needed
+    uint32_t bootloader;         ///< SS_BOOTLOADER_* bits needed, SS_NEEDS_NVS_KEYS
     uint16_t chip;               ///< chip_id of the image header
     uint8_t scheme;              ///< enum ss_release_scheme
 };

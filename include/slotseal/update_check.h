@@ -25,7 +25,7 @@ struct ss_device_view {
     uint32_t slot_address;   ///< of the slot that would be written, bytes
     uint32_t slot_size;      ///< bytes
     uint32_t secure_version; ///< lowest that it takes
-    uint32_t bootloader;     ///< SS_BOOTLOADER_* bits that its bootloader has
+    uint32_t bootloader;     ///< SS_BOOTLOADER_* bits that its bootloader has, SS_NEEDS_NVS_KEYS if its table does
     uint16_t chip;           ///< chip_id of image headers
     uint8_t scheme;          ///< enum ss_release_scheme that its images are signed with
 };

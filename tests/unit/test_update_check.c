@@ -125,6 +125,10 @@ static void a_release_that_needs_a_table(void **state)
     release_refused(&s, SS_REASON_TABLE);
     s.release.table_digest = NULL;
     accepted(&s);
+    s.release.bootloader = SS_NEEDS_NVS_KEYS; // NVS that is encrypted from now on, and no place for its keys
+    release_refused(&s, SS_REASON_TABLE);
+    s.device.bootloader |= SS_NEEDS_NVS_KEYS;
+    accepted(&s);
 }
 
 static void deliveries_for_others(void **state)
