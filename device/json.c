@@ -111,7 +111,7 @@ static bool open(struct ss_json *j, bool array)
         return false;
     j->arrays = (j->arrays & ~(1u << j->depth)) | (uint32_t)array << j->depth;
     j->depth++;
-    if (j->depth <= SS_JSON_NAMES_MAX)
+    if (j->depth <= SS_JSON_NAMES_MAX + 1)
         j->alive[j->depth] = j->next;
     j->state = array ? VALUE_OR_END : NAME_OR_END;
     return true;
@@ -121,7 +121,7 @@ static bool close(struct ss_json *j, bool array)
 {
     if (in_array(j) != array || j->depth == 0)
         return fail(j);
-    unsigned alive = j->depth <= SS_JSON_NAMES_MAX ? j->alive[j->depth] : 0;
+    unsigned alive = j->depth <= SS_JSON_NAMES_MAX + 1 ? j->alive[j->depth] : 0;
     j->depth--;
     j->path = path_at(j, alive, j->depth);
     j->state = AFTER;

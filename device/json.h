@@ -38,7 +38,7 @@ struct ss_json {
     void *context;
     const char *word;                      ///< rest of a literal
     uint32_t arrays;                       ///< bit d: what is open at depth d + 1 is an array
-    uint16_t alive[SS_JSON_NAMES_MAX + 1]; ///< bit p: path p leads here; by depth
+    uint16_t alive[SS_JSON_NAMES_MAX + 2]; ///< bit p: path p leads here; by depth
     uint16_t next;                         ///< the same of the value that comes
     uint16_t unit, high;                   ///< of \u escapes
     uint8_t path_count, depth, state, digits, token_len;

@@ -135,12 +135,18 @@ void ss_pull_now(struct ss_pull *pull)
     pull->due = 0;
 }
 
-// The other slot is selected, or will be by the next boot.
+static bool on_trial(const struct ss_pull *p)
+{
+    return ss_agent_state(p->agent) == SS_STATE_TRIAL;
+}
+
+// The other slot is selected, or will be by the next boot; or a key set waits for a start, which must not end a trial.
 static bool is_leaving(const struct ss_pull *p)
 {
-    const struct ss_agent_record *r = &p->agent->record;
-    bool selected = r->phase == SS_AGENT_SWITCHING && r->slot != p->agent->identity->running;
-    return p->leaving || p->agent->leaving || (selected && p->job != SS_JOB_SELECTED);
+    const struct ss_agent *a = p->agent;
+    bool selected = a->record.phase == SS_AGENT_SWITCHING && a->record.slot != a->identity->running;
+    bool renews = a->key_set > a->identity->ring.current->version && !on_trial(p);
+    return p->leaving || a->leaving || renews || (selected && p->job != SS_JOB_SELECTED);
 }
 
 // A confirmation that cannot be stored is tried again at the next step, until the trial's time is over.
@@ -151,11 +157,6 @@ static void judge(struct ss_pull *p)
         ss_pull_go(p, SS_JOB_HOME);
     if (found == SS_SELF_TEST_FAILED && ss_agent_reject(p->agent) == SS_OK)
         p->leaving = true;
-}
-
-static bool on_trial(const struct ss_pull *p)
-{
-    return ss_agent_state(p->agent) == SS_STATE_TRIAL;
 }
 
 // True: a reset is due.

@@ -10,7 +10,7 @@ enum verdict {
     REFUSED,    ///< not the bytes that were asked for
     TAKEN,      ///< they come
     REDIRECTED, ///< they are elsewhere
-    SWAPPED,    ///< other bytes than before: the deployment has to be read again
+    SWAPPED,    ///< other bytes than before, or nowhere: the deployment has to be read again
 };
 
 // Digits to *value; false if there are none, or too many.
@@ -63,7 +63,7 @@ static enum verdict look_at(struct ss_pull *p, const struct ss_http_head *head)
     unsigned status = head->status;
     bool moved = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
     if (moved)
-        return head->location && ss_pull_redirect(p, head->location) ? REDIRECTED : REFUSED;
+        return head->location && ss_pull_redirect(p, head->location) ? REDIRECTED : SWAPPED;
     if (status == 416)
         return SWAPPED;
     if (status != 200 && status != 206)

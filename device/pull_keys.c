@@ -74,7 +74,7 @@ static void take_key_set(struct ss_pull *p)
     p->server = 0;
     p->cas_missing = 0;
     if (in_force(p)->version < p->agent->key_set)
-        p->leaving = true; // it counts from the next start on
+        end_walk(p); // it counts from the next start on
     else
         ss_pull_go(p, SS_JOB_KEY_SET);
 }

@@ -92,7 +92,7 @@ bool ss_pull_ask_anyone(struct ss_pull *p, struct ss_ask *ask, struct ss_text *p
 bool ss_pull_ask_link(struct ss_pull *p, struct ss_ask *ask);
 /// Whether `url` is an address that can be asked.
 bool ss_pull_url_ok(const struct ss_pull *p);
-/// Puts where a redirect leads into `url`. False: it cannot be followed.
+/// Puts where a redirect leads into `url`. False: it cannot be followed, and `url` is of no use any more.
 bool ss_pull_redirect(struct ss_pull *p, const char *location);
 
 // -- pull_poll.c: values of answers -----------------------------------------------------------------------------------

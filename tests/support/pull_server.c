@@ -182,7 +182,7 @@ static void answer_anyone(struct pull_bench *b, const char *path, struct pull_an
 static void note_request(struct pull_bench *b, const struct ss_http_request *r, const char *host, const char *path)
 {
     static const char *const methods[] = {"GET", "PUT", "POST"};
-    char execution[32] = "", finished[32] = "", details[128] = "", from[32] = "";
+    char execution[32] = "", finished[32] = "", details[128] = "", from[128] = "";
     if (r->method == SS_HTTP_POST) {
         must(sscanf(r->body,
                     "{\"status\":{\"execution\":\"%31[a-z]\",\"result\":{\"finished\":\"%31[a-z]\"},"
@@ -203,6 +203,7 @@ static void note_request(struct pull_bench *b, const struct ss_http_request *r, 
 static void check_request(const struct pull_bench *b, const struct ss_http_request *r, const char *path)
 {
     bool server = strncmp(r->url, "https://a.example/", 18) == 0 || strncmp(r->url, "https://b.example/", 18) == 0 ||
+                  strncmp(r->url, "https://A.EXAMPLE:443/", 22) == 0 ||
                   (b->config.plain_http && strncmp(r->url, "http://a.example/", 17) == 0);
     must(strlen(r->url) <= SS_HTTP_URL_MAX && r->accept);
     must(!r->credential || (server && !r->any_server));
