@@ -23,6 +23,11 @@ const struct ss_backup_table ss_backup_tables[] = {
     {"signing_keys", "name", NULL},
     {"releases", "id", NULL},
     {"release_chunks", "release, number", NULL},
+    {"deliveries", "device, release, address", NULL},
+    {"device_sequences", "device", NULL},
+    {"release_signatures", "release, device", NULL},
+    {"release_floors", "product", NULL},
+    {"device_changes", "device", NULL},
     {NULL, NULL, NULL},
 };
 // clang-format on

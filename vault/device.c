@@ -98,7 +98,8 @@ static ss_status_t add(struct ss_vault *vault, void *context, struct ss_error *e
     ss_vault_mac_id(d->mac, mac);
     if (ss_vault_device_find_mac(vault, d->mac, &other, err) == SS_OK)
         return ss_error_set(err, SS_ERROR_ALREADY_EXISTS, SS_AREA_VAULT, "MAC %s is that of device %s", mac, other.id);
-    return insert(vault, d, err);
+    status = insert(vault, d, err);
+    return status == SS_OK ? ss_registry_touch(vault, d->id, err) : status;
 }
 
 ss_status_t ss_vault_device_add(struct ss_vault *vault, const struct ss_vault_device *device, struct ss_error *err)
@@ -115,12 +116,14 @@ static ss_status_t update(struct ss_vault *vault, void *context, struct ss_error
     ss_status_t status = ss_vault_device_get(vault, d->id, &before, err);
     if (status != SS_OK)
         return status;
-    return ss_sql_run(vault->db, err,
-                      "UPDATE devices SET chip_revision = $1, crypt_config = $2, coding_scheme = $3, sign_key = $4, "
-                      "table_bytes = $5, table_address = $6, flash_size = $7, changed = $8 WHERE id = $9",
-                      ss_sql_int(d->chip_revision), ss_sql_int(d->crypt_config), ss_sql_int(d->coding_scheme),
-                      ss_sql_text(d->sign_key), ss_sql_blob(d->table.bytes, d->table.len), ss_sql_int(d->table.address),
-                      ss_sql_int(d->table.flash_size), ss_sql_int(ss_vault_now()), ss_sql_text(d->id));
+    status =
+        ss_sql_run(vault->db, err,
+                   "UPDATE devices SET chip_revision = $1, crypt_config = $2, coding_scheme = $3, sign_key = $4, "
+                   "table_bytes = $5, table_address = $6, flash_size = $7, changed = $8 WHERE id = $9",
+                   ss_sql_int(d->chip_revision), ss_sql_int(d->crypt_config), ss_sql_int(d->coding_scheme),
+                   ss_sql_text(d->sign_key), ss_sql_blob(d->table.bytes, d->table.len), ss_sql_int(d->table.address),
+                   ss_sql_int(d->table.flash_size), ss_sql_int(ss_vault_now()), ss_sql_text(d->id));
+    return status == SS_OK ? ss_registry_touch(vault, d->id, err) : status;
 }
 
 ss_status_t ss_vault_device_update(struct ss_vault *vault, const struct ss_vault_device *device, struct ss_error *err)
@@ -150,6 +153,8 @@ static ss_status_t set_state(struct ss_vault *vault, void *context, struct ss_er
         ss_sql_run(vault->db, err, "UPDATE devices SET state = $1, replaced_by = $2, changed = $3 WHERE id = $4",
                    ss_sql_text(ss_vault_device_state_name(t->state)), ss_sql_text(t->replaced_by ? t->replaced_by : ""),
                    ss_sql_int(ss_vault_now()), ss_sql_text(t->id));
+    if (status == SS_OK)
+        status = ss_registry_touch(vault, t->id, err);
     snprintf(detail, sizeof detail, "%s to %s%s%s%s%s", ss_vault_device_state_name(device.state),
              ss_vault_device_state_name(t->state), t->replaced_by ? " by " : "", t->replaced_by ? t->replaced_by : "",
              t->reason && *t->reason ? ": " : "", t->reason ? t->reason : "");

@@ -21,7 +21,7 @@ static ss_status_t set(struct ss_vault *vault, void *context, struct ss_error *e
     if (status == SS_OK && f->value)
         status = ss_sql_run(vault->db, err, "INSERT INTO facts (device, name, value) VALUES ($1, $2, $3)",
                             ss_sql_text(f->id), ss_sql_text(f->name), ss_sql_text(f->value));
-    return status;
+    return status == SS_OK ? ss_registry_touch(vault, f->id, err) : status;
 }
 
 ss_status_t ss_vault_device_set_fact(struct ss_vault *vault, const char *id, const char *name, const char *value,

@@ -193,17 +193,18 @@ static ss_status_t check_confirmed(const char *device, const char *confirm, stru
     return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_VAULT, "not confirmed with the id of device %s", device);
 }
 
-static ss_status_t read_key(struct ss_vault *vault, const struct departure *d, struct ss_error *err)
+ss_status_t ss_flash_key_within(struct ss_vault *vault, const char *id, enum ss_vault_purpose purpose, bool confirmed,
+                                struct ss_vault_flash_key *key, struct ss_error *err)
 {
     struct ss_vault_device device;
-    ss_status_t status = ss_vault_device_get(vault, d->device, &device, err);
+    ss_status_t status = ss_vault_device_get(vault, id, &device, err);
     if (status == SS_OK)
         status = check_has_key(&device, err);
-    if (status == SS_OK && !d->confirm)
-        status = check_purpose(&device, d->purpose, err);
-    struct ss_secret_id id = {"flash-key", device.id, device.chip};
+    if (status == SS_OK && !confirmed)
+        status = check_purpose(&device, purpose, err);
+    struct ss_secret_id secret = {"flash-key", device.id, device.chip};
     if (status == SS_OK)
-        status = ss_secret_get(vault, &id, d->key->bytes, sizeof d->key->bytes, &d->key->len, err);
+        status = ss_secret_get(vault, &secret, key->bytes, sizeof key->bytes, &key->len, err);
     return status;
 }
 
@@ -212,7 +213,7 @@ static ss_status_t use(struct ss_vault *vault, void *context, struct ss_error *e
     const struct departure *d = context;
     char detail[SS_VAULT_AUDIT_DETAIL_MAX + 1];
     const char *given = d->detail ? d->detail : "";
-    ss_status_t status = read_key(vault, d, err);
+    ss_status_t status = ss_flash_key_within(vault, d->device, d->purpose, d->confirm != NULL, d->key, err);
     if (d->confirm)
         snprintf(detail, sizeof detail, "%.1000s", given);
     else

@@ -12,4 +12,9 @@
 SS_MUST_USE ss_status_t ss_image_open_within(struct ss_vault *vault, const char *product, const char *version,
                                              struct ss_vault_image **image, struct ss_error *err);
 
+/// ss_vault_release_get(), and the id that chunks and other tables know the release by.
+SS_MUST_USE ss_status_t ss_release_find_within(struct ss_vault *vault, const char *product, const char *version,
+                                               struct ss_vault_release *release, char id[SS_IMAGE_ID_SIZE],
+                                               struct ss_error *err);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "slotseal/signing_key.h"
 #include "vault/audit.h"
+#include "vault/flash_key.h"
 #include "vault/sql.h"
 #include "vault/vault.h"
 
@@ -169,6 +170,18 @@ struct ss_aad {
 void ss_aad_start(struct ss_aad *aad, const char *what, const struct ss_vault *vault);
 void ss_aad_text(struct ss_aad *aad, const char *text);
 void ss_aad_number(struct ss_aad *aad, int64_t number);
+
+// flash_key.c
+
+/// Reads a device's flash key within a transaction, without a record: the caller writes one. @p confirmed: the purpose
+/// does not matter. Statuses as ss_vault_flash_key().
+SS_MUST_USE ss_status_t ss_flash_key_within(struct ss_vault *vault, const char *id, enum ss_vault_purpose purpose,
+                                            bool confirmed, struct ss_vault_flash_key *key, struct ss_error *err);
+
+// registry.c
+
+/// Notes that a device changed, for those who follow the registry. Within a transaction that writes.
+SS_MUST_USE ss_status_t ss_registry_touch(struct ss_vault *vault, const char *device, struct ss_error *err);
 
 // audit_write.c
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory for keys: pages of their own that are not swapped out and not part of a core file. Internal to vault/.
+// Memory for keys: pages of their own that are not swapped out and not part of a core file.
 #ifndef SS_VAULT_LOCKED_H
 #define SS_VAULT_LOCKED_H
 

@@ -141,8 +141,8 @@ static void fill(const struct ss_sql_rows *rows, struct ss_vault_release *r, cha
     r->created = ss_sql_column_int(rows, 7);
 }
 
-static ss_status_t find(struct ss_vault *vault, const char *product, const char *version, struct ss_vault_release *r,
-                        char id[SS_IMAGE_ID_SIZE], struct ss_error *err)
+ss_status_t ss_release_find_within(struct ss_vault *vault, const char *product, const char *version,
+                                   struct ss_vault_release *r, char id[SS_IMAGE_ID_SIZE], struct ss_error *err)
 {
     struct ss_sql_rows *rows;
     bool row = false;
@@ -165,7 +165,7 @@ ss_status_t ss_vault_release_get(struct ss_vault *vault, const char *product, co
                                  struct ss_vault_release *release, struct ss_error *err)
 {
     char id[SS_IMAGE_ID_SIZE];
-    return find(vault, product, version, release, id, err);
+    return ss_release_find_within(vault, product, version, release, id, err);
 }
 
 /// The release behind the one with @p id, in the order of product, time and id.
@@ -241,7 +241,7 @@ ss_status_t ss_image_open_within(struct ss_vault *vault, const char *product, co
         return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_VAULT, "out of memory");
     image->vault = vault;
     image->at = UINT32_MAX;
-    ss_status_t status = find(vault, product, version, &release, image->id, err);
+    ss_status_t status = ss_release_find_within(vault, product, version, &release, image->id, err);
     struct ss_secret_id secret = {"release", image->id, release.product};
     image->length = release.length;
     if (status == SS_OK)

@@ -52,6 +52,22 @@ static const char *const steps[] = {
     " statement {blob} NOT NULL, created BIGINT NOT NULL, UNIQUE (product, version));"
     "CREATE TABLE release_chunks (release {text} NOT NULL REFERENCES releases (id), number BIGINT NOT NULL,"
     " content {blob} NOT NULL, PRIMARY KEY (release, number))",
+    // 5: delivery.c, personal.c, floor.c, registry.c
+    "CREATE TABLE deliveries (device {text} NOT NULL REFERENCES devices (id),"
+    " release {text} NOT NULL REFERENCES releases (id), address BIGINT NOT NULL, length BIGINT NOT NULL,"
+    " window_size BIGINT NOT NULL, digests {blob} NOT NULL, sha256 {blob} NOT NULL, epoch BIGINT NOT NULL,"
+    " sequence BIGINT NOT NULL, statement {blob} NOT NULL, created BIGINT NOT NULL,"
+    " PRIMARY KEY (device, release, address));"
+    // the last sequence that was issued to a device
+    "CREATE TABLE device_sequences (device {text} PRIMARY KEY REFERENCES devices (id), epoch BIGINT NOT NULL,"
+    " sequence BIGINT NOT NULL);"
+    "CREATE TABLE release_signatures (release {text} NOT NULL REFERENCES releases (id),"
+    " device {text} NOT NULL REFERENCES devices (id), verification_key {blob} NOT NULL, trailer {blob} NOT NULL,"
+    " created BIGINT NOT NULL, PRIMARY KEY (release, device));"
+    "CREATE TABLE release_floors (product {text} PRIMARY KEY REFERENCES products (name), version {text} NOT NULL,"
+    " signed BIGINT NOT NULL);"
+    "CREATE TABLE device_changes (device {text} PRIMARY KEY REFERENCES devices (id), number BIGINT NOT NULL UNIQUE);"
+    "INSERT INTO device_changes (device, number) SELECT id, row_number() OVER (ORDER BY id) FROM devices",
 };
 
 int64_t ss_vault_schema_version(void)

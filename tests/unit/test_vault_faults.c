@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // kill -9 at every fault point of the vault, and several processes at once.
+#include "support/statement_sample.h"
 #include "support/unit.h"
 #include "support/vault_bench.h"
 
@@ -15,9 +16,12 @@
 #include "vault/audit.h"
 #include "vault/backup.h"
 #include "vault/check.h"
+#include "vault/delivery.h"
 #include "vault/fault.h"
 #include "vault/flash_key.h"
+#include "vault/floor.h"
 #include "vault/journal.h"
+#include "vault/personal.h"
 #include "vault/quota.h"
 #include "vault/release.h"
 #include "vault/rewrap.h"
@@ -164,7 +168,11 @@ static ss_status_t backup(struct ss_vault *vault, struct ss_error *err)
 static ss_status_t add_release(struct ss_vault *vault, struct ss_error *err)
 {
     static uint8_t image[70000];
-    const struct ss_vault_release release = {.product = "lamp", .version = "1.0", .length = sizeof image};
+    struct ss_vault_release release = {.product = "lamp", .version = "1.0", .length = sizeof image};
+    struct sample_statement statement;
+    sample_statement(SS_STATEMENT_RELEASE, &statement);
+    memcpy(release.statement, statement.bytes, statement.len);
+    release.statement_len = statement.len;
     return ss_vault_release_add(vault, &release, image, err);
 }
 
@@ -174,6 +182,39 @@ static ss_status_t use_release(struct ss_vault *vault, struct ss_error *err)
     ss_status_t status = ss_vault_image_open(vault, "lamp", "1.0", NULL, &image, err);
     ss_vault_image_close(image);
     return status;
+}
+
+static ss_status_t begin_delivery(struct ss_vault *vault, struct ss_error *err)
+{
+    struct ss_vault_sealing item = {.id = {"d1", "1.0", 0x160000}, .epoch = 1, .with_key = true};
+    ss_status_t status = ss_vault_delivery_begin(vault, &item, 1, err);
+    return status == SS_OK ? item.status : status;
+}
+
+static ss_status_t put_delivery(struct ss_vault *vault, struct ss_error *err)
+{
+    const struct ss_vault_accepted none = {0};
+    struct ss_vault_delivery delivery = {.id = {"d1", "1.0", 0x160000},
+                                         .length = 16,
+                                         .window = 4096,
+                                         .windows = 1,
+                                         .epoch = 1,
+                                         .sequence = 1,
+                                         .statement = "signed",
+                                         .statement_len = 6};
+    return ss_vault_delivery_put(vault, &delivery, &none, 1, err);
+}
+
+static ss_status_t personalize(struct ss_vault *vault, struct ss_error *err)
+{
+    const struct ss_vault_signature signature = {
+        .product = "lamp", .version = "1.0", .device = "d1", .trailer = "signature", .trailer_len = 9};
+    return ss_vault_signature_put(vault, &signature, err);
+}
+
+static ss_status_t set_floor(struct ss_vault *vault, struct ss_error *err)
+{
+    return ss_vault_floor_set(vault, "lamp", "1.0", err);
 }
 
 static const struct {
@@ -200,6 +241,10 @@ static const struct {
     {"signing-key-use", use_signing_key},
     {"release-add", add_release},
     {"release-use", use_release},
+    {"delivery-begin", begin_delivery},
+    {"delivery-put", put_delivery},
+    {"release-personal", personalize},
+    {"release-floor", set_floor},
     {"backup", backup},
 };
 enum { ACTS = sizeof acts / sizeof *acts };
@@ -223,14 +268,20 @@ static void digest_of(const char *url, uint8_t out[32])
                                           "SELECT * FROM quota_uses ORDER BY device",
                                           "SELECT * FROM first_articles ORDER BY recipe",
                                           "SELECT * FROM releases ORDER BY id",
-                                          "SELECT * FROM release_chunks ORDER BY release, number"};
+                                          "SELECT * FROM release_chunks ORDER BY release, number",
+                                          "SELECT * FROM deliveries ORDER BY device",
+                                          "SELECT * FROM device_sequences ORDER BY device",
+                                          "SELECT * FROM release_signatures ORDER BY device",
+                                          "SELECT * FROM release_floors ORDER BY product",
+                                          "SELECT * FROM device_changes ORDER BY number"};
     struct ss_sql *db;
     struct ss_error err = {0};
     struct ss_hash hash = {0};
     assert_int_equal(ss_hash_init(&hash, SS_HASH_SHA256), SS_OK);
     assert_ok(ss_sql_open(url, &ss_sql_vault, false, 0, &db, &err), err);
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
-        static const unsigned columns[] = {12, 17, 3, 7, 8, 7, 4, 7, 6, 2, 3, 3, 8, 3};
+        static const unsigned columns[] = {12, 17, 3, 7, 8, 7, 4, 7, 6, 2, 3,
+                                           3,  8,  3, 11, 3, 5, 3, 2};
         struct ss_sql_rows *rows;
         bool row = true;
         assert_ok(ss_sql_query(db, queries[i], NULL, 0, &rows, &err), err);
@@ -386,7 +437,9 @@ static void test_killed_while_restored(void **state)
 static const char *make_old(void)
 {
     const char *url = make();
-    vault_bench_tamper(url, "DROP TABLE release_chunks; DROP TABLE releases; DROP TABLE quotas;"
+    vault_bench_tamper(url, "DROP TABLE deliveries; DROP TABLE device_sequences; DROP TABLE release_signatures;"
+                            "DROP TABLE release_floors; DROP TABLE device_changes;"
+                            "DROP TABLE release_chunks; DROP TABLE releases; DROP TABLE quotas;"
                             "DROP TABLE quota_uses; DROP TABLE first_articles;"
                             "DROP TABLE signing_keys; DELETE FROM migrations WHERE version > 1");
     return url;
