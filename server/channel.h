@@ -106,9 +106,6 @@ size_t ss_channel_backlog(const struct ss_channel *channel);
 /// The next frame that has arrived whole. SS_ERROR_TIMEOUT: none yet, wait for the socket. Anything else ends the
 /// channel: SS_ERROR_IO (closed, or broken), SS_ERROR_DATA_INVALID (not a frame), SS_ERROR_NOT_PERMITTED (a certificate).
 SS_MUST_USE ss_status_t ss_channel_receive(struct ss_channel *channel, struct ss_frame *frame, struct ss_error *err);
-/// True if a whole frame, or the beginning of one, waits in memory: _receive() before waiting for the socket.
-bool ss_channel_has_frame(const struct ss_channel *channel);
-
 /// Room for a payload of up to @p size bytes behind what waits to be sent; NULL without memory. To be ended by _queue()
 /// with the length that it got, or left.
 uint8_t *ss_channel_room(struct ss_channel *channel, size_t size);
