@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inside of the front's client of the sealer (server/sealer.h).
+//
+// One lock guards everything; callbacks run without it. Requests go out on the thread that makes them, as far as the
+// socket takes them; the client's thread receives, and does what waits: for a sealer, for a window's room, for a socket.
+#ifndef SS_SERVER_SEALER_CLIENT_H
+#define SS_SERVER_SEALER_CLIENT_H
+
+#include <pthread.h>
+
+#include "server/message.h"
+#include "server/sealer.h"
+
+/// Most connections, those that have not shown yet who they are included.
+#define SS_SEALER_PEERS_MAX 16u
+/// Most requests that are open at once.
+#define SS_SEALER_REQUESTS_MAX 65536u
+
+/// A channel, for as long as somebody uses its memory.
+struct ss_sealer_link {
+    struct ss_channel *channel;
+    unsigned holders;
+    uint32_t *free_slots; ///< of the shared memory
+    unsigned free_count;
+};
+
+struct ss_sealer_peer {
+    struct ss_sealer_link *link; ///< NULL: this place is free
+    bool ready;                  ///< it has said HELLO
+    bool failed;                 ///< the client's thread is to end it
+    unsigned in_flight;
+    int64_t since_ms, heard_ms, pinged_ms; ///< connected; heard of last; asked whether it is there, 0: not since
+    struct ss_sealer_request *upload;      ///< is being sent
+    size_t upload_sent;
+    uint64_t pings;
+    // A part of its registry, with the registry's thread.
+    struct ss_sealer_device *devices;
+    size_t device_count;
+    bool complete, has_devices;
+    uint64_t serial; ///< of the connection
+};
+
+struct ss_sealer_request {
+    struct ss_sealer_request *next; ///< in the list of those that wait
+    uint64_t id;
+    enum ss_frame_type type; ///< DELIVER, OPAQUE, WINDOW, UPLOAD, FRESHNESS
+    int peer;                ///< that has it, -1: it waits
+    int64_t deadline_ms;
+    bool answered; ///< the caller has its answer; kept because a slot of the shared memory is still the sealer's
+    union {
+        struct ss_sealer_order order;
+        char device[SS_SEALER_NAME_SIZE];
+        struct {
+            struct ss_message_window fields;
+            struct ss_sealer_link *link; ///< held
+        } window;
+        struct {
+            uint8_t *blob;
+            size_t len;
+        } upload;
+        struct ss_message_freshness freshness;
+    } as;
+    union {
+        ss_sealer_deliver_fn deliver;
+        ss_sealer_window_fn window;
+        ss_sealer_upload_fn upload;
+        ss_sealer_freshness_fn freshness;
+    } done;
+    void *context;
+};
+
+/// A window that is handed out.
+struct ss_sealer_held {
+    struct ss_sealer_window window; ///< first: what the caller sees
+    struct ss_sealer_link *link;    ///< NULL: `bytes` is its own memory
+    uint32_t slot;
+    uint8_t *bytes;
+};
+
+struct ss_sealer_queue {
+    struct ss_sealer_request *first, **end;
+};
+
+struct ss_sealer {
+    struct ss_sealer_options options;
+    pthread_t thread, registry;
+    pthread_mutex_t lock;
+    pthread_cond_t registry_wake;
+    bool stop;
+    int wake; ///< eventfd
+    int listener;
+    struct ss_channel_tls *tls;
+    struct ss_sealer_peer peers[SS_SEALER_PEERS_MAX];
+    unsigned ready;                      ///< peers that are
+    uint64_t serial;                     ///< of connections
+    struct ss_sealer_request **requests; ///< by the low bits of their id
+    uint32_t request_room, request_count, request_hint;
+    uint64_t request_serial;
+    struct ss_sealer_queue windows, others; ///< that wait for a sealer, windows also for room
+    unsigned heap_windows;                  ///< handed out or asked for over TLS
+    int64_t asked_ms;                       ///< when the supervisor was asked for a channel
+};
+
+// All with the lock held unless it says otherwise.
+
+int64_t ss_sealer_now_ms(void);
+void ss_sealer_wake(struct ss_sealer *s);
+
+// sealer_request.c
+
+/// Sends what waits to whoever can take it.
+void ss_sealer_dispatch(struct ss_sealer *s);
+struct ss_sealer_request *ss_sealer_request_find(struct ss_sealer *s, uint64_t id);
+/// Takes the request out and frees it with what it holds; its slot is free then.
+void ss_sealer_request_free(struct ss_sealer *s, struct ss_sealer_request *r);
+/// All requests of peer @p index wait for another one.
+void ss_sealer_requeue(struct ss_sealer *s, int index);
+/// Takes a request out of its queue. False if it does not wait.
+bool ss_sealer_request_unqueue(struct ss_sealer *s, struct ss_sealer_request *r);
+/// Without the lock: tells the caller that there is no answer.
+void ss_sealer_request_fail(const struct ss_sealer_request *r, ss_status_t status, const char *text);
+void ss_sealer_link_release(struct ss_sealer_link *link);
+
+// sealer_peer.c
+
+/// Handles what has arrived from peer @p index: takes the lock itself.
+void ss_sealer_peer_receive(struct ss_sealer *s, int index);
+/// Takes over a channel. False if there is no place or memory.
+bool ss_sealer_peer_add(struct ss_sealer *s, struct ss_channel *channel);
+/// Ends a peer.
+void ss_sealer_peer_end(struct ss_sealer *s, int index);
+/// Sends what is left of an upload, as far as it goes, and then what waits in the channel.
+void ss_sealer_peer_flush(struct ss_sealer *s, int index);
+
+/// The client's thread, and the registry's.
+void *ss_sealer_thread(void *context);
+void *ss_sealer_registry_thread(void *context);
+
+#endif

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+// One channel: windows of deliveries that are ready are sealed right here, everything else goes to the vault's thread.
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "server/sealer_parts.h"
+#include "vault/locked.h"
+
+static ss_status_t out_of_memory(struct ss_error *err)
+{
+    return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "out of memory for a channel");
+}
+
+static ss_status_t out_of_order(struct ss_error *err)
+{
+    return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_SERVER, "the front sends a message that is none");
+}
+
+// A session's life
+
+void ss_sealer_session_release(struct ss_sealer_session *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool last = --s->holders == 0;
+    pthread_mutex_unlock(&s->lock);
+    if (!last)
+        return;
+    for (struct ss_sealer_answer *a = s->answers, *next; a; a = next) {
+        next = a->next;
+        free(a);
+    }
+    ss_channel_free(s->channel);
+    ss_locked_free(s->scratch, SS_SEALER_SCRATCH);
+    free(s->upload);
+    if (s->wake >= 0)
+        close(s->wake);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+static struct ss_sealer_session *session_new(struct ss_sealer_service *service, struct ss_channel *channel)
+{
+    struct ss_sealer_session *s = calloc(1, sizeof *s);
+    if (!s) {
+        ss_channel_free(channel);
+        return NULL;
+    }
+    *s = (struct ss_sealer_session){.service = service, .channel = channel, .holders = 1};
+    s->answers_end = &s->answers;
+    pthread_mutex_init(&s->lock, NULL);
+    s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s->scratch = ss_locked_new(SS_SEALER_SCRATCH);
+    if (s->wake >= 0 && s->scratch)
+        return s;
+    ss_sealer_session_release(s);
+    return NULL;
+}
+
+static void enlist(struct ss_sealer_session *s)
+{
+    pthread_mutex_lock(&s->service->lock);
+    s->next = s->service->sessions;
+    s->service->sessions = s;
+    pthread_mutex_unlock(&s->service->lock);
+}
+
+static void delist(struct ss_sealer_session *s)
+{
+    pthread_mutex_lock(&s->service->lock);
+    struct ss_sealer_session **at = &s->service->sessions;
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    pthread_mutex_unlock(&s->service->lock);
+    pthread_mutex_lock(&s->lock);
+    s->closed = true;
+    pthread_mutex_unlock(&s->lock);
+}
+
+// Sending
+
+static ss_status_t put(struct ss_sealer_session *s, enum ss_frame_type type, uint64_t id, const uint8_t *payload,
+                       size_t len, struct ss_error *err)
+{
+    uint8_t *out = ss_channel_room(s->channel, len);
+    if (!out)
+        return out_of_memory(err);
+    if (len)
+        memcpy(out, payload, len);
+    ss_channel_queue(s->channel, type, id, len);
+    return SS_OK;
+}
+
+static ss_status_t greet(struct ss_sealer_session *s, struct ss_error *err)
+{
+    const struct ss_message_hello m = {SS_CHANNEL_VERSION, ss_channel_slots(s->channel)};
+    uint8_t payload[16];
+    return put(s, SS_FRAME_HELLO, 0, payload, ss_message_put_hello(payload, &m), err);
+}
+
+/// What the vault's thread has answered goes out.
+static ss_status_t put_answers(struct ss_sealer_session *s, struct ss_error *err)
+{
+    ss_status_t status = SS_OK;
+    eventfd_t ignored;
+    (void)eventfd_read(s->wake, &ignored);
+    pthread_mutex_lock(&s->lock);
+    struct ss_sealer_answer *list = s->answers;
+    s->answers = NULL;
+    s->answers_end = &s->answers;
+    pthread_mutex_unlock(&s->lock);
+    for (struct ss_sealer_answer *a = list, *next; a; a = next) {
+        next = a->next;
+        if (status == SS_OK)
+            status = put(s, a->type, a->id, a->payload, a->len, err);
+        s->open_jobs -= a->last;
+        s->unacknowledged += a->type == SS_FRAME_DEVICES;
+        free(a);
+    }
+    return status;
+}
+
+// Requests
+
+static ss_status_t enqueue(struct ss_sealer_session *s, const struct ss_sealer_job *job, struct ss_error *err)
+{
+    if (!ss_sealer_enqueue(s, job))
+        return out_of_memory(err);
+    s->open_jobs++;
+    return SS_OK;
+}
+
+static ss_status_t take_hello(struct ss_sealer_session *s, const struct ss_frame *frame, struct ss_error *err)
+{
+    struct ss_message_hello m;
+    const struct ss_sealer_job follow = {.type = SS_FRAME_HELLO};
+    if (s->greeted || !ss_message_get_hello(frame, &m))
+        return out_of_order(err);
+    if (m.version != SS_CHANNEL_VERSION || m.slots != ss_channel_slots(s->channel))
+        return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_SERVER,
+                            "the front speaks version %u of the channel, this sealer %u", (unsigned)m.version,
+                            SS_CHANNEL_VERSION);
+    s->greeted = true;
+    return ss_sealer_enqueue(s, &follow) ? SS_OK : out_of_memory(err);
+}
+
+static ss_status_t seal_now(struct ss_sealer_session *s, const struct ss_message_window *w, uint64_t id,
+                            struct ss_sealer_ready *ready, struct ss_error *err)
+{
+    bool shared = w->slot != SS_CHANNEL_NO_SLOT;
+    struct ss_error why = {0};
+    uint8_t *payload = ss_channel_room(s->channel, 4 + (shared ? 0 : w->len));
+    if (!payload)
+        return out_of_memory(err);
+    uint8_t *out = shared ? ss_channel_slot(s->channel, w->slot) : payload + 4;
+    ss_status_t status = ss_sealer_seal_range(ready, w, s->scratch, out, &why);
+    if (status == SS_OK) {
+        size_t len = ss_message_put_length(payload, w->len) + (shared ? 0 : w->len);
+        ss_channel_queue(s->channel, SS_FRAME_BYTES, id, len);
+        return SS_OK;
+    }
+    struct ss_message_refusal m = {.status = status};
+    uint8_t refusal[8 + SS_SEALER_TEXT_SIZE];
+    memcpy(m.text, why.message, sizeof m.text);
+    return put(s, SS_FRAME_REFUSAL, id, refusal, ss_message_put_refusal(refusal, &m), err);
+}
+
+static ss_status_t take_window(struct ss_sealer_session *s, const struct ss_frame *frame, struct ss_error *err)
+{
+    struct ss_sealer_job job = {.type = SS_FRAME_WINDOW, .id = frame->id};
+    struct ss_message_window *w = &job.as.window;
+    struct ss_sealer_key key = {.device = ""};
+    struct ss_sealer_ready ready;
+    if (!ss_message_get_window(frame, w) || (w->slot != SS_CHANNEL_NO_SLOT && w->slot >= ss_channel_slots(s->channel)))
+        return out_of_order(err);
+    key.address = w->address;
+    strcpy(key.device, w->device);
+    strcpy(key.version, w->version);
+    if (!ss_sealer_cache_get(s->service->cache, &key, &ready))
+        return enqueue(s, &job, err);
+    ss_status_t status = seal_now(s, w, frame->id, &ready, err);
+    ss_sealer_cache_release(s->service->cache, &ready);
+    return status;
+}
+
+static ss_status_t take_upload(struct ss_sealer_session *s, const struct ss_frame *frame, struct ss_error *err)
+{
+    uint32_t len;
+    if (s->upload || !ss_message_get_length(frame, &len) || !len || len > SS_SEALER_UPLOAD_MAX)
+        return out_of_order(err);
+    s->upload = malloc(len);
+    s->upload_size = len;
+    s->upload_len = 0;
+    s->upload_id = frame->id;
+    return s->upload ? SS_OK : out_of_memory(err);
+}
+
+static ss_status_t take_upload_data(struct ss_sealer_session *s, const struct ss_frame *frame, struct ss_error *err)
+{
+    if (!s->upload || frame->id != s->upload_id || !frame->len || frame->len > s->upload_size - s->upload_len)
+        return out_of_order(err);
+    memcpy(s->upload + s->upload_len, frame->payload, frame->len);
+    s->upload_len += frame->len;
+    if (s->upload_len < s->upload_size)
+        return SS_OK;
+    struct ss_sealer_job job = {.type = SS_FRAME_UPLOAD, .id = frame->id};
+    job.as.upload.blob = s->upload;
+    job.as.upload.len = s->upload_len;
+    ss_status_t status = enqueue(s, &job, err);
+    if (status == SS_OK)
+        s->upload = NULL; // the job's now
+    return status;
+}
+
+static ss_status_t take_freshness(struct ss_sealer_session *s, const struct ss_frame *frame, struct ss_error *err)
+{
+    struct ss_sealer_job job = {.type = SS_FRAME_FRESHNESS, .id = frame->id};
+    struct ss_message_freshness *m = job.as.freshness = calloc(1, sizeof *m);
+    if (m)
+        m->devices = calloc(SS_SEALER_FRESHNESS_MAX, sizeof *m->devices);
+    ss_status_t status = !m || !m->devices                     ? out_of_memory(err)
+                         : !ss_message_get_freshness(frame, m) ? out_of_order(err)
+                                                               : enqueue(s, &job, err);
+    if (status != SS_OK && m) {
+        free(m->devices);
+        free(m);
+    }
+    return status;
+}
+
+static ss_status_t take(struct ss_sealer_session *s, const struct ss_frame *frame, struct ss_error *err)
+{
+    struct ss_sealer_job job = {.type = frame->type, .id = frame->id};
+    if (frame->type != SS_FRAME_HELLO && !s->greeted)
+        return out_of_order(err);
+    switch (frame->type) {
+    case SS_FRAME_HELLO:
+        return take_hello(s, frame, err);
+    case SS_FRAME_PING:
+        return frame->len ? out_of_order(err) : put(s, SS_FRAME_PONG, frame->id, NULL, 0, err);
+    case SS_FRAME_WINDOW:
+        return take_window(s, frame, err);
+    case SS_FRAME_DELIVER:
+        return ss_message_get_order(frame, &job.as.order) ? enqueue(s, &job, err) : out_of_order(err);
+    case SS_FRAME_OPAQUE:
+        return ss_message_get_name(frame, job.as.device) ? enqueue(s, &job, err) : out_of_order(err);
+    case SS_FRAME_UPLOAD:
+        return take_upload(s, frame, err);
+    case SS_FRAME_UPLOAD_DATA:
+        return take_upload_data(s, frame, err);
+    case SS_FRAME_FRESHNESS:
+        return take_freshness(s, frame, err);
+    case SS_FRAME_DEVICES_ACK:
+        if (frame->len || !s->unacknowledged)
+            return out_of_order(err);
+        s->unacknowledged--;
+        return ss_sealer_enqueue(s, &job) ? SS_OK : out_of_memory(err);
+    default:
+        return out_of_order(err);
+    }
+}
+
+// The loop
+
+/// A front that asks faster than it takes answers is not listened to for a while.
+static bool may_read(const struct ss_sealer_session *s)
+{
+    return s->open_jobs < SS_SEALER_JOBS_MAX && ss_channel_backlog(s->channel) < SS_SEALER_BACKLOG_MAX;
+}
+
+static ss_status_t read_all(struct ss_sealer_session *s, struct ss_error *err)
+{
+    ss_status_t status = SS_OK;
+    while (status == SS_OK && may_read(s)) {
+        struct ss_frame frame;
+        status = ss_channel_receive(s->channel, &frame, err);
+        if (status == SS_OK)
+            status = take(s, &frame, err);
+    }
+    s->paused = status == SS_OK; // there may be more, also inside the TLS library, where poll() does not see it
+    return status == SS_ERROR_TIMEOUT ? SS_OK : status;
+}
+
+static ss_status_t turn(struct ss_sealer_session *s, int stop, bool *stopped, struct ss_error *err)
+{
+    struct ss_channel_wants wants = ss_channel_wants(s->channel);
+    if (!may_read(s))
+        wants.events &= (short)~POLLIN;
+    struct pollfd fds[] = {{wants.fd, wants.events, 0}, {s->wake, POLLIN, 0}, {stop, POLLIN, 0}};
+    bool more = may_read(s) && s->paused;
+    if (poll(fds, stop >= 0 ? 3 : 2, more ? 0 : -1) < 0)
+        return SS_OK; // a signal
+    *stopped = stop >= 0 && fds[2].revents;
+    ss_status_t status = put_answers(s, err);
+    if (status == SS_OK && (more || fds[0].revents))
+        status = read_all(s, err);
+    return status == SS_OK ? ss_channel_flush(s->channel, err) : status;
+}
+
+ss_status_t ss_sealer_service_run(struct ss_sealer_service *service, struct ss_channel *channel, int stop,
+                                  struct ss_error *err)
+{
+    bool stopped = false;
+    struct ss_sealer_session *s = session_new(service, channel);
+    if (!s)
+        return out_of_memory(err);
+    enlist(s);
+    ss_status_t status = greet(s, err);
+    if (status == SS_OK)
+        status = ss_channel_flush(channel, err);
+    while (status == SS_OK && !stopped)
+        status = turn(s, stop, &stopped, err);
+    delist(s);
+    ss_sealer_session_release(s);
+    return status;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The supervisor of `slotseal serve`: starts front and sealer before either confines itself, starts again what dies, and
+// gives both a new channel to each other each time. It opens no vault and no network, and parses nothing.
+//
+// Each process has a control socket to the supervisor (a pair of SOCK_SEQPACKET). On it come
+//   'C' with two file descriptors: a channel's socket and its shared memory
+// and from the front goes
+//   'N': the channel is broken, another one is needed
+#ifndef SS_SERVER_SUPERVISE_H
+#define SS_SERVER_SUPERVISE_H
+
+#include "server/channel.h"
+#include "slotseal/error.h"
+
+/// A process that is kept alive.
+struct ss_supervised {
+    const char *name; ///< for the log: "front", "sealer"
+    /// Runs in the process; its result is the exit status. @p control is its socket.
+    int (*run)(void *context, int control);
+    void *context;
+};
+
+struct ss_supervise_options {
+    struct ss_supervised front, sealer;
+    unsigned slots; ///< of the channel's shared memory; 0: 256 (16 MiB)
+    /// One line for the log. NULL: not wanted.
+    void (*log)(void *context, const char *text);
+    void *context;
+};
+
+/// Exit status of a process that must not be started again: its configuration or its keys are wrong.
+#define SS_SUPERVISE_GIVE_UP 78
+
+/// Starts both and returns when both have ended: after SIGTERM or SIGINT (the front is stopped first; a second signal
+/// kills), or after one of them ended with SS_SUPERVISE_GIVE_UP. Whatever else ends is started again, after 0.1 s, and up
+/// to 10 s if it keeps dying. SIGHUP is passed to the front. To be called with one thread only, and no file descriptors
+/// open that the processes must not have.
+///   SS_OK                  asked to stop, and both have
+///   SS_ERROR_BAD_STATE     one gave up; the other one was stopped
+///   SS_ERROR_IO
+SS_MUST_USE ss_status_t ss_supervise(const struct ss_supervise_options *options, struct ss_error *err);
+
+// In a supervised process
+
+/// The channel that the supervisor sent. SS_ERROR_TIMEOUT: none has come; SS_ERROR_BAD_STATE: the supervisor is gone; those of
+/// ss_channel_local().
+SS_MUST_USE ss_status_t ss_supervised_channel(int control, struct ss_channel **channel, struct ss_error *err);
+/// Asks for another channel.
+void ss_supervised_ask(int control);
+
+/// For tests and for whoever else starts both: sends one end of a channel.
+SS_MUST_USE ss_status_t ss_supervise_send_channel(int control, int socket, int memory, struct ss_error *err);
+
+#endif
