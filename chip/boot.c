@@ -70,7 +70,7 @@ static void judge(struct ss_boot *b, enum ss_cycle_end end)
 static void forget_app(struct ss_boot_result *r)
 {
     r->slot = 0;
-    r->address = 0;
+    r->address = r->length = 0;
     r->has_app = false;
     memset(r->project, 0, sizeof r->project);
     memset(r->version, 0, sizeof r->version);

@@ -54,6 +54,7 @@ struct ss_boot_result {
     unsigned resets;  ///< resets that the chip made by itself
     int slot;         ///< of the app: 0…15, SS_BOOT_FACTORY, SS_BOOT_TEST (slotseal/otadata.h); valid if `address`
     uint32_t address; ///< flash address of the app; 0 if none was started
+    uint32_t length;  ///< of its image, bytes: through checksum and hash, with V2 through the signature sector
     bool has_app;     ///< its descriptor could be read:
     char project[33];
     char version[33];

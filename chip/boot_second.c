@@ -158,6 +158,7 @@ static void note_app(struct ss_boot *b, int target, const struct ss_boot_image *
     struct ss_app_desc desc;
     r->slot = target;
     r->address = image->address;
+    r->length = image->len;
     const uint8_t *p = ss_boot_map(b, image->address + SS_DESC_OFFSET, SS_APP_DESC_SIZE);
     if (!p || ss_app_desc_parse(p, SS_APP_DESC_SIZE, &desc) != SS_OK)
         return;

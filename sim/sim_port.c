@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "chip/flash.h"
+#include "sim/identity.h"
 #include "slotseal/otadata.h"
 
 #define SLOTS 2u
@@ -39,37 +40,22 @@ static ss_status_t erase(void *context, uint32_t address)
     return SS_OK;
 }
 
-ss_status_t ss_sim_record_get(const struct ss_sim_storage *storage, struct ss_agent_record *record)
-{
-    const struct ss_sim_value *v = ss_sim_storage_get(storage, SS_SIM_VALUE_RECORD);
-    *record = (struct ss_agent_record){0};
-    if (v && v->len != sizeof *record)
-        return SS_ERROR_DATA_INVALID;
-    if (v)
-        memcpy(record, v->bytes, sizeof *record);
-    return SS_OK;
-}
-
 static ss_status_t load(void *context, struct ss_agent_record *record)
 {
     const struct ss_sim_port *p = context;
-    return ss_sim_record_get(p->storage, record);
+    return ss_sim_keep_load(&p->self->keep, record);
 }
 
 static ss_status_t store(void *context, const struct ss_agent_record *record)
 {
     const struct ss_sim_port *p = context;
-    return ss_sim_storage_set(p->storage, SS_SIM_VALUE_RECORD, record, sizeof *record);
+    return ss_sim_keep_store(&p->self->keep, record);
 }
 
 static ss_status_t store_key_set(void *context, const uint8_t *key_set, size_t len)
 {
     const struct ss_sim_port *p = context;
-    const struct ss_sim_value *old = ss_sim_storage_get(p->storage, SS_SIM_VALUE_KEY_SET);
-    ss_status_t status = SS_OK;
-    if (old)
-        status = ss_sim_storage_set(p->storage, SS_SIM_VALUE_KEY_SET_PREVIOUS, old->bytes, old->len);
-    return status == SS_OK ? ss_sim_storage_set(p->storage, SS_SIM_VALUE_KEY_SET, key_set, len) : status;
+    return ss_sim_identity_take_key_set(p->self, key_set, len);
 }
 
 static ss_status_t verify(void *context, unsigned slot)
@@ -161,7 +147,7 @@ static bool willing(void *context)
 static uint64_t now(void *context)
 {
     const struct ss_sim_port *p = context;
-    return p->now ? p->now + p->chip->power.time_us / 1000000 : 0;
+    return p->clock ? p->clock(p->clock_context) : 0;
 }
 
 const struct ss_agent_port ss_sim_agent_port = {.read_raw = read_raw,

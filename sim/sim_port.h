@@ -6,29 +6,24 @@
 
 #include "chip/boot.h"
 #include "device/agent.h"
-#include "sim/storage.h"
+#include "sim/keep.h"
 
-/// Names of values in the storage.
-#define SS_SIM_VALUE_RECORD           "record"
-#define SS_SIM_VALUE_KEY_SET          "key_set"     ///< in force
-#define SS_SIM_VALUE_KEY_SET_PREVIOUS "key_set_old" ///< the one before it
+struct ss_sim_identity;
 
 /// A device as its app sees it: the context of ss_sim_agent_port. All is borrowed.
 struct ss_sim_port {
     struct ss_vchip *chip;
     const struct ss_boot_profile *profile;    ///< of the bootloader: whether it rolls back, what signature it wants
     const struct ss_agent_identity *identity; ///< slots and the one that runs
-    struct ss_sim_storage *storage;
-    uint32_t otadata; ///< flash address
-    bool unwilling;   ///< the application does not want to be updated
-    uint64_t now;     ///< seconds since 1970 at power.time_us == 0; 0: the device has no clock
+    struct ss_sim_identity *self;             ///< NULL: `load`, `store` and `store_key_set` are somebody else's
+    uint32_t otadata;                         ///< flash address
+    bool unwilling;                           ///< the application does not want to be updated
+    uint64_t (*clock)(void *context);         ///< seconds since 1970, 0 if not known; NULL: the device has no clock
+    void *clock_context;
 };
 
 /// All functions; `context` is a struct ss_sim_port.
 extern const struct ss_agent_port ss_sim_agent_port;
-
-/// The record as it is stored; one of zeros if there is none. SS_ERROR_DATA_INVALID: a value of another length.
-SS_MUST_USE ss_status_t ss_sim_record_get(const struct ss_sim_storage *storage, struct ss_agent_record *record);
 
 /// Writes @p state (enum ss_ota_state) to the copy of otadata that is active. SS_ERROR_IO: none is.
 SS_MUST_USE ss_status_t ss_sim_set_state(const struct ss_sim_port *port, uint32_t state);
