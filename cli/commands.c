@@ -41,6 +41,8 @@ const struct cli_command *const cli_commands[] = {
     &command_chip_reset,
     &command_chip_strap,
     &command_chip_power,
+    &command_sim_run,
+    &command_sim_push,
     &command_device_list,
     &command_device_show,
     &command_device_import,

@@ -41,6 +41,8 @@ extern const struct cli_command command_chip_fault;
 extern const struct cli_command command_chip_reset;
 extern const struct cli_command command_chip_strap;
 extern const struct cli_command command_chip_power;
+extern const struct cli_command command_sim_run;
+extern const struct cli_command command_sim_push;
 extern const struct cli_command command_device_config;
 extern const struct cli_command command_device_list;
 extern const struct cli_command command_device_show;

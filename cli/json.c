@@ -7,9 +7,9 @@
 
 #include "cli.h"
 
-int json_print(json_t *value, int status)
+static int print(json_t *value, size_t flags, int status)
 {
-    if (!value || json_dumpf(value, stdout, JSON_INDENT(2)) != 0) {
+    if (!value || json_dumpf(value, stdout, flags) != 0) {
         cli_error("out of memory");
         status = CLI_FAILED;
     } else {
@@ -17,6 +17,16 @@ int json_print(json_t *value, int status)
     }
     json_decref(value);
     return status;
+}
+
+int json_print(json_t *value, int status)
+{
+    return print(value, JSON_INDENT(2), status);
+}
+
+int json_print_line(json_t *value, int status)
+{
+    return print(value, JSON_COMPACT, status);
 }
 
 json_t *json_hex(const uint8_t *bytes, size_t len)
