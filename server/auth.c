@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/auth.h"
+
+#include <arpa/inet.h>
+#include <microhttpd.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/crypto.h"
+#include "server/log.h"
+
+/// hawkBit's limit of a device's id.
+#define ID_MAX 256u
+/// How many more wrong credentials an address may show for all devices together than for one.
+#define GUESSES_ALL 10u
+
+bool ss_auth_device_id(const char *id)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    size_t len = strspn(id, allowed);
+    return len >= 1 && len < SS_STORE_NAME_SIZE && !id[len] && strcmp(id, ".") != 0 && strcmp(id, "..") != 0;
+}
+
+const char *ss_auth_token(const char *header, const char *scheme)
+{
+    size_t len = strlen(scheme);
+    if (!header || strncasecmp(header, scheme, len) != 0 || header[len] != ' ')
+        return NULL;
+    const char *token = header + len + 1;
+    token += strspn(token, " ");
+    size_t size = 0;
+    while (token[size] > ' ' && token[size] < 0x7F)
+        size++;
+    return size >= 1 && size <= SS_AUTH_TOKEN_MAX && !token[size] ? token : NULL;
+}
+
+void ss_auth_forwarded(const char *header, const struct ss_address_blocks *proxies, uint8_t address[16])
+{
+    for (const char *end = header + strlen(header); end > header;) {
+        const char *start = end;
+        while (start > header && start[-1] != ',')
+            start--;
+        char text[64];
+        struct ss_address_block one;
+        const char *first = start + strspn(start, " \t");
+        size_t len = first < end ? (size_t)(end - first) : 0;
+        while (len && (first[len - 1] == ' ' || first[len - 1] == '\t'))
+            len--;
+        if (!len || len >= sizeof text)
+            return;
+        memcpy(text, first, len);
+        text[len] = '\0';
+        if (strchr(text, '/') || !ss_address_block_parse(text, &one))
+            return;
+        memcpy(address, one.address, 16);
+        if (!ss_address_in(proxies, address))
+            return;
+        end = start > header ? start - 1 : header;
+    }
+}
+
+bool ss_auth_authority(const char *header, const struct ss_config_list *authorities)
+{
+    for (const char *p = header; p && *(p += strspn(p, ";, \t"));) {
+        size_t len = strcspn(p, ";, \t");
+        for (unsigned i = 0; i < authorities->count; i++)
+            if (strlen(authorities->items[i]) == len && !strncmp(p, authorities->items[i], len))
+                return true;
+        p += len;
+    }
+    return false;
+}
+
+static bool token_is(const char *token, const uint8_t digest[32])
+{
+    uint8_t own[32];
+    bool ok = token && ss_hash_once(SS_HASH_SHA256, token, strlen(token), own) == SS_OK && ss_equal(own, digest, 32);
+    ss_wipe(own, sizeof own);
+    return ok;
+}
+
+/// The certificate of the connection, looked at once.
+static const struct ss_tls_peer *peer_of(struct ss_http_connection *connection)
+{
+    if (!connection->peer_known && connection->tls) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection->request.connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+        if (info)
+            ss_tls_peer(info->tls_session, &connection->peer);
+        connection->peer_known = true;
+    }
+    return &connection->peer;
+}
+
+static bool certificate_fits(struct ss_http_connection *connection, const struct ss_store_registration *device)
+{
+    if (!connection->tls ||
+        (device->credential != SS_STORE_CERTIFICATE && device->credential != SS_STORE_ANY_CERTIFICATE))
+        return false;
+    const struct ss_tls_peer *peer = peer_of(connection);
+    if (!peer->present || strcmp(peer->name, device->id) != 0)
+        return false;
+    return device->credential == SS_STORE_ANY_CERTIFICATE || ss_equal(peer->digest, device->credential_hash, 32) ||
+           ss_equal(peer->pem, device->credential_hash, 32);
+}
+
+static bool proxy_vouches(const struct ss_http_request *request, const struct ss_store_registration *device)
+{
+    const char *id = request->headers[SS_HTTP_X_CONTROLLER_ID];
+    if (!request->proxied || !id || strcmp(id, device->id) != 0)
+        return false;
+    if (device->credential != SS_STORE_CERTIFICATE && device->credential != SS_STORE_ANY_CERTIFICATE)
+        return false;
+    return ss_auth_authority(request->headers[SS_HTTP_X_AUTHORITY], &request->front->config->server.proxy_authorities);
+}
+
+static bool credential_holds(struct ss_http_connection *connection, const struct ss_store_registration *device)
+{
+    const struct ss_http_request *request = &connection->request;
+    const char *authorization = request->headers[SS_HTTP_AUTHORIZATION];
+    if (!device->active || device->credential == SS_STORE_NO_CREDENTIAL)
+        return false;
+    if (device->credential == SS_STORE_TOKEN &&
+        token_is(ss_auth_token(authorization, "TargetToken"), device->credential_hash))
+        return true;
+    if (certificate_fits(connection, device) || proxy_vouches(request, device))
+        return true;
+    return request->front->has_gateway &&
+           token_is(ss_auth_token(authorization, "GatewayToken"), request->front->gateway);
+}
+
+/// What guesses are counted by: an address and what it guesses about, or the address alone.
+struct guess_key {
+    uint8_t address[16];
+    char about[SS_STORE_NAME_SIZE];
+};
+
+static struct ss_rate guess_rate(const struct ss_http_request *request, unsigned times)
+{
+    return (struct ss_rate){atomic_load(&request->front->limits.guesses) * times, 60};
+}
+
+static struct guess_key guess_key(const struct ss_http_request *request, const char *about)
+{
+    struct guess_key key;
+    memset(&key, 0, sizeof key);
+    memcpy(key.address, request->address, sizeof key.address);
+    snprintf(key.about, sizeof key.about, "%s", about);
+    return key;
+}
+
+/// False, and answered, if this address has guessed too often.
+static bool may_guess(struct ss_http_request *request, const char *about)
+{
+    struct guess_key one = guess_key(request, about), all = guess_key(request, "");
+    uint64_t now = ss_front_now_us();
+    if (ss_limit_left(request->front->limit, &one, sizeof one, guess_rate(request, 1), now) &&
+        ss_limit_left(request->front->limit, &all, sizeof all, guess_rate(request, GUESSES_ALL), now))
+        return true;
+    ss_metrics_add(&request->front->metrics, SS_COUNT_LIMITED, 1);
+    ss_http_answer_error(request, 429, "too many wrong credentials");
+    ss_http_add_header(request, "Retry-After", "60");
+    return false;
+}
+
+static void refuse(struct ss_http_request *request, const char *about, const char *challenge)
+{
+    struct guess_key one = guess_key(request, about), all = guess_key(request, "");
+    uint64_t now = ss_front_now_us();
+    char address[INET6_ADDRSTRLEN] = "";
+    // A request without any credential is no guess.
+    if (request->headers[SS_HTTP_AUTHORIZATION]) {
+        (void)ss_limit_take(request->front->limit, &one, sizeof one, guess_rate(request, 1), now);
+        (void)ss_limit_take(request->front->limit, &all, sizeof all, guess_rate(request, GUESSES_ALL), now);
+    }
+    ss_metrics_add(&request->front->metrics, SS_COUNT_REFUSED_CREDENTIALS, 1);
+    inet_ntop(AF_INET6, request->address, address, sizeof address);
+    ss_log(SS_LOG_INFO, "credential refused", "for", about, "address", address, NULL);
+    ss_http_answer_error(request, 401, "the credential is missing or wrong");
+    ss_http_add_header(request, "WWW-Authenticate", challenge);
+}
+
+void ss_auth_device(struct ss_http_connection *connection)
+{
+    struct ss_http_request *request = &connection->request;
+    const char *id = request->parts[3];
+    if (strlen(id) > ID_MAX) {
+        ss_http_answer_error(request, 400, "the device's id is too long");
+        return;
+    }
+    const char *about = ss_auth_device_id(id) ? id : "(no id)";
+    if (!may_guess(request, about))
+        return;
+    ss_status_t status = ss_auth_device_id(id) ? ss_store_device_get(request->front->store, id, &request->device, NULL)
+                                               : SS_ERROR_DOES_NOT_EXIST;
+    if (status == SS_ERROR_DOES_NOT_EXIST) {
+        // The same work as for a device that exists.
+        request->device = (struct ss_store_device){.registration = {.active = true, .credential = SS_STORE_TOKEN}};
+        (void)credential_holds(connection, &request->device.registration);
+        refuse(request, about, "TargetToken");
+        return;
+    }
+    if (status != SS_OK) {
+        ss_http_answer_failure(request, status, NULL);
+        return;
+    }
+    if (!credential_holds(connection, &request->device.registration)) {
+        refuse(request, about, "TargetToken");
+        return;
+    }
+    struct ss_rate rate = {atomic_load(&request->front->limits.device_rate) * 10, 10};
+    if (!ss_limit_take(request->front->limit, id, strlen(id), rate, ss_front_now_us())) {
+        ss_metrics_add(&request->front->metrics, SS_COUNT_LIMITED, 1);
+        ss_http_answer_error(request, 429, "too many requests of this device");
+        ss_http_add_header(request, "Retry-After", "10");
+    }
+}
+
+bool ss_auth_operator(struct ss_http_request *request)
+{
+    const char *token = ss_auth_token(request->headers[SS_HTTP_AUTHORIZATION], "Bearer");
+    if (!may_guess(request, "(operator)"))
+        return false;
+    struct ss_error err = {0};
+    ss_status_t status =
+        token ? ss_store_operator_find(request->front->store, token, strlen(token), request->operator_name, &err)
+              : SS_ERROR_DOES_NOT_EXIST;
+    if (status == SS_ERROR_DOES_NOT_EXIST)
+        refuse(request, "(operator)", "Bearer");
+    else if (status != SS_OK)
+        ss_http_answer_failure(request, status, &err);
+    return status == SS_OK;
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// Artifacts of the releases that a device has to do with; everything else does not exist for it.
+#include <inttypes.h>
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "server/ddi.h"
+#include "server/download.h"
+#include "server/range.h"
+
+#define PART_FILE 7
+
+/// The file that the path names.
+struct target {
+    struct ss_download_source source;
+    uint64_t size;
+    char etag[SS_STORE_ETAG_SIZE];
+    int64_t modified;
+    uint8_t md5[16];
+    bool has_md5;
+};
+
+static enum ss_http_result nothing(struct ss_http_request *request)
+{
+    return ss_http_answer_error(request, 404, "there is no such artifact");
+}
+
+/// True for the release that is being installed, or was: hawkBit's rule, and what keeps devices apart.
+static bool may_have(const struct ss_store_device *device, int64_t release)
+{
+    bool open =
+        device->open.action && device->open.release == release && device->open.state != SS_STORE_WAIT_FOR_CONFIRMATION;
+    return open || (device->installed.action && device->installed.release == release);
+}
+
+/// The release in the path, if the device may have it. Answered otherwise.
+static bool find_release(struct ss_http_request *request, int64_t *release)
+{
+    if (ss_http_part_number(request->parts[SS_DDI_PART_NUMBER], release) && may_have(&request->device, *release))
+        return true;
+    nothing(request);
+    return false;
+}
+
+enum ss_http_result ss_ddi_artifacts(struct ss_http_request *request)
+{
+    int64_t release;
+    struct ss_error err = {0};
+    ss_status_t status;
+    if (!ss_http_accepts_json(request) || !find_release(request, &release))
+        return SS_HTTP_DONE;
+    json_t *array = ss_ddi_artifact_array(request->front, &request->device, release, &status, &err);
+    return array ? ss_http_answer_json(request, 200, array) : ss_http_answer_failure(request, status, &err);
+}
+
+static ss_status_t find_opaque(struct ss_http_request *request, int64_t release, const char *file,
+                               struct target *target, struct ss_error *err)
+{
+    struct ss_store_artifact artifact;
+    ss_status_t status = ss_store_artifact_get(request->front->store, release, file, &artifact, err);
+    if (status != SS_OK)
+        return status;
+    target->size = artifact.length;
+    target->source.blob = artifact.blob;
+    target->modified = artifact.created;
+    target->has_md5 = true;
+    memcpy(target->md5, artifact.md5, sizeof target->md5);
+    target->etag[0] = '"'; // hawkBit's: the SHA-1
+    for (int i = 0; i < 20; i++)
+        snprintf(target->etag + 1 + 2 * i, 3, "%02x", artifact.sha1[i]);
+    strcat(target->etag, "\"");
+    return SS_OK;
+}
+
+static ss_status_t find_sealed(struct ss_http_request *request, int64_t release, const char *file,
+                               struct target *target, struct ss_error *err)
+{
+    struct ss_store_delivery delivery;
+    struct ss_store_release record;
+    char slot[SS_STORE_SLOT_SIZE];
+    size_t len = strcspn(file, ".");
+    if (len >= sizeof slot || strcmp(file + len, ".bin") != 0)
+        return SS_ERROR_DOES_NOT_EXIST;
+    memcpy(slot, file, len);
+    slot[len] = '\0';
+    struct ss_store *store = request->front->store;
+    ss_status_t status = ss_store_delivery_get(store, request->device.registration.id, release, slot, &delivery, err);
+    if (status == SS_OK)
+        status = ss_store_release_get(store, release, &record, err);
+    if (status != SS_OK)
+        return status;
+    target->size = delivery.length;
+    target->modified = delivery.created;
+    target->source.blob = delivery.blob;
+    target->source.address = delivery.address;
+    snprintf(target->source.version, sizeof target->source.version, "%s", record.version);
+    snprintf(target->etag, sizeof target->etag, "%s", delivery.etag);
+    return SS_OK;
+}
+
+static enum ss_http_result answer_md5(struct ss_http_request *request, const char *file, const struct target *target)
+{
+    char text[SS_STORE_FILE_SIZE + 40];
+    for (int i = 0; i < 16; i++)
+        snprintf(text + 2 * i, 3, "%02x", target->md5[i]);
+    int len = 32 + snprintf(text + 32, sizeof text - 32, "  %s", file);
+    return ss_http_answer_bytes(request, 200, "text/plain", text, (size_t)len);
+}
+
+static void add_dates(struct ss_http_request *request, int64_t modified)
+{
+    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    struct tm tm;
+    char text[48];
+    time_t time = (time_t)modified;
+    if (!gmtime_r(&time, &tm))
+        return;
+    snprintf(text, sizeof text, "%s, %02d %s %d %02d:%02d:%02d GMT", days[tm.tm_wday], tm.tm_mday, months[tm.tm_mon],
+             tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    ss_http_add_header(request, "Last-Modified", text);
+}
+
+static void add_headers(struct ss_http_request *request, const char *file, const struct target *target)
+{
+    char name[SS_STORE_FILE_SIZE + 32];
+    snprintf(name, sizeof name, "attachment;filename=\"%s\"", file);
+    ss_http_add_header(request, "Content-Type", "application/octet-stream");
+    ss_http_add_header(request, "Content-Disposition", name);
+    ss_http_add_header(request, "X-Content-Type-Options", "nosniff");
+    ss_http_add_header(request, "Accept-Ranges", "bytes");
+    ss_http_add_header(request, "ETag", target->etag);
+    add_dates(request, target->modified);
+}
+
+static enum ss_http_result answer_unsatisfiable(struct ss_http_request *request, uint64_t size)
+{
+    char text[40];
+    snprintf(text, sizeof text, "bytes */%" PRIu64, size);
+    ss_http_answer_error(request, 416, "the artifact has no such range");
+    ss_http_add_header(request, "Content-Range", text);
+    return SS_HTTP_DONE;
+}
+
+static ssize_t no_bytes(void *context, uint64_t at, char *out, size_t max)
+{
+    (void)context, (void)at, (void)out, (void)max;
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/// The head of the answer to GET.
+static enum ss_http_result answer_head(struct ss_http_request *request, const char *file, const struct target *target)
+{
+    request->response = MHD_create_response_from_callback(target->size, 1, no_bytes, NULL, NULL);
+    if (!request->response)
+        return ss_http_answer_failure(request, SS_ERROR_INSUFFICIENT_MEMORY, NULL);
+    request->status = 200;
+    add_headers(request, file, target);
+    return SS_HTTP_DONE;
+}
+
+static enum ss_http_result send_it(struct ss_http_request *request, const char *file, struct target *target)
+{
+    uint64_t first = 0, last = 0;
+    char text[72];
+    // A date in If-Range is not one that we would know again; everything is sent then.
+    enum ss_range range = ss_if_range(request->headers[SS_HTTP_IF_RANGE], target->etag)
+                              ? ss_range_parse(request->headers[SS_HTTP_RANGE], target->size, &first, &last)
+                              : SS_RANGE_NONE;
+    if (range == SS_RANGE_UNSATISFIABLE)
+        return answer_unsatisfiable(request, target->size);
+    bool part = range == SS_RANGE_PART;
+    target->source.first = part ? first : 0;
+    target->source.len = part ? last - first + 1 : target->size;
+    if (!ss_download_start(request, part ? 206 : 200, &target->source))
+        return SS_HTTP_DONE;
+    add_headers(request, file, target);
+    snprintf(text, sizeof text, "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, first, last, target->size);
+    if (part)
+        ss_http_add_header(request, "Content-Range", text);
+    else if (request->device.open.action && request->device.open.state == SS_STORE_RUNNING)
+        ss_store_action_downloading(request->front->store, request->device.registration.id, request->device.open.action,
+                                    file);
+    return SS_HTTP_DONE;
+}
+
+enum ss_http_result ss_ddi_download(struct ss_http_request *request)
+{
+    int64_t release;
+    struct target target = {0};
+    struct ss_error err = {0};
+    char file[SS_STORE_FILE_SIZE];
+    const char *suffix = strstr(request->parts[PART_FILE], ".MD5SUM");
+    bool sum = suffix && !suffix[7];
+    size_t len = strlen(request->parts[PART_FILE]) - (sum ? 7 : 0);
+    if (!find_release(request, &release))
+        return SS_HTTP_DONE;
+    if (len >= sizeof file)
+        return nothing(request);
+    memcpy(file, request->parts[PART_FILE], len);
+    file[len] = '\0';
+    snprintf(target.source.device, sizeof target.source.device, "%s", request->device.registration.id);
+    ss_status_t status = request->device.kind == SS_STORE_OPAQUE ? find_opaque(request, release, file, &target, &err)
+                                                                 : find_sealed(request, release, file, &target, &err);
+    if (status == SS_ERROR_DOES_NOT_EXIST || status == SS_ERROR_INVALID_ARGUMENT || (sum && !target.has_md5))
+        return nothing(request);
+    if (status != SS_OK)
+        return ss_http_answer_failure(request, status, &err);
+    if (sum)
+        return answer_md5(request, file, &target);
+    if (request->headers[SS_HTTP_IF_MATCH] && !ss_etag_in(request->headers[SS_HTTP_IF_MATCH], target.etag, false))
+        return ss_http_answer_error(request, 412, "the artifact is another one");
+    if (ss_etag_in(request->headers[SS_HTTP_IF_NONE_MATCH], target.etag, true)) {
+        ss_http_answer_empty(request, 304);
+        ss_http_add_header(request, "ETag", target.etag);
+        return SS_HTTP_DONE;
+    }
+    return request->method == SS_HTTP_HEAD ? answer_head(request, file, &target) : send_it(request, file, &target);
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of a front: start, reload, stop.
+#include "server/front.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/crypto.h"
+#include "server/front_parts.h"
+#include "server/log.h"
+#include "server/notify.h"
+
+/// How long requests may go on after SIGTERM, seconds.
+#define GRACE 20
+/// Somebodies whose rates are kept.
+#define LIMIT_ENTRIES  262144
+#define TOKEN_FILE_MAX 256
+
+static void set_limits(struct ss_front_limits *limits, const struct ss_server_config *config)
+{
+    atomic_store(&limits->device_rate, config->limits.device_rate);
+    atomic_store(&limits->address_rate, config->limits.address_rate);
+    atomic_store(&limits->guesses, config->limits.guesses);
+    atomic_store(&limits->timeout, config->limits.timeout);
+    atomic_store(&limits->request_timeout, config->limits.request_timeout);
+    atomic_store(&limits->downloads, config->limits.downloads);
+    atomic_store(&limits->downloads_per_device, config->limits.downloads_per_device);
+    atomic_store(&limits->upload, config->limits.upload);
+}
+
+/// Keeps the gateway token's digest alone.
+static ss_status_t read_gateway(struct ss_front *front, struct ss_error *err)
+{
+    const char *path = front->config->server.gateway_token;
+    char text[TOKEN_FILE_MAX];
+    if (!path)
+        return SS_OK;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof text);
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    if (len < 0)
+        return ss_error_set(err, SS_ERROR_IO, SS_AREA_SERVER, "cannot read %s: %s", path, strerror(saved));
+    while (len && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+        len--;
+    front->has_gateway =
+        len >= 20 && len <= 128 && ss_hash_once(SS_HASH_SHA256, text, (size_t)len, front->gateway) == SS_OK;
+    ss_wipe(text, sizeof text);
+    if (front->has_gateway)
+        return SS_OK;
+    return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_SERVER, "%s has to hold a token of 20 to 128 characters",
+                        path);
+}
+
+static ss_status_t start_sealer(struct ss_front *front, int control, struct ss_error *err)
+{
+    const struct ss_server_config *config = front->config;
+    struct ss_sealer_options options = {.control = control,
+                                        .listen = config->sealer.listen,
+                                        .certificate = config->sealer.certificate,
+                                        .key = config->sealer.key,
+                                        .ca = config->sealer.ca};
+    if (control < 0 && !config->sealer.listen)
+        return SS_OK;
+    ss_registry_options(front, &options);
+    ss_status_t status = ss_sealer_start(&options, &front->sealer_kept, err);
+    front->sealer = front->sealer_kept;
+    return status;
+}
+
+static ss_status_t start(struct ss_front *front, const struct ss_front_options *options, struct ss_error *err)
+{
+    const struct ss_server_config *config = front->config;
+    ss_status_t status = read_gateway(front, err);
+    if (status == SS_OK && config->server.certificate)
+        status = ss_tls_new(config, &front->tls, err);
+    if (status == SS_OK)
+        status = ss_store_open(config->server.store, true, NULL, &front->store, err);
+    if (status != SS_OK)
+        return status;
+    front->limit = ss_limit_new(LIMIT_ENTRIES);
+    front->workers = ss_workers_new(config->server.workers);
+    if (!front->limit || !front->workers)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "no memory");
+    status = start_sealer(front, options->sealer, err);
+    for (unsigned i = 0; status == SS_OK && i < options->listeners->count; i++) {
+        status = ss_http_start(front, options->listeners->fds[i], err);
+        if (status == SS_OK)
+            options->listeners->fds[i] = -1; // the daemon's
+    }
+    return status;
+}
+
+/// Sleeps until @p count is 0, at most @p ms milliseconds.
+static void wait_for(atomic_uint *count, unsigned ms)
+{
+    for (; ms && atomic_load(count); ms -= ms < 10 ? ms : 10)
+        usleep(10000);
+}
+
+static unsigned downloads(struct ss_front *front)
+{
+    return (unsigned)atomic_load(&front->metrics.counters[SS_COUNT_DOWNLOADS]);
+}
+
+/// Everything that waits for the sealer is answered; windows go back to it.
+static void stop_sealer(struct ss_front *front)
+{
+    pthread_rwlock_wrlock(&front->sealer_lock);
+    front->sealer = NULL;
+    pthread_rwlock_unlock(&front->sealer_lock);
+    for (unsigned ms = 0; downloads(front) && ms < 5000; ms += 10) {
+        ss_downloads_stop(front);
+        // A connection that takes nothing any more would hold its window.
+        pthread_mutex_lock(&front->connections_lock);
+        for (struct ss_http_connection *c = front->connections; ms > 1000 && c; c = c->next)
+            shutdown(c->fd, SHUT_RDWR);
+        pthread_mutex_unlock(&front->connections_lock);
+        usleep(10000);
+    }
+    if (!downloads(front))
+        ss_sealer_stop(front->sealer_kept);
+}
+
+static void stop(struct ss_front *front)
+{
+    atomic_store(&front->stopping, true);
+    for (unsigned i = 0; i < front->daemon_count; i++) {
+        int fd = MHD_quiesce_daemon(front->daemons[i]);
+        if (fd >= 0)
+            close(fd);
+    }
+    for (unsigned ms = 0; (downloads(front) || atomic_load(&front->suspended)) && ms < GRACE * 1000; ms += 10)
+        usleep(10000);
+    stop_sealer(front);
+    // What is suspended now waits for the store alone, which always answers.
+    wait_for(&front->suspended, 60000);
+    for (unsigned i = 0; i < front->daemon_count; i++)
+        MHD_stop_daemon(front->daemons[i]);
+    ss_workers_free(front->workers);
+    ss_store_close(front->store);
+    ss_limit_free(front->limit);
+    ss_tls_free(front->tls);
+}
+
+static void reload(struct ss_front *front, const char *path)
+{
+    struct ss_server_config *config;
+    struct ss_error err = {0};
+    ss_notify("RELOADING=1");
+    ss_status_t status = ss_server_config_read(path, &config, &err);
+    if (status == SS_OK)
+        status = ss_server_config_check_front(config, &err);
+    if (status == SS_OK && front->tls && config->server.certificate)
+        status = ss_tls_reload(front->tls, config, &err);
+    if (status == SS_OK) {
+        set_limits(&front->limits, config);
+        ss_log_setup(config->log.format, config->log.level);
+        ss_metrics_add(&front->metrics, SS_COUNT_RELOADS, 1);
+        ss_log(SS_LOG_INFO, "reloaded", "takes effect", "certificates, limits, log", NULL);
+    } else {
+        ss_log(SS_LOG_ERROR, "not reloaded, everything stays as it was", "reason", err.message, NULL);
+    }
+    ss_server_config_free(config);
+    ss_notify("READY=1");
+}
+
+/// Port of the first listener, for those who asked for any.
+static unsigned first_port(const struct ss_front_listeners *listeners)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len = sizeof address;
+    if (!listeners->count || getsockname(listeners->fds[0], (struct sockaddr *)&address, &len) != 0)
+        return 0;
+    return address.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)(void *)&address)->sin6_port)
+                                         : ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
+}
+
+/// Until a signal says that it is over.
+static void serve(struct ss_front *front, const char *path, const sigset_t *signals)
+{
+    const struct timespec second = {1, 0};
+    for (;;) {
+        int signal = sigtimedwait(signals, NULL, &second);
+        if (signal == SIGHUP)
+            reload(front, path);
+        else if (signal == SIGTERM || signal == SIGINT)
+            return;
+        ss_http_sweep(front);
+    }
+}
+
+ss_status_t ss_front_run(const struct ss_front_options *options, struct ss_error *err)
+{
+    sigset_t signals;
+    struct ss_front *front = calloc(1, sizeof *front);
+    if (!front)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "no memory");
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    front->config = options->config;
+    pthread_mutex_init(&front->connections_lock, NULL);
+    pthread_mutex_init(&front->downloads_lock, NULL);
+    pthread_rwlock_init(&front->sealer_lock, NULL);
+    set_limits(&front->limits, options->config);
+    ss_log_setup(options->config->log.format, options->config->log.level);
+    unsigned port = first_port(options->listeners);
+    struct ss_registry *registry = NULL;
+    ss_status_t status = start(front, options, err);
+    if (status == SS_OK && front->sealer_kept)
+        registry = ss_registry_start(front);
+    if (status == SS_OK) {
+        ss_log(SS_LOG_INFO, "serving", "url", options->config->server.url, NULL);
+        if (options->ready)
+            options->ready(options->context, port);
+        ss_notify("READY=1");
+        serve(front, options->config_path, &signals);
+        ss_notify("STOPPING=1");
+        ss_log(SS_LOG_INFO, "stopping", NULL);
+    }
+    ss_registry_stop(registry);
+    stop(front);
+    pthread_rwlock_destroy(&front->sealer_lock);
+    pthread_mutex_destroy(&front->downloads_lock);
+    pthread_mutex_destroy(&front->connections_lock);
+    free(front);
+    return status;
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parts of the front share. Internal to the front.
+#ifndef SS_SERVER_FRONT_PARTS_H
+#define SS_SERVER_FRONT_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "server/config.h"
+#include "server/front.h"
+#include "server/http.h"
+#include "server/limit.h"
+#include "server/metrics.h"
+#include "server/sealer.h"
+#include "server/store.h"
+#include "server/store_content.h"
+#include "server/tls.h"
+
+struct MHD_Daemon;
+struct ss_workers;
+struct ss_download;
+struct ss_registry;
+
+/// What SIGHUP changes while requests read it.
+struct ss_front_limits {
+    atomic_uint device_rate, address_rate, guesses, timeout, request_timeout, downloads, downloads_per_device;
+    atomic_uint_fast64_t upload;
+};
+
+/// A connection, known from its first byte to its last.
+struct ss_http_connection {
+    struct ss_front *front;
+    struct ss_http_connection *next, **link; ///< list of all
+    int fd;
+    atomic_uint_fast64_t deadline; ///< ns, monotonic; then it is shut down
+    struct ss_tls_use *tls;        ///< NULL: plain
+    bool peer_known;               ///< the certificate was looked at
+    struct ss_tls_peer peer;
+    uint8_t address[16]; ///< of the other end
+    struct ss_http_request request;
+};
+
+struct ss_front {
+    const struct ss_server_config *config;
+    struct ss_store *store;
+    pthread_rwlock_t sealer_lock;  ///< held for reading around calls
+    struct ss_sealer *sealer;      ///< NULL: pre-sealed or opaque products only, or the front ends
+    struct ss_sealer *sealer_kept; ///< the same until it is stopped; gives windows back
+    struct ss_tls *tls;            ///< NULL: plain HTTP
+    struct ss_workers *workers;
+    struct ss_limit *limit;
+    struct ss_front_limits limits;
+    struct ss_metrics metrics;
+    struct MHD_Daemon *daemons[SS_FRONT_LISTENERS_MAX];
+    unsigned daemon_count;
+    bool has_gateway;
+    uint8_t gateway[32];           ///< SHA-256 of the gateway token
+    struct ss_download *downloads; ///< list of all, by downloads_lock
+    pthread_mutex_t downloads_lock;
+    pthread_mutex_t connections_lock;
+    struct ss_http_connection *connections;
+    atomic_uint suspended;          ///< connections that wait for a worker, the store or the sealer
+    atomic_bool stopping;           ///< connections end with their answer
+    atomic_bool stopping_downloads; ///< nobody waits for bytes any more
+};
+
+/// Nanoseconds and microseconds of the monotonic clock.
+uint64_t ss_front_now(void);
+static inline uint64_t ss_front_now_us(void)
+{
+    return ss_front_now() / 1000;
+}
+
+// http.c, http_head.c: the callbacks of libmicrohttpd
+
+/// Starts a daemon on @p fd, which is its own from here on.
+SS_MUST_USE ss_status_t ss_http_start(struct ss_front *front, int fd, struct ss_error *err);
+/// Shuts connections down that took longer than they may.
+void ss_http_sweep(struct ss_front *front);
+/// Reads the request's first line and headers; finds route and credential. An answer is there if that was refused.
+void ss_http_head(struct ss_http_connection *connection, const char *method);
+/// Runs the handler that the head led to.
+enum ss_http_result ss_http_dispatch(struct ss_http_request *request);
+/// Frees what belongs to the last request.
+void ss_http_reset(struct ss_http_request *request);
+/// As the library's, and counted.
+void ss_http_suspend(struct ss_front *front, struct MHD_Connection *connection);
+void ss_http_resume(struct ss_front *front, struct MHD_Connection *connection);
+
+// work.c
+
+/// @p count threads. NULL without memory or threads.
+struct ss_workers *ss_workers_new(unsigned count);
+/// Finishes what is queued and ends the threads. NULL is allowed.
+void ss_workers_free(struct ss_workers *workers);
+/// False if too many are waiting already, unless it is to be taken @p always.
+bool ss_workers_push(struct ss_workers *workers, struct ss_job *job, bool always);
+
+// download.c
+
+/// Ends downloads that wait for bytes; others end when they are to wait.
+void ss_downloads_stop(struct ss_front *front);
+
+// routes.c
+
+/// The table; a route without a pattern ends it.
+extern const struct ss_http_route ss_routes[];
+/// The route of a path; NULL: none. Parts behind the tenant are the route's own.
+const struct ss_http_route *ss_route_find(const char *const *parts, unsigned count);
+/// Names of all routes, ended by NULL, in the order of the table; the last is "none".
+const char *const *ss_route_names(void);
+
+// registry.c: what the sealer tells and wants
+
+/// Fills the callbacks of @p options.
+void ss_registry_options(struct ss_front *front, struct ss_sealer_options *options);
+/// Thread that offers uploads to the sealer and asks it for freshness records.
+struct ss_registry *ss_registry_start(struct ss_front *front);
+void ss_registry_stop(struct ss_registry *registry);
+
+#endif

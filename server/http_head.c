@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// A request's head: what is asked, whether it may be.
+#include <microhttpd.h>
+#include <string.h>
+#include <strings.h>
+
+#include "server/auth.h"
+#include "server/front_parts.h"
+#include "server/log.h"
+
+static const char *const header_names[SS_HTTP_HEADERS] = {
+    [SS_HTTP_ACCEPT] = "Accept",
+    [SS_HTTP_AUTHORIZATION] = "Authorization",
+    [SS_HTTP_CONTENT_LENGTH] = "Content-Length",
+    [SS_HTTP_CONTENT_TYPE] = "Content-Type",
+    [SS_HTTP_IF_MATCH] = "If-Match",
+    [SS_HTTP_IF_NONE_MATCH] = "If-None-Match",
+    [SS_HTTP_IF_RANGE] = "If-Range",
+    [SS_HTTP_RANGE] = "Range",
+    [SS_HTTP_TRANSFER_ENCODING] = "Transfer-Encoding",
+    [SS_HTTP_X_AUTHORITY] = "X-Authority",
+    [SS_HTTP_X_CONTROLLER_ID] = "X-Controller-Id",
+    [SS_HTTP_X_FORWARDED_FOR] = "X-Forwarded-For",
+};
+
+static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    struct ss_http_request *request = context;
+    for (unsigned i = 0; i < SS_HTTP_HEADERS; i++) {
+        if (strcasecmp(name, header_names[i]) != 0)
+            continue;
+        request->doubled |= request->headers[i] != NULL;
+        request->headers[i] = value ? value : "";
+        break;
+    }
+    return MHD_YES;
+}
+
+static enum ss_http_method method_from(const char *name)
+{
+    static const char *const names[SS_HTTP_OTHER] = {"GET", "HEAD", "PUT", "POST", "DELETE"};
+    unsigned i = 0;
+    while (i < SS_HTTP_OTHER && strcmp(name, names[i]) != 0)
+        i++;
+    return (enum ss_http_method)i;
+}
+
+/// Cuts the path into its parts. False: it is none, too long or has too many.
+static bool cut(struct ss_http_request *request)
+{
+    char *query = strchr(request->uri, '?');
+    request->part_count = 0;
+    request->query = "";
+    if (query) {
+        *query = '\0';
+        request->query = query + 1;
+    }
+    if (request->uri[0] != '/')
+        return false;
+    for (char *at = request->uri; at;) {
+        *at++ = '\0';
+        if (request->part_count == SS_HTTP_PARTS_MAX)
+            return false;
+        request->parts[request->part_count++] = at;
+        at = strchr(at, '/');
+    }
+    return true;
+}
+
+static void say_allowed(struct ss_http_request *request)
+{
+    static const char *const names[SS_HTTP_OTHER] = {"GET", "HEAD", "PUT", "POST", "DELETE"};
+    char allow[40] = "";
+    for (unsigned i = 0; i < SS_HTTP_OTHER; i++)
+        if (request->route->handlers[i] || (i == SS_HTTP_HEAD && request->route->handlers[SS_HTTP_GET]))
+            snprintf(allow + strlen(allow), sizeof allow - strlen(allow), "%s%s", allow[0] ? ", " : "", names[i]);
+    ss_http_answer_error(request, 405, "another method is needed here");
+    ss_http_add_header(request, "Allow", allow);
+}
+
+static ss_http_handler handler_of(const struct ss_http_request *request)
+{
+    if (request->method == SS_HTTP_OTHER)
+        return NULL;
+    ss_http_handler handler = request->route->handlers[request->method];
+    return handler || request->method != SS_HTTP_HEAD ? handler : request->route->handlers[SS_HTTP_GET];
+}
+
+/// The address that counts: what a listed proxy says, else that of the connection.
+static void find_address(struct ss_http_connection *connection)
+{
+    struct ss_http_request *request = &connection->request;
+    memcpy(request->address, connection->address, sizeof request->address);
+    request->proxied = ss_address_in(&request->front->config->server.proxies, connection->address);
+    const char *forwarded = request->headers[SS_HTTP_X_FORWARDED_FOR];
+    if (request->proxied && forwarded)
+        ss_auth_forwarded(forwarded, &request->front->config->server.proxies, request->address);
+}
+
+/// A body that could be read in two ways is how requests are smuggled past a proxy (RFC 9112 §11.2).
+static bool ambiguous(const struct ss_http_request *request)
+{
+    return request->doubled ||
+           (request->headers[SS_HTTP_CONTENT_LENGTH] && request->headers[SS_HTTP_TRANSFER_ENCODING]);
+}
+
+static void admit(struct ss_http_connection *connection)
+{
+    struct ss_http_request *request = &connection->request;
+    struct ss_rate rate = {atomic_load(&request->front->limits.address_rate) * 10, 10};
+    if (!ss_limit_take(request->front->limit, request->address, sizeof request->address, rate, ss_front_now_us())) {
+        ss_metrics_add(&request->front->metrics, SS_COUNT_LIMITED, 1);
+        ss_http_answer_error(request, 429, "too many requests from this address");
+        ss_http_add_header(request, "Retry-After", "10");
+        return;
+    }
+    if (request->route->audience == SS_HTTP_MONITOR &&
+        !ss_address_in(&request->front->config->server.metrics, connection->address))
+        ss_http_answer_error(request, 404, "there is nothing here");
+    else if (request->route->audience == SS_HTTP_DEVICE)
+        ss_auth_device(connection);
+}
+
+void ss_http_head(struct ss_http_connection *connection, const char *method)
+{
+    struct ss_http_request *request = &connection->request;
+    memset(request->headers, 0, sizeof request->headers);
+    request->doubled = false;
+    request->method = method_from(method);
+    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, take_header, request);
+    find_address(connection);
+    bool fits = request->uri[0] != '\0';
+    bool ok = fits && cut(request);
+    request->route = ok ? ss_route_find(request->parts, request->part_count) : NULL;
+    if (request->route && request->route->pattern[0] != '/' &&
+        strcasecmp(request->parts[0], request->front->config->server.tenant) != 0)
+        request->route = NULL;
+    if (!fits)
+        ss_http_answer_error(request, 414, "the path is too long");
+    else if (!request->route)
+        ss_http_answer_error(request, 404, "there is nothing here");
+    else if (!handler_of(request))
+        say_allowed(request);
+    else if (ambiguous(request)) {
+        ss_http_answer_error(request, 400, "a header stands twice, or the body has two lengths");
+        ss_http_add_header(request, "Connection", "close");
+    } else
+        admit(connection);
+    const char *length = request->headers[SS_HTTP_CONTENT_LENGTH];
+    size_t max = request->route && request->route->body_max ? request->route->body_max : SS_HTTP_BODY_MAX;
+    if (!request->status && length && strtoull(length, NULL, 10) > max)
+        ss_http_answer_error(request, 413, "the body is too large");
+}
+
+enum ss_http_result ss_http_dispatch(struct ss_http_request *request)
+{
+    if (request->route->audience == SS_HTTP_OPERATOR && !ss_auth_operator(request))
+        return SS_HTTP_DONE;
+    return handler_of(request)(request);
+}
