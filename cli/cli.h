@@ -157,6 +157,8 @@ enum cli_option_id {
     OPT_UART,
     OPT_DELIVERY,
     OPT_CHUNK,
+    OPT_CONFIG,
+    OPT_SAMPLE,
     OPT_COUNT
 };
 

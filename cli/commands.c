@@ -79,6 +79,7 @@ const struct cli_command *const cli_commands[] = {
     &command_product_add,
     &command_product_list,
     &command_product_show,
+    &command_serve,
     &command_espsecure,
     NULL,
 };

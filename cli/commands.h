@@ -81,6 +81,7 @@ extern const struct cli_command command_release_list;
 extern const struct cli_command command_product_add;
 extern const struct cli_command command_product_list;
 extern const struct cli_command command_product_show;
+extern const struct cli_command command_serve;
 extern const struct cli_command command_espsecure;
 
 #endif
