@@ -47,6 +47,35 @@ size_t strlen(const char *text)
     return len;
 }
 
+int strcmp(const char *a, const char *b)
+{
+    return strncmp(a, b, SIZE_MAX);
+}
+
+int strncmp(const char *a, const char *b, size_t len)
+{
+    for (; len > 0; len--, a++, b++)
+        if (*a != *b || !*a)
+            return (uint8_t)*a - (uint8_t)*b;
+    return 0;
+}
+
+void *memchr(const void *in, int byte, size_t len)
+{
+    for (const uint8_t *p = in; len > 0; len--, p++)
+        if (*p == (uint8_t)byte)
+            return (void *)(uintptr_t)p;
+    return NULL;
+}
+
+size_t strcspn(const char *text, const char *stop)
+{
+    size_t len = 0;
+    while (text[len] && !memchr(stop, text[len], strlen(stop)))
+        len++;
+    return len;
+}
+
 // The ESP32 divides by an instruction, but the compiler is for a core that has a function for it in its mask ROM, and its
 // library has nothing for 64 bits. Division by zero gives what it gives.
 static uint64_t divide(uint64_t value, uint64_t by, uint64_t *rest)
