@@ -159,6 +159,17 @@ enum cli_option_id {
     OPT_CHUNK,
     OPT_CONFIG,
     OPT_SAMPLE,
+    OPT_SERVER,
+    OPT_TOKEN_FILE,
+    OPT_SERVER_CA,
+    OPT_SOFT,
+    OPT_ASK_USER,
+    OPT_ANY_CERT,
+    OPT_UPLOAD_KEY,
+    OPT_OPAQUE,
+    OPT_VERSION,
+    OPT_STORE,
+    OPT_NO_WAIT,
     OPT_COUNT
 };
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/remote/remote.h"
 #include "commands.h"
 #include "device_text.h"
 #include "provision/device_name.h"
@@ -13,6 +14,7 @@ static const struct cli_option list_options[] = {
     {OPT_STATE, "state", 0, false, "STATE", "only devices in this state",
      "registered provisioning provisioned replaced revoked lost returned", COMPLETE_CHOICE},
     OPTIONS_VAULT,
+    OPTIONS_SERVER,
     OPTION_JSON,
     OPTION_END,
 };
@@ -57,20 +59,27 @@ static int list(const struct cli_args *args, struct ss_vault *vault)
 
 static int run_list(const struct cli_args *args)
 {
+    if (remote_wanted(args))
+        return remote_device_list(args);
     return vault_option_run(args, list);
 }
 
 const struct cli_command command_device_list = {
     .path = "device list",
-    .summary = "list the devices in the vault",
-    .description = "One line a device, by id.",
+    .summary = "list the devices in the vault, or of a server",
+    .description =
+        "One line a device, by id. With --server, or SLOTSEAL_SERVER and no --vault, those of the server: what "
+        "they run, when they were seen, and what is under way.",
     .options = list_options,
-    .example = "slotseal device list --product meter --state provisioned\n",
+    .example = "slotseal device list --product meter --state provisioned\n"
+               "slotseal device list --server https://up.example.com \\\n"
+               "    --token-file operator.token\n",
     .run = run_list,
 };
 
 static const struct cli_option show_options[] = {
     OPTIONS_VAULT,
+    OPTIONS_SERVER,
     OPTION_JSON,
     OPTION_END,
 };
@@ -89,12 +98,14 @@ static int show(const struct cli_args *args, struct ss_vault *vault)
 
 static int run_show(const struct cli_args *args)
 {
+    if (remote_wanted(args))
+        return remote_device_show(args);
     return vault_option_run(args, show);
 }
 
 const struct cli_command command_device_show = {
     .path = "device show",
-    .summary = "show what the vault knows about a device",
+    .summary = "show what the vault, or a server, knows about a device",
     .description = "State, chip and facts. Keys are never shown: (hidden) is all there is to see of them.",
     .operands = "ID",
     .options = show_options,

@@ -5,9 +5,7 @@
 
 #include "commands.h"
 #include "json.h"
-#include "slotseal/canonical.h"
-#include "slotseal/image.h"
-#include "statement_file.h"
+#include "release_file.h"
 #include "vault/release.h"
 #include "vault_option.h"
 
@@ -19,44 +17,26 @@ static const struct cli_option add_options[] = {
 };
 
 struct add_job {
-    struct input image;
-    struct statement_file statement;
+    struct release_file file;
     struct ss_vault_release release;
 };
 
-/// The statement must be about this image: the same canonical digest, length and chip.
-static ss_status_t compare(const struct add_job *job, struct ss_error *err)
-{
-    const struct ss_release *r = &job->statement.as.release;
-    struct ss_image image;
-    uint8_t digest[SS_CANONICAL_DIGEST_SIZE];
-    ss_status_t status = ss_image_parse(job->image.data, job->image.len, NULL, &image, err);
-    if (status == SS_OK)
-        status = ss_canonical_digest(job->image.data, job->image.len, r->vk_offset, digest, err);
-    if (status != SS_OK)
-        return ss_error_prefix(err, status, "%s", job->image.name);
-    if (memcmp(digest, r->digest, sizeof digest) != 0 || image.image_len != r->image_len ||
-        image.header.chip_id != r->chip)
-        return ss_error_set(err, SS_ERROR_DATA_CORRUPT, SS_AREA_STATEMENT, "%s is the statement of another image",
-                            job->statement.in.name);
-    return SS_OK;
-}
-
 static ss_status_t fill(struct add_job *job, struct ss_error *err)
 {
-    const struct ss_release *r = &job->statement.as.release;
+    const struct statement_file *statement = &job->file.statement;
+    const struct ss_release *r = &statement->as.release;
     struct ss_vault_release *out = &job->release;
     if (r->product.len >= sizeof out->product || r->version.len >= sizeof out->version ||
-        job->statement.in.len > sizeof out->statement)
+        statement->in.len > sizeof out->statement)
         return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_STATEMENT, "%s is too long for the vault",
-                            job->statement.in.name);
+                            statement->in.name);
     memcpy(out->product, r->product.p, r->product.len);
     memcpy(out->version, r->version.p, r->version.len);
     memcpy(out->digest, r->digest, sizeof out->digest);
-    memcpy(out->statement, job->statement.in.data, job->statement.in.len);
-    out->statement_len = job->statement.in.len;
+    memcpy(out->statement, statement->in.data, statement->in.len);
+    out->statement_len = statement->in.len;
     out->secure_version = r->secure_version;
-    out->length = (uint32_t)job->image.len;
+    out->length = (uint32_t)job->file.image.len;
     return SS_OK;
 }
 
@@ -64,11 +44,7 @@ static int add(const struct cli_args *args, struct add_job *job)
 {
     struct ss_vault *vault;
     struct ss_error err = {0};
-    ss_status_t status = file_read(args->operands[0], FILE_LIMIT, &job->image, &err);
-    if (status == SS_OK)
-        status = statement_read_kind(args->options[OPT_RELEASE], SS_STATEMENT_RELEASE, &job->statement, &err);
-    if (status == SS_OK)
-        status = compare(job, &err);
+    ss_status_t status = release_file_read(args->operands[0], args->options[OPT_RELEASE], &job->file, &err);
     if (status == SS_OK)
         status = fill(job, &err);
     if (status != SS_OK) {
@@ -76,7 +52,7 @@ static int add(const struct cli_args *args, struct add_job *job)
         return status == SS_ERROR_DATA_CORRUPT ? CLI_REFUSED : CLI_FAILED;
     }
     int result = vault_option_open(args, false, &vault);
-    if (result == CLI_OK && ss_vault_release_add(vault, &job->release, job->image.data, &err) != SS_OK)
+    if (result == CLI_OK && ss_vault_release_add(vault, &job->release, job->file.image.data, &err) != SS_OK)
         result = vault_fail(&err);
     ss_vault_close(vault);
     return result;
@@ -86,8 +62,7 @@ static int run_add(const struct cli_args *args)
 {
     struct add_job job = {0};
     int result = add(args, &job);
-    file_free(&job.image);
-    file_free(&job.statement.in);
+    release_file_free(&job.file);
     return result;
 }
 

@@ -82,6 +82,16 @@ extern const struct cli_command command_product_add;
 extern const struct cli_command command_product_list;
 extern const struct cli_command command_product_show;
 extern const struct cli_command command_serve;
+extern const struct cli_command command_device_assign;
+extern const struct cli_command command_device_cancel;
+extern const struct cli_command command_device_history;
+extern const struct cli_command command_device_register;
+extern const struct cli_command command_release_upload;
+extern const struct cli_command command_product_opaque;
+extern const struct cli_command command_keyset_publish;
+extern const struct cli_command command_operator_add;
+extern const struct cli_command command_operator_remove;
+extern const struct cli_command command_operator_list;
 extern const struct cli_command command_espsecure;
 
 #endif

@@ -1,13 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stands in for the server's commands in a build without them (SS_WITH_SERVER=OFF).
-#include "../commands.h"
+// Stands in for the commands of the server and of its operators in a build without it (SS_WITH_SERVER=OFF).
+#include "cli/commands.h"
+#include "cli/remote/remote.h"
 
-static int run(const struct cli_args *args)
+static int not_built(const struct cli_args *args)
 {
     (void)args;
     cli_error("this build has no server");
     return CLI_FAILED;
 }
 
-const struct cli_command command_serve = {
-    .path = "serve", .summary = "not in this build", .run = run, .own_parser = true};
+#define ABSENT(name, words)                                                                                            \
+    const struct cli_command name = {                                                                                  \
+        .path = words, .summary = "not in this build", .run = not_built, .own_parser = true}
+
+ABSENT(command_serve, "serve");
+ABSENT(command_device_assign, "device assign");
+ABSENT(command_device_cancel, "device cancel");
+ABSENT(command_device_history, "device history");
+ABSENT(command_device_register, "device register");
+ABSENT(command_release_upload, "release upload");
+ABSENT(command_product_opaque, "product opaque");
+ABSENT(command_keyset_publish, "keyset publish");
+ABSENT(command_operator_add, "operator add");
+ABSENT(command_operator_remove, "operator remove");
+ABSENT(command_operator_list, "operator list");
+
+bool remote_wanted(const struct cli_args *args)
+{
+    return args->options[OPT_SERVER] != NULL;
+}
+
+int remote_device_list(const struct cli_args *args)
+{
+    return not_built(args);
+}
+
+int remote_device_show(const struct cli_args *args)
+{
+    return not_built(args);
+}

@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: Apache-2.0
+// Devices as a server has them: what they run, what they were given, and how it went.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/file.h"
+#include "cli/json.h"
+#include "cli/remote/remote.h"
+#include "vault/vault.h"
+#include "core/crypto.h"
+
+enum { PAGE = 1000, TOKEN_FILE_LIMIT = 256, CERTIFICATE_LIMIT = 8192 };
+
+static void print_row(const json_t *row, unsigned *lines)
+{
+    if (!(*lines)++)
+        printf("%-20s %-14s %-7s %-7s %-16s %-20s %s\n", "ID", "PRODUCT", "ACTIVE", "SLOT", "VERSION", "SEEN",
+               "ACTION");
+    printf("%-20s %-14s %-7s %-7s %-16s %-20s ", remote_text(row, "id"), remote_text(row, "product"),
+           json_is_true(json_object_get(row, "active")) ? "yes" : "no", remote_text(row, "slot"),
+           remote_text(row, "version"), remote_time(row, "seen"));
+    if (remote_number(row, "action"))
+        printf("%lld %s\n", (long long)remote_number(row, "action"), remote_text(row, "state"));
+    else
+        puts("-");
+}
+
+/// One page of the list behind @p after; *@p next is where the next one begins, "" at the end.
+static ss_status_t get_page(struct remote *r, const char *product, const char *after, json_t **page,
+                            struct ss_error *err)
+{
+    return remote_get(r, page, err, "/devices?limit=%d%s%s%s%s", PAGE, product ? "&product=" : "",
+                      product ? product : "", *after ? "&after=" : "", after);
+}
+
+static int list_pages(const struct cli_args *args, struct remote *r, json_t *all)
+{
+    const char *product = args->options[OPT_PRODUCT];
+    char after[SS_VAULT_NAME_SIZE] = "";
+    struct ss_error err = {0};
+    unsigned lines = 0;
+    do {
+        json_t *page, *row;
+        size_t i;
+        if (get_page(r, product, after, &page, &err) != SS_OK)
+            return remote_fail(&err);
+        json_array_foreach(json_object_get(page, "devices"), i, row)
+        {
+            if (!all)
+                print_row(row, &lines);
+            else if (json_array_append(all, row) != 0)
+                return cli_fail(&(struct ss_error){.status = SS_ERROR_INSUFFICIENT_MEMORY});
+        }
+        const char *next = json_string_value(json_object_get(page, "next"));
+        bool ok = next && ss_vault_name_ok(next) && strcmp(next, after) > 0;
+        snprintf(after, sizeof after, "%s", ok ? next : "");
+        json_decref(page);
+    } while (*after);
+    return CLI_OK;
+}
+
+int remote_device_list(const struct cli_args *args)
+{
+    struct remote *r;
+    if (args->options[OPT_STATE])
+        return cli_usage(NULL, "--state is the vault's: a server tells members of the fleet from others");
+    if (args->options[OPT_PRODUCT] && !remote_name_ok("product", args->options[OPT_PRODUCT]))
+        return CLI_USAGE;
+    int result = remote_open(args, &r);
+    if (result != CLI_OK)
+        return result;
+    json_t *all = args->options[OPT_JSON] ? json_array() : NULL;
+    result = list_pages(args, r, all);
+    if (all && result == CLI_OK)
+        result = json_print(json_pack("{s:O}", "devices", all), CLI_OK);
+    json_decref(all);
+    remote_close(r);
+    return result;
+}
+
+static void print_object(const json_t *object, const char *prefix)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    { // the macro takes no const
+        char name[64], shown[256];
+        snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? " " : "", key);
+        if (json_is_object(value))
+            print_object(value, name);
+        else if (json_is_string(value) && *json_string_value(value))
+            printf("%-24s %s\n", name, cli_shown(json_string_value(value), shown, sizeof shown));
+        else if (json_is_integer(value))
+            printf("%-24s %lld\n", name, (long long)json_integer_value(value));
+        else if (json_is_boolean(value))
+            printf("%-24s %s\n", name, json_is_true(value) ? "yes" : "no");
+    }
+}
+
+int remote_device_show(const struct cli_args *args)
+{
+    struct remote *r;
+    struct ss_error err = {0};
+    json_t *device;
+    if (!remote_name_ok("device", args->operands[0]))
+        return CLI_USAGE;
+    int result = remote_open(args, &r);
+    if (result != CLI_OK)
+        return result;
+    if (remote_get(r, &device, &err, "/devices/%s", args->operands[0]) != SS_OK) {
+        result = remote_fail(&err);
+    } else if (args->options[OPT_JSON]) {
+        result = json_print(device, CLI_OK);
+    } else {
+        print_object(device, "");
+        json_decref(device);
+    }
+    remote_close(r);
+    return result;
+}
+
+// Assigning
+
+static const struct cli_option assign_options[] = {
+    {OPT_SOFT, "soft", 0, false, NULL, "the device may choose when: not forced", NULL, COMPLETE_NOTHING},
+    {OPT_ASK_USER, "ask-user", 0, false, NULL, "the device's user is asked first", NULL, COMPLETE_NOTHING},
+    {OPT_DRY_RUN, "dry-run", 'n', false, NULL, "only say what would be done", NULL, COMPLETE_NOTHING},
+    OPTIONS_SERVER,
+    OPTION_JSON,
+    OPTION_END,
+};
+
+/// The release called @p version of the device's product.
+static ss_status_t find_release(struct remote *r, const char *product, const char *version, json_t **out,
+                                struct ss_error *err)
+{
+    json_t *answer, *release;
+    size_t i;
+    const char *path = remote_path(r, "/releases?product=", product);
+    const struct remote_request q = {.method = "GET", .path = path ? path : "/releases"};
+    *out = NULL;
+    ss_status_t status = remote_ask(r, &q, &answer, NULL, err);
+    if (status != SS_OK)
+        return status;
+    json_array_foreach(json_object_get(answer, "releases"), i, release)
+    {
+        const char *is = json_string_value(json_object_get(release, "version"));
+        if (is && !strcmp(is, version))
+            *out = json_incref(release);
+    }
+    json_decref(answer);
+    char shown[64];
+    return *out ? SS_OK
+                : ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_SERVER, "the server has no release %s of %s",
+                               cli_shown(version, shown, sizeof shown), product);
+}
+
+static int plan(const struct cli_args *args, struct remote *r)
+{
+    struct ss_error err = {0};
+    json_t *device = NULL, *release = NULL;
+    ss_status_t status = remote_get(r, &device, &err, "/devices/%s", args->operands[0]);
+    if (status == SS_OK)
+        status = find_release(r, remote_text(device, "product"), args->operands[1], &release, &err);
+    int result = status == SS_OK ? CLI_OK : remote_fail(&err);
+    json_t *told = json_object_get(device, "told"), *open = json_object_get(device, "open");
+    if (result == CLI_OK && args->options[OPT_JSON]) {
+        result =
+            json_print(json_pack("{s:b, s:O, s:O}", "dry_run", true, "device", device, "release", release), CLI_OK);
+    } else if (result == CLI_OK) {
+        printf("%s (%s, runs %s %s) would get %s %s\n", args->operands[0], remote_text(device, "product"),
+               *remote_text(told, "slot") ? remote_text(told, "slot") : "an unknown slot", remote_text(told, "version"),
+               remote_text(release, "kind"), remote_text(release, "version"));
+        if (json_is_object(open))
+            printf("action %lld would be cancelled\n", (long long)remote_number(open, "action"));
+    }
+    json_decref(device);
+    json_decref(release);
+    return result;
+}
+
+static int assign(const struct cli_args *args, struct remote *r)
+{
+    char path[96];
+    struct ss_error err = {0};
+    json_t *answer;
+    snprintf(path, sizeof path, "/devices/%s/actions", args->operands[0]);
+    const struct remote_request q = {.method = "POST",
+                                     .path = path,
+                                     .json = json_pack("{s:s, s:b, s:b}", "version", args->operands[1], "forced",
+                                                       !args->options[OPT_SOFT], "confirm",
+                                                       args->options[OPT_ASK_USER] != NULL)};
+    if (remote_ask(r, &q, &answer, NULL, &err) != SS_OK)
+        return remote_fail(&err);
+    if (args->options[OPT_JSON])
+        return json_print(answer, CLI_OK);
+    char shown[64];
+    printf("action %lld: %s gets %s%s\n", (long long)remote_number(answer, "id"), args->operands[0],
+           cli_shown(args->operands[1], shown, sizeof shown),
+           json_is_true(json_object_get(answer, "created")) ? "" : ", as was said before");
+    json_decref(answer);
+    return CLI_OK;
+}
+
+static int run_assign(const struct cli_args *args)
+{
+    struct remote *r;
+    if (args->operand_count != 2)
+        return cli_usage(NULL, "device assign takes a device and a version");
+    if (!remote_name_ok("device", args->operands[0]))
+        return CLI_USAGE;
+    int result = remote_open(args, &r);
+    if (result == CLI_OK)
+        result = args->options[OPT_DRY_RUN] ? plan(args, r) : assign(args, r);
+    remote_close(r);
+    return result;
+}
+
+const struct cli_command command_device_assign = {
+    .path = "device assign",
+    .summary = "give a device a release",
+    .description =
+        "The server offers the release at the device's next poll, sealed for the slot that it does not run. What "
+        "was under way for another release is cancelled; the device is asked to stop that first. Saying "
+        "it twice does it once.",
+    .operands = "ID VERSION",
+    .options = assign_options,
+    .example = "slotseal device assign 240ac412345e 1.5.0 --server https://up.example.com \\\n"
+               "    --token-file operator.token\n",
+    .run = run_assign,
+};
+
+// Cancelling
+
+static const struct cli_option cancel_options[] = {
+    {OPT_FORCE, "force", 'f', false, NULL, "end it here, whatever the device does", NULL, COMPLETE_NOTHING},
+    {OPT_DRY_RUN, "dry-run", 'n', false, NULL, "only say what would be done", NULL, COMPLETE_NOTHING},
+    OPTIONS_SERVER,
+    OPTION_JSON,
+    OPTION_END,
+};
+
+static int print_action(const struct cli_args *args, json_t *action)
+{
+    if (args->options[OPT_JSON])
+        return json_print(action, CLI_OK);
+    printf("action %lld: %s %s is %s\n", (long long)remote_number(action, "id"), remote_text(action, "device"),
+           remote_text(action, "version"), remote_text(action, "state"));
+    json_decref(action);
+    return CLI_OK;
+}
+
+/// The newest open action that is not being cancelled; with --force, also one that is. NULL: none.
+static json_t *find_open(const json_t *answer, bool force)
+{
+    size_t i;
+    json_t *action;
+    json_array_foreach(json_object_get(answer, "actions"), i,
+                       action) if (json_is_true(json_object_get(action, "active")) &&
+                                   (force || strcmp(remote_text(action, "state"), "canceling") != 0)) return action;
+    return NULL;
+}
+
+static int cancel(const struct cli_args *args, struct remote *r)
+{
+    char path[64];
+    struct ss_error err = {0};
+    json_t *answer, *action;
+    bool force = args->options[OPT_FORCE] != NULL;
+    if (remote_get(r, &answer, &err, "/devices/%s/actions", args->operands[0]) != SS_OK)
+        return remote_fail(&err);
+    json_t *open = find_open(answer, force);
+    json_int_t id = remote_number(open, "id");
+    if (open && args->options[OPT_DRY_RUN]) {
+        json_incref(open);
+        json_decref(answer);
+        return print_action(args, open);
+    }
+    json_decref(answer);
+    if (!open) {
+        cli_error("%s has nothing that could be cancelled", args->operands[0]);
+        return CLI_FAILED;
+    }
+    snprintf(path, sizeof path, "/actions/%lld/cancel", (long long)id);
+    const struct remote_request q = {.method = "POST", .path = path, .json = json_pack("{s:b}", "force", force)};
+    if (remote_ask(r, &q, &action, NULL, &err) != SS_OK)
+        return remote_fail(&err);
+    return print_action(args, action);
+}
+
+static int run_cancel(const struct cli_args *args)
+{
+    struct remote *r;
+    if (!remote_name_ok("device", args->operands[0]))
+        return CLI_USAGE;
+    int result = remote_open(args, &r);
+    if (result == CLI_OK)
+        result = cancel(args, r);
+    remote_close(r);
+    return result;
+}
+
+const struct cli_command command_device_cancel = {
+    .path = "device cancel",
+    .summary = "take back what a device was given",
+    .description =
+        "The device is asked to stop, and the action is cancelled when it says that it has. A device that has "
+        "switched to the new app already goes on and says so.",
+    .operands = "ID",
+    .options = cancel_options,
+    .example = "slotseal device cancel 240ac412345e --server https://up.example.com \\\n"
+               "    --token-file operator.token\n",
+    .run = run_cancel,
+};
+
+// History
+
+static const struct cli_option history_options[] = {
+    {OPT_NUMBER, "number", 0, false, "N", "the last N actions (1)", NULL, COMPLETE_NOTHING},
+    OPTIONS_SERVER,
+    OPTION_JSON,
+    OPTION_END,
+};
+
+static void print_status(const json_t *status)
+{
+    json_t *message;
+    size_t i;
+    char shown[256];
+    printf("  %s  %-22s", remote_time(status, "time"), remote_text(status, "state"));
+    json_t *progress = json_object_get(status, "progress"), *code = json_object_get(status, "code");
+    if (json_is_object(progress))
+        printf(" %lld/%lld", (long long)remote_number(progress, "count"), (long long)remote_number(progress, "of"));
+    if (json_is_integer(code))
+        printf(" code %lld", (long long)json_integer_value(code));
+    json_array_foreach(json_object_get(status, "messages"), i, message) if (json_is_string(message))
+        printf("%s%s", i ? "; " : " ", cli_shown(json_string_value(message), shown, sizeof shown));
+    putchar('\n');
+}
+
+/// An action with its history in it.
+static int one_history(struct remote *r, json_t *action, bool print)
+{
+    struct ss_error err = {0};
+    json_t *answer;
+    if (remote_get(r, &answer, &err, "/actions/%lld/history", (long long)remote_number(action, "id")) != SS_OK)
+        return remote_fail(&err);
+    json_t *history = json_object_get(answer, "history");
+    if (print) {
+        printf("action %lld: %s, %s, by %s\n", (long long)remote_number(action, "id"), remote_text(action, "version"),
+               remote_text(action, "state"), remote_text(action, "operator"));
+        for (size_t i = json_array_size(history); i > 0; i--)
+            print_status(json_array_get(history, i - 1));
+    }
+    int failed = json_object_set(action, "history", history);
+    json_decref(answer);
+    return failed ? cli_fail(&(struct ss_error){.status = SS_ERROR_INSUFFICIENT_MEMORY}) : CLI_OK;
+}
+
+static int history(const struct cli_args *args, struct remote *r, unsigned number)
+{
+    struct ss_error err = {0};
+    json_t *answer, *action;
+    size_t i;
+    int result = CLI_OK;
+    if (remote_get(r, &answer, &err, "/devices/%s/actions?limit=%u", args->operands[0], number) != SS_OK)
+        return remote_fail(&err);
+    json_array_foreach(json_object_get(answer, "actions"), i, action)
+    {
+        result = one_history(r, action, !args->options[OPT_JSON]);
+        if (result != CLI_OK)
+            break;
+    }
+    if (result == CLI_OK && args->options[OPT_JSON])
+        return json_print(answer, CLI_OK);
+    json_decref(answer);
+    return result;
+}
+
+static int run_history(const struct cli_args *args)
+{
+    struct remote *r;
+    uint64_t number;
+    if (!remote_name_ok("device", args->operands[0]) ||
+        !cli_option_number(args, history_options, OPT_NUMBER, 100, 1, &number))
+        return CLI_USAGE;
+    int result = remote_open(args, &r);
+    if (result == CLI_OK)
+        result = history(args, r, number ? (unsigned)number : 1);
+    remote_close(r);
+    return result;
+}
+
+const struct cli_command command_device_history = {
+    .path = "device history",
+    .summary = "what a device was given, and how it went",
+    .description = "The last action and what the device said of it, the oldest first.",
+    .operands = "ID",
+    .options = history_options,
+    .example = "slotseal device history 240ac412345e --number 3 \\\n"
+               "    --server https://up.example.com --token-file operator.token\n",
+    .run = run_history,
+};
+
+// Devices of opaque products
+
+static const struct cli_option register_options[] = {
+    {OPT_PRODUCT, "product", 'p', true, "NAME", "an opaque product", NULL, COMPLETE_NOTHING},
+    {OPT_TOKEN, "token", 0, false, "FILE", "the device's token; the server gets its digest", NULL, COMPLETE_FILE},
+    {OPT_CLIENT_CERT, "client-cert", 0, false, "FILE", "the device's certificate (DER)", NULL, COMPLETE_FILE},
+    {OPT_ANY_CERT, "any-cert", 0, false, NULL, "any certificate of the client CA with its id, or the gateway token",
+     NULL, COMPLETE_NOTHING},
+    OPTIONS_SERVER,
+    OPTION_JSON,
+    OPTION_END,
+};
+
+/// Adds the digest of the credential to @p body.
+static int add_credential(const struct cli_args *args, json_t *body)
+{
+    const char *token = args->options[OPT_TOKEN], *certificate = args->options[OPT_CLIENT_CERT];
+    struct input in = {0};
+    struct ss_error err = {0};
+    uint8_t digest[32];
+    char hex[65];
+    if ((token != NULL) + (certificate != NULL) + (args->options[OPT_ANY_CERT] != NULL) != 1)
+        return cli_usage("--token FILE, --client-cert FILE or --any-cert", "how does the device prove who it is?");
+    if (args->options[OPT_ANY_CERT])
+        return json_object_set_new(body, "any_certificate", json_true()) == 0 ? CLI_OK : CLI_FAILED;
+    ss_status_t status =
+        file_read(token ? token : certificate, token ? TOKEN_FILE_LIMIT : CERTIFICATE_LIMIT, &in, &err);
+    while (status == SS_OK && token && in.len && (in.data[in.len - 1] == '\n' || in.data[in.len - 1] == '\r'))
+        in.len--;
+    if (status == SS_OK && !in.len)
+        status = ss_error_set(&err, SS_ERROR_DATA_INVALID, SS_AREA_FILE, "%s is empty", in.name);
+    if (status == SS_OK && (status = ss_hash_once(SS_HASH_SHA256, in.data, in.len, digest)) != SS_OK)
+        status = ss_error_set(&err, status, SS_AREA_CRYPTO, "SHA-256 failed");
+    file_free(&in);
+    if (status != SS_OK)
+        return cli_fail(&err);
+    cli_hex(digest, sizeof digest, hex);
+    return json_object_set_new(body, token ? "token_sha256" : "certificate_sha256", json_string(hex)) == 0 ? CLI_OK
+                                                                                                           : CLI_FAILED;
+}
+
+static int run_register(const struct cli_args *args)
+{
+    struct remote *r;
+    char path[96];
+    struct ss_error err = {0};
+    json_t *answer;
+    if (!remote_name_ok("device", args->operands[0]))
+        return CLI_USAGE;
+    json_t *body = json_pack("{s:s, s:b}", "product", args->options[OPT_PRODUCT], "active", true);
+    int result = body ? add_credential(args, body) : CLI_FAILED;
+    if (result == CLI_OK)
+        result = remote_open(args, &r);
+    if (result != CLI_OK) {
+        json_decref(body);
+        return result;
+    }
+    snprintf(path, sizeof path, "/devices/%s", args->operands[0]);
+    const struct remote_request q = {.method = "PUT", .path = path, .json = body};
+    if (remote_ask(r, &q, &answer, NULL, &err) != SS_OK) {
+        result = remote_fail(&err);
+    } else if (args->options[OPT_JSON]) {
+        result = json_print(answer, CLI_OK);
+    } else {
+        printf("%s is a %s\n", args->operands[0], remote_text(answer, "product"));
+        json_decref(answer);
+    }
+    remote_close(r);
+    return result;
+}
+
+const struct cli_command command_device_register = {
+    .path = "device register",
+    .summary = "let a device of an opaque product in",
+    .description =
+        "Devices of sealed products come from the vault. This is for stock DDI clients, which get files as they "
+        "were uploaded (slotseal product opaque, slotseal release upload --opaque).",
+    .operands = "ID",
+    .options = register_options,
+    .example = "slotseal device register gateway-7 --product gateway --token gateway-7.token \\\n"
+               "    --server https://up.example.com --token-file operator.token\n",
+    .run = run_register,
+};
