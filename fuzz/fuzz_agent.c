@@ -18,8 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 #define IMAGE 0x2800u
 
 static const uint32_t slots[2] = {0x10000, 0x18000};
-static uint8_t image[IMAGE], release[SS_RELEASE_MAX], delivery[2][SS_DELIVERY_MAX];
-static size_t release_len, delivery_len[2];
+static uint8_t image[IMAGE], release[SS_RELEASE_MAX], delivery[2][SS_DELIVERY_MAX], fresh[2][SS_FRESHNESS_MAX];
+static size_t release_len, delivery_len[2], fresh_len[2];
 static struct ss_key_set keys;
 
 static struct {
@@ -31,6 +31,8 @@ static struct {
     int selected; ///< -1: as it runs
     uint32_t state[2];
     bool broken; ///< the next access to the flash fails
+    uint32_t uptime;
+    uint64_t now;
 } device;
 
 static void must(int condition)
@@ -138,8 +140,14 @@ static ss_status_t state(void *context, unsigned slot, uint32_t *out)
     return SS_OK;
 }
 
+static uint64_t clock_of(void *context)
+{
+    (void)context;
+    return device.now;
+}
+
 static const struct ss_agent_port port = {read_flash, read_flash, write_flash, erase,  load,  store, store_key_set,
-                                          verify,     choose,     confirm,     reject, state, NULL,  NULL};
+                                          verify,     choose,     confirm,     reject, state, NULL,  clock_of};
 
 static void key(unsigned n, ss_signing_key_t **out)
 {
@@ -155,6 +163,26 @@ static void make_image(void)
     image[0] = 0xE9;
     image[12] = image[13] = 0;
     image[23] = 1;
+}
+
+// Of day 1 and day 10, the second one of a release that nobody offers.
+static void make_fresh(ss_signing_key_t *key, const uint8_t *unknown)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t leaf[SS_FRESHNESS_LEAF_MAX], root[SS_STATEMENT_DIGEST_SIZE];
+        struct ss_freshness_signature signature;
+        size_t len;
+        struct ss_freshness f = {.product = keys.product,
+                                 .device = ss_span_of("d"),
+                                 .time = i ? 864000 : 86400,
+                                 .root = root,
+                                 .leaves = 1,
+                                 .release = i ? unknown : NULL,
+                                 .key_set = 1};
+        must(ss_freshness_leaf(&f, leaf, sizeof leaf, &len, NULL) == SS_OK && ss_merkle_leaf(leaf, len, root) == SS_OK);
+        must(ss_freshness_sign(&f, key, &signature, NULL) == SS_OK);
+        must(ss_freshness_encode(&f, &signature, fresh[i], sizeof fresh[i], &fresh_len[i], NULL) == SS_OK);
+    }
 }
 
 static void make_update(void)
@@ -193,6 +221,7 @@ static void make_update(void)
         must(ss_delivery_sign(&d, signers[SS_ROLE_DELIVERY], delivery[slot], sizeof delivery[slot], &delivery_len[slot],
                               NULL) == SS_OK);
     }
+    make_fresh(signers[SS_ROLE_DELIVERY], digest);
     for (unsigned i = 0; i < 3; i++)
         ss_signing_key_free(signers[i]);
 }
@@ -210,6 +239,7 @@ static void reset(void)
     enum ss_agent_found found;
     forget_ram();
     device.broken = false;
+    device.uptime = 0;
     if (device.state[device.running] == SS_OTA_PENDING_VERIFY) {
         device.state[device.running] = SS_OTA_ABORTED;
         device.selected = (int)(device.running ^ 1u);
@@ -242,6 +272,61 @@ static void push(uint32_t len, bool damaged)
     if (damaged && len)
         piece[len / 2] ^= 0x10;
     (void)!ss_agent_write(&device.agent, piece, len);
+}
+
+static void tick(uint32_t seconds)
+{
+    enum ss_agent_found found;
+    bool trial = ss_agent_state(&device.agent) == SS_STATE_TRIAL;
+    device.uptime += seconds;
+    (void)!ss_agent_tick(&device.agent, device.uptime, &found);
+    must(found == SS_FOUND_NOTHING || (found == SS_FOUND_TAKE_BACK && trial && device.uptime >= 600));
+}
+
+static void take_fresh(unsigned which, unsigned flip)
+{
+    if (flip)
+        fresh[which][flip % fresh_len[which]] ^= 0x20;
+    ss_status_t status = ss_agent_freshness(&device.agent, fresh[which], fresh_len[which]);
+    must(!flip || status != SS_OK);
+    must(ss_agent_alarm(&device.agent) <= SS_ALARM_WITHHELD);
+    if (flip)
+        fresh[which][flip % fresh_len[which]] ^= 0x20;
+}
+
+static void watch(uint8_t what)
+{
+    uint8_t digest[SS_CANONICAL_DIGEST_SIZE];
+    switch (what) {
+    case 0:
+        (void)!ss_agent_key_set(&device.agent, release, release_len);
+        break;
+    case 1:
+    case 2:
+        take_fresh(what - 1u, 0);
+        break;
+    case 3:
+        take_fresh(0, 1 + device.uptime);
+        break;
+    case 4:
+    case 5:
+    case 6:
+        tick(what == 4 ? 60 : what == 5 ? 600 : 40000);
+        break;
+    case 7:
+        (void)!ss_agent_erase_ahead(&device.agent);
+        break;
+    case 8:
+        if (!ss_agent_receiving(&device.agent))
+            (void)!ss_agent_running_digest(&device.agent, digest);
+        break;
+    case 9:
+        device.now = device.now ? 0 : 2 * 864000;
+        break;
+    default:
+        (void)!ss_agent_note_action(&device.agent, what, what);
+        break;
+    }
 }
 
 static void step(uint8_t what)
@@ -289,7 +374,7 @@ static void step(uint8_t what)
         must(!device.agent.receiving);
         break;
     default:
-        (void)!ss_agent_key_set(&device.agent, release, release_len);
+        watch(what >> 4);
         break;
     }
 }
@@ -308,6 +393,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
                                                  .device = ss_span_of("d"),
                                                  .ring = {&keys, NULL},
                                                  .slots = {{slots[0], SLOT}, {slots[1], SLOT}},
+                                                 .trial_seconds = 600,
+                                                 .alarm_seconds = 7 * 86400,
                                                  .bootloader = SS_BOOTLOADER_ROLLBACK};
     reset();
     for (size_t i = 0; i < len && i < 64; i++)
