@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -150,9 +151,12 @@ void ss_channel_tls_free(struct ss_channel_tls *tls)
 static bool expect_host(SSL *session, const char *host)
 {
     uint8_t address[16];
+    char name[256]; // OpenSSL's macro casts the const away
     if (inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1)
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), host) == 1;
-    return SSL_set1_host(session, host) == 1 && SSL_set_tlsext_host_name(session, host) == 1;
+    int len = snprintf(name, sizeof name, "%s", host);
+    return len >= 0 && (size_t)len < sizeof name && SSL_set1_host(session, name) == 1 &&
+           SSL_set_tlsext_host_name(session, name) == 1;
 }
 
 ss_status_t ss_channel_over_tls(struct ss_channel_tls *tls, int fd, const char *host, struct ss_channel **channel,
