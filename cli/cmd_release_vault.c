@@ -40,6 +40,14 @@ static ss_status_t fill(struct add_job *job, struct ss_error *err)
     return SS_OK;
 }
 
+/// Where each device has a signing key of its own, its image is not signed yet.
+static void hint_personal(struct ss_vault *vault, const struct ss_vault_release *release)
+{
+    struct ss_vault_product product;
+    if (ss_vault_product_get(vault, release->product, &product, NULL) == SS_OK && product.per_device_sign_keys)
+        cli_hint("slotseal release personalize %s %s signs it for each device", release->product, release->version);
+}
+
 static int add(const struct cli_args *args, struct add_job *job)
 {
     struct ss_vault *vault;
@@ -54,6 +62,8 @@ static int add(const struct cli_args *args, struct add_job *job)
     int result = vault_option_open(args, false, &vault);
     if (result == CLI_OK && ss_vault_release_add(vault, &job->release, job->file.image.data, &err) != SS_OK)
         result = vault_fail(&err);
+    if (result == CLI_OK)
+        hint_personal(vault, &job->release);
     ss_vault_close(vault);
     return result;
 }

@@ -27,6 +27,8 @@ const struct cli_command *const cli_commands[] = {
     &command_release_sign,
     &command_release_add,
     &command_release_list,
+    &command_release_personalize,
+    &command_release_floor,
     &command_release_deliver,
     &command_release_upload,
     &command_statement_show,
@@ -90,6 +92,7 @@ const struct cli_command *const cli_commands[] = {
     &command_operator_add,
     &command_operator_remove,
     &command_operator_list,
+    &command_sealer,
     &command_espsecure,
     NULL,
 };

@@ -78,6 +78,8 @@ extern const struct cli_command command_vault_restore;
 extern const struct cli_command command_vault_audit;
 extern const struct cli_command command_release_add;
 extern const struct cli_command command_release_list;
+extern const struct cli_command command_release_personalize;
+extern const struct cli_command command_release_floor;
 extern const struct cli_command command_product_add;
 extern const struct cli_command command_product_list;
 extern const struct cli_command command_product_show;
@@ -92,6 +94,7 @@ extern const struct cli_command command_keyset_publish;
 extern const struct cli_command command_operator_add;
 extern const struct cli_command command_operator_remove;
 extern const struct cli_command command_operator_list;
+extern const struct cli_command command_sealer;
 extern const struct cli_command command_espsecure;
 
 #endif
