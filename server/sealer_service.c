@@ -259,6 +259,8 @@ ss_status_t ss_sealer_service_start(const struct ss_sealer_service_options *opti
     ss_status_t status = s->cache && s->scratch ? ss_vault_open(options->vault, &vault, &s->vault, err)
                                                 : ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER,
                                                                "out of memory for the sealer's caches");
+    if (status == SS_OK && options->opened)
+        status = options->opened(options->context, err);
     if (status == SS_OK)
         status = start(s, err);
     if (status != SS_OK)

@@ -15,6 +15,9 @@ struct ss_sealer_service_options {
     unsigned ciphers;                  ///< deliveries kept ready; 0: 2,048 (about 6 MiB of locked memory)
     uint64_t plaintext;                ///< bytes of images kept ready; 0: 64 MiB
     unsigned poll_ms;                  ///< how often the vault is asked for changes; 0: 500
+    /// Called when the vault is open and before there is another thread: the time to confine the process. Anything but
+    /// SS_OK ends the start. NULL: not wanted.
+    ss_status_t (*opened)(void *context, struct ss_error *err);
     /// One line for the log, on any thread. NULL: not wanted.
     void (*log)(void *context, const char *text);
     void *context;

@@ -15,6 +15,7 @@ static int not_built(const struct cli_args *args)
         .path = words, .summary = "not in this build", .run = not_built, .own_parser = true}
 
 ABSENT(command_serve, "serve");
+ABSENT(command_sealer, "sealer");
 ABSENT(command_device_assign, "device assign");
 ABSENT(command_device_cancel, "device cancel");
 ABSENT(command_device_history, "device history");

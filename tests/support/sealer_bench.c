@@ -358,6 +358,72 @@ struct deliver_result deliver(struct ss_sealer *client, const struct ss_sealer_o
     return result;
 }
 
+struct deliver_result may_be_opaque(struct ss_sealer *client, const char *device)
+{
+    struct deliver_result result = {0};
+    struct waiting w;
+    waiting_init(&w, &result);
+    assert_int_equal(ss_sealer_may_be_opaque(client, device, delivered, &w), SS_OK);
+    wait_for(&w);
+    return result;
+}
+
+void deliver_all(struct ss_sealer *client, const char *version, const char *slot, unsigned count)
+{
+    struct deliver_result *results = calloc(count, sizeof *results);
+    struct waiting *w = calloc(count, sizeof *w);
+    assert_true(results && w);
+    for (unsigned i = 0; i < count; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "d%u", i + 1);
+        struct ss_sealer_order order = order_for(id, version, slot);
+        waiting_init(&w[i], &results[i]);
+        assert_int_equal(ss_sealer_deliver(client, &order, delivered, &w[i]), SS_OK);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        wait_for(&w[i]);
+        if (results[i].status != SS_OK)
+            fail_msg("%s", results[i].text);
+    }
+    free(w);
+    free(results);
+}
+
+struct freshening {
+    ss_status_t status;
+    struct fresh_result *results;
+    size_t count;
+};
+
+static void freshened(void *context, ss_status_t status, const char *device, const uint8_t *record, size_t len,
+                      const char *text)
+{
+    struct waiting *w = context;
+    struct freshening *f = w->result;
+    (void)text;
+    f->status = status;
+    if (!device) {
+        waiting_done(w);
+        return;
+    }
+    struct fresh_result *r = &f->results[f->count++];
+    snprintf(r->device, sizeof r->device, "%s", device);
+    memcpy(r->record, record, len);
+    r->len = len;
+}
+
+ss_status_t get_fresh(struct ss_sealer *client, const char *product, const struct ss_sealer_fresh_device *devices,
+                      size_t count, struct fresh_result *results, size_t *made)
+{
+    struct freshening f = {.results = results};
+    struct waiting w;
+    waiting_init(&w, &f);
+    assert_int_equal(ss_sealer_freshness(client, product, devices, count, freshened, &w), SS_OK);
+    wait_for(&w);
+    *made = f.count;
+    return f.status;
+}
+
 struct fetching {
     ss_status_t status;
     struct ss_sealer_window *window;

@@ -82,6 +82,17 @@ struct deliver_result deliver(struct ss_sealer *client, const struct ss_sealer_o
 /// Reads @p len bytes of a delivery window by window to @p out.
 ss_status_t fetch(struct ss_sealer *client, const char *device, const char *version, uint32_t address, uint32_t offset,
                   uint32_t len, uint8_t *out);
+struct deliver_result may_be_opaque(struct ss_sealer *client, const char *device);
+/// Asks for "d1" … "d@p count" at once; all must be delivered.
+void deliver_all(struct ss_sealer *client, const char *version, const char *slot, unsigned count);
+struct fresh_result {
+    char device[SS_SEALER_NAME_SIZE];
+    uint8_t record[SS_FRESHNESS_MAX];
+    size_t len;
+};
+/// Records to @p results, which has room for all, and their number to *@p made.
+ss_status_t get_fresh(struct ss_sealer *client, const char *product, const struct ss_sealer_fresh_device *devices,
+                      size_t count, struct fresh_result *results, size_t *made);
 struct upload_result {
     ss_status_t status;
     struct ss_sealer_upload upload;

@@ -7,16 +7,21 @@
 #include "support/vault_bench.h"
 #include "support/vectors.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/crypto.h"
+#include "provision/personalize.h"
+#include "slotseal/canonical.h"
 #include "slotseal/flash_cipher.h"
+#include "slotseal/sign.h"
 #include "slotseal/update_check.h"
 #include "vault/audit.h"
 #include "vault/delivery.h"
 #include "vault/floor.h"
+#include "vault/signing.h"
 
 #define IMAGE_SIZE 300000u
 #define SIGNED_AT  1700000000u
@@ -143,10 +148,459 @@ static void test_deliver_and_fetch(void **state)
     world_free(&w);
 }
 
+// Refusals: each checked before a key is touched
+
+static void expect_refusal(struct world *w, const struct ss_sealer_order *order, ss_status_t status, const char *part)
+{
+    struct deliver_result r = deliver(w->front.client, order);
+    if (r.status != status || !strstr(r.text, part))
+        fail_msg("%s: \"%s\", expected %s: … %s …", ss_status_name(r.status), r.text, ss_status_name(status), part);
+}
+
+static void test_device_refusals(void **state)
+{
+    (void)state;
+    struct world w;
+    struct ss_error err = {0};
+    world_make(&w, 8, 0);
+    struct ss_sealer_order order = order_for("d1", "1.0", "");
+    expect_refusal(&w, &order, SS_ERROR_BAD_STATE, "which slot it runs");
+    order = order_for("d1", "1.0", "ota_7");
+    expect_refusal(&w, &order, SS_ERROR_NOT_PERMITTED, "partition table does not have");
+    order = order_for("d1", "1.0", "nvs");
+    expect_refusal(&w, &order, SS_ERROR_NOT_PERMITTED, "partition table does not have");
+    order = order_for("d99", "1.0", "ota_0");
+    expect_refusal(&w, &order, SS_ERROR_DOES_NOT_EXIST, "no device d99");
+    order = order_for("d1", "7.0", "ota_0");
+    expect_refusal(&w, &order, SS_ERROR_DOES_NOT_EXIST, "no release 7.0");
+    order = order_for("d1", "1.0", "ota_0");
+    order.told.has_table = true;
+    memset(order.told.table, 0x11, 32);
+    expect_refusal(&w, &order, SS_ERROR_NOT_PERMITTED, "another partition table");
+    order = order_for("d1", "1.0", "ota_0");
+    order.told.secure_version = 1;
+    expect_refusal(&w, &order, SS_ERROR_NOT_PERMITTED, "secure_version");
+    order = order_for("d1", "1.0", "ota_0");
+    order.told.epoch = 2;
+    expect_refusal(&w, &order, SS_ERROR_NOT_PERMITTED, "deliveries of epoch 2");
+    order = order_for("d1", "1.0", "ota_0");
+    order.told.epoch = 1;
+    order.told.sequence = SS_SEQUENCE_JUMP_MAX + 1;
+    expect_refusal(&w, &order, SS_ERROR_NOT_PERMITTED, "more than 1048576 above");
+
+    // Who has left the fleet gets nothing, whoever asks; nor one whose credential is dead.
+    static const enum ss_vault_device_state gone[] = {SS_VAULT_DEVICE_REVOKED, SS_VAULT_DEVICE_LOST,
+                                                      SS_VAULT_DEVICE_RETURNED};
+    static const char *const ids[] = {"d2", "d3", "d4"}, *const words[] = {"revoked", "lost", "returned"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_ok(ss_vault_device_set_state(w.fleet.vault, ids[i], gone[i], NULL, NULL, &err), err);
+        order = order_for(ids[i], "1.0", "ota_0");
+        expect_refusal(&w, &order, SS_ERROR_NOT_PERMITTED, words[i]);
+    }
+    assert_ok(ss_vault_device_set_fact(w.fleet.vault, "d5", "credential", NULL, &err), err);
+    order = order_for("d5", "1.0", "ota_0");
+    expect_refusal(&w, &order, SS_ERROR_NOT_PERMITTED, "no credential that is alive");
+    assert_ok(ss_vault_device_set_fact(w.fleet.vault, "d5", "credential", "token sha256:12", &err), err);
+    expect_refusal(&w, &order, SS_ERROR_NOT_PERMITTED, "no credential that is alive");
+    assert_int_equal(vault_bench_number(w.fleet.url, "SELECT count(*) FROM audit WHERE action = 'seal'"), 0);
+    assert_int_equal(vault_bench_number(w.fleet.url, "SELECT count(*) FROM device_sequences"), 0);
+    world_free(&w);
+}
+
+static void test_revoked_while_downloading(void **state)
+{
+    (void)state;
+    struct world w;
+    uint8_t byte[16];
+    ss_status_t status = SS_OK;
+    struct ss_error err = {0};
+    world_make(&w, 1, 0);
+    struct ss_sealer_order order = order_for("d1", "1.0", "ota_1");
+    assert_int_equal(deliver(w.front.client, &order).status, SS_OK);
+    assert_int_equal(fetch(w.front.client, "d1", "1.0", BENCH_OTA_0, 0, 16, byte), SS_OK);
+    assert_ok(ss_vault_device_set_state(w.fleet.vault, "d1", SS_VAULT_DEVICE_REVOKED, NULL, NULL, &err), err);
+    for (int i = 0; i < 200 && status == SS_OK; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        status = fetch(w.front.client, "d1", "1.0", BENCH_OTA_0, 0, 16, byte);
+    }
+    assert_int_equal(status, SS_ERROR_NOT_PERMITTED);
+    world_free(&w);
+}
+
+static void test_release_refusals(void **state)
+{
+    (void)state;
+    struct world w;
+    struct sealer_release other, swapped;
+    struct ss_error err = {0};
+    world_make(&w, 1, 0);
+    struct ss_sealer_order order = order_for("d1", "2.0", "ota_0");
+    sealer_release_make(BENCH_PRODUCT, "2.0", 40000, SIGNED_AT + 100, 7, false, &other); // 7: no release key
+    sealer_release_add(w.fleet.vault, BENCH_PRODUCT, "2.0", &other);
+    expect_refusal(&w, &order, SS_ERROR_DOES_NOT_EXIST, "key set");
+    sealer_release_free(&other);
+    // A statement of another release under this name.
+    sealer_release_make(BENCH_PRODUCT, "3.0", 40000, SIGNED_AT + 100, 4, false, &other);
+    sealer_release_add(w.fleet.vault, BENCH_PRODUCT, "3.1", &other);
+    strcpy(order.version, "3.1");
+    expect_refusal(&w, &order, SS_ERROR_DATA_CORRUPT, "statement of another");
+    // Another image under its statement.
+    sealer_release_make(BENCH_PRODUCT, "5.5", 40000, SIGNED_AT, 4, false, &swapped);
+    memcpy(other.image, swapped.image, other.len);
+    sealer_release_free(&swapped);
+    sealer_release_add(w.fleet.vault, BENCH_PRODUCT, "3.0", &other);
+    strcpy(order.version, "3.0");
+    expect_refusal(&w, &order, SS_ERROR_DATA_CORRUPT, "not the one that its statement names");
+    sealer_release_free(&other);
+    // Too old.
+    sealer_release_make(BENCH_PRODUCT, "4.0", 40000, SIGNED_AT + 200, 4, false, &other);
+    sealer_release_add(w.fleet.vault, BENCH_PRODUCT, "4.0", &other);
+    sealer_release_free(&other);
+    assert_ok(ss_vault_floor_set(w.fleet.vault, BENCH_PRODUCT, "4.0", &err), err);
+    strcpy(order.version, "1.0");
+    expect_refusal(&w, &order, SS_ERROR_NOT_PERMITTED, "older than the floor");
+    strcpy(order.version, "4.0");
+    assert_int_equal(deliver(w.front.client, &order).status, SS_OK);
+    world_free(&w);
+}
+
+/// No device of a vault ever gets what was not sealed for it.
+static void test_opaque(void **state)
+{
+    (void)state;
+    struct world w;
+    world_make(&w, 1, 0);
+    struct deliver_result r = may_be_opaque(w.front.client, "d1");
+    assert_int_equal(r.status, SS_ERROR_NOT_PERMITTED);
+    assert_non_null(strstr(r.text, "which is sealed"));
+    assert_int_equal(may_be_opaque(w.front.client, "camera-7").status, SS_OK);
+    world_free(&w);
+}
+
+// The same answer for everybody
+
+static void test_one_delivery(void **state)
+{
+    (void)state;
+    struct world w;
+    struct sealer_side second;
+    struct front_side front;
+    world_make(&w, 1, 0);
+    sealer_side_start(&second, &w.fleet, NULL);
+    front_side_start(&front, NULL);
+    front_side_connect(&front, &second, 4);
+    struct ss_sealer_order order = order_for("d1", "1.0", "ota_0");
+    struct deliver_result a = deliver(w.front.client, &order), b = deliver(front.client, &order);
+    assert_int_equal(a.status, SS_OK);
+    assert_memory_equal(&a, &b, sizeof a);
+    // The other node seals parts of it, too, without another record of sealing.
+    uint8_t one[5000], other[5000];
+    assert_int_equal(fetch(w.front.client, "d1", "1.0", BENCH_OTA_1, 12345, 5000, one), SS_OK);
+    assert_int_equal(fetch(front.client, "d1", "1.0", BENCH_OTA_1, 12345, 5000, other), SS_OK);
+    assert_memory_equal(one, other, 5000);
+    assert_int_equal(vault_bench_number(w.fleet.url, "SELECT count(*) FROM audit WHERE action = 'seal'"), 1);
+
+    // The device has accepted it: it may come again. When it has gone on, a new statement is made for the same bytes.
+    struct ss_statement statement;
+    struct ss_delivery d = statement_of(&a.delivery, &statement);
+    order.told.epoch = 1;
+    order.told.sequence = d.sequence;
+    b = deliver(front.client, &order);
+    assert_memory_equal(&a, &b, sizeof a);
+    order.told.sequence = d.sequence + 5;
+    b = deliver(front.client, &order);
+    assert_int_equal(b.status, SS_OK);
+    check_taken(&order, &b.delivery);
+    struct ss_delivery again = statement_of(&b.delivery, &statement);
+    assert_int_equal(again.sequence, d.sequence + 6);
+    assert_string_equal(b.delivery.etag, a.delivery.etag);
+    assert_memory_equal(b.delivery.sha256, a.delivery.sha256, 32);
+    assert_int_equal(vault_bench_number(w.fleet.url, "SELECT count(*) FROM deliveries"), 1);
+    front_side_stop(&front);
+    sealer_side_stop(&second);
+    world_free(&w);
+}
+
+struct racer {
+    struct ss_sealer *client;
+    struct deliver_result results[16];
+};
+
+static void *race(void *context)
+{
+    struct racer *r = context;
+    for (unsigned i = 0; i < 16; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "d%u", i + 1);
+        struct ss_sealer_order order = order_for(id, "1.0", "ota_0");
+        r->results[i] = deliver(r->client, &order);
+    }
+    return NULL;
+}
+
+/// Two sealers on one vault make the same deliveries at the same time: one of each wins.
+static void test_race(void **state)
+{
+    (void)state;
+    struct world w;
+    struct sealer_side second;
+    struct front_side front;
+    struct racer racers[2];
+    pthread_t threads[2];
+    world_make(&w, 16, 0);
+    sealer_side_start(&second, &w.fleet, NULL);
+    front_side_start(&front, NULL);
+    front_side_connect(&front, &second, 4);
+    racers[0].client = w.front.client;
+    racers[1].client = front.client;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, race, &racers[i]), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    for (unsigned i = 0; i < 16; i++) {
+        assert_int_equal(racers[0].results[i].status, SS_OK);
+        assert_memory_equal(&racers[0].results[i], &racers[1].results[i], sizeof racers[0].results[i]);
+    }
+    assert_int_equal(vault_bench_number(w.fleet.url, "SELECT count(*) FROM deliveries"), 16);
+    front_side_stop(&front);
+    sealer_side_stop(&second);
+    world_free(&w);
+}
+
+/// Many at once are sealed together; the caches are smaller than what is asked for.
+static void test_many_at_once(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    const struct ss_sealer_service_options small = {.ciphers = 3, .plaintext = 1000};
+    size_t len;
+    sealer_fleet_make(&w.fleet, 20, 0);
+    sealer_release_make(BENCH_PRODUCT, "1.0", IMAGE_SIZE, SIGNED_AT, 4, false, &w.release);
+    sealer_release_add(w.fleet.vault, BENCH_PRODUCT, "1.0", &w.release);
+    sealer_side_start(&w.sealer, &w.fleet, &small);
+    front_side_start(&w.front, NULL);
+    front_side_connect(&w.front, &w.sealer, 2);
+    deliver_all(w.front.client, "1.0", "ota_0", 20);
+    for (unsigned i = 1; i <= 20; i++) {
+        char id[8];
+        uint8_t got[3000];
+        snprintf(id, sizeof id, "d%u", i);
+        uint8_t *expected = sealed_whole(id, w.release.image, w.release.len, BENCH_OTA_1, &len);
+        assert_int_equal(fetch(w.front.client, id, "1.0", BENCH_OTA_1, 7777 * i, sizeof got, got), SS_OK);
+        assert_memory_equal(got, expected + 7777 * i, sizeof got);
+        free(expected);
+    }
+    world_free(&w);
+}
+
+// Devices with signing keys of their own
+
+static void test_personal(void **state)
+{
+    (void)state;
+    struct sealer_fleet fleet;
+    struct sealer_side sealer;
+    struct front_side front;
+    struct sealer_release release;
+    struct ss_personalizer *personalizer;
+    bool made;
+    struct ss_error err = {0};
+    sealer_fleet_make(&fleet, 0, 3);
+    sealer_release_make(BENCH_PERSONAL, "1.0", 100000, SIGNED_AT, 4, true, &release);
+    sealer_release_add(fleet.vault, BENCH_PERSONAL, "1.0", &release);
+    sealer_side_start(&sealer, &fleet, NULL);
+    front_side_start(&front, NULL);
+    front_side_connect(&front, &sealer, 4);
+    struct ss_sealer_order order = order_for("p1", "1.0", "ota_0");
+    struct deliver_result r = deliver(front.client, &order);
+    assert_int_equal(r.status, SS_ERROR_BAD_STATE);
+    assert_non_null(strstr(r.text, "slotseal release personalize heater 1.0"));
+
+    assert_ok(ss_personalizer_open(fleet.vault, BENCH_PERSONAL, "1.0", NULL, &personalizer, &err), err);
+    for (int i = 0; i < 2; i++)
+        for (const char *const *id = (const char *const[]){"p1", "p2", NULL}; *id; id++) {
+            assert_ok(ss_personalize(personalizer, *id, &made, &err), err);
+            assert_int_equal(made, i == 0);
+        }
+    ss_personalizer_close(personalizer);
+
+    for (const char *const *id = (const char *const[]){"p1", "p2", NULL}; *id; id++) {
+        struct ss_vault_signing_key known;
+        struct ss_flash_cipher cipher;
+        ss_signing_key_t *key;
+        uint8_t flash_key[32], raw[64], digest[32];
+        order = order_for(*id, "1.0", "ota_1");
+        r = deliver(front.client, &order);
+        if (r.status != SS_OK)
+            fail_msg("%s", r.text);
+        uint8_t *sealed = malloc(r.delivery.length), *plain = malloc(r.delivery.length);
+        assert_int_equal(fetch(front.client, *id, "1.0", BENCH_OTA_0, 0, r.delivery.length, sealed), SS_OK);
+        // In the device's flash: its key inside, its signature behind, and the release's canonical digest.
+        sealer_fleet_key(*id, flash_key);
+        assert_ok(ss_flash_cipher_init(&cipher, flash_key, 32, 15, &err), err);
+        assert_ok(ss_flash_cipher_unseal(&cipher, BENCH_OTA_0, sealed, plain, r.delivery.length, &err), err);
+        char name[16];
+        snprintf(name, sizeof name, "%s.sign", *id);
+        assert_ok(ss_vault_signing_key_get(fleet.vault, name, &known, &err), err);
+        assert_ok(ss_signing_key_load((const uint8_t *)known.public_key, strlen(known.public_key), &key, &err), err);
+        assert_ok(ss_signing_key_raw_public(key, raw, &err), err);
+        assert_ok(ss_sign_verify(SS_SIGN_V1, key, plain, r.delivery.length, NULL, &err), err);
+        struct ss_statement statement;
+        struct ss_release fields;
+        assert_int_equal(ss_statement_parse(release.statement, release.statement_len, &statement, NULL), SS_OK);
+        assert_int_equal(ss_release_parse(&statement, &fields, NULL), SS_OK);
+        assert_memory_equal(plain + fields.vk_offset, raw, 64);
+        assert_ok(ss_canonical_digest(plain, r.delivery.length, fields.vk_offset, digest, &err), err);
+        assert_memory_equal(digest, fields.digest, 32);
+        // Ranges across key, checksum, hash and signature.
+        uint64_t seed = 7;
+        for (int i = 0; i < 200; i++) {
+            uint32_t around = i % 2 ? fields.vk_offset : fields.image_len - 40;
+            uint32_t offset = around - 50 + (uint32_t)(test_random(&seed) % 100);
+            uint32_t n = 1 + (uint32_t)(test_random(&seed) % 120);
+            uint8_t part[120];
+            if (offset >= r.delivery.length)
+                continue;
+            if (n > r.delivery.length - offset)
+                n = r.delivery.length - offset;
+            assert_int_equal(fetch(front.client, *id, "1.0", BENCH_OTA_0, offset, n, part), SS_OK);
+            assert_memory_equal(part, sealed + offset, n);
+        }
+        ss_signing_key_free(key);
+        free(plain);
+        free(sealed);
+    }
+    // The signing ring stayed closed: the sealer's own handle cannot open it. A device that was added later says what is
+    // missing.
+    order = order_for("p3", "1.0", "ota_0");
+    r = deliver(front.client, &order);
+    assert_int_equal(r.status, SS_ERROR_BAD_STATE);
+    front_side_stop(&front);
+    sealer_side_stop(&sealer);
+    sealer_release_free(&release);
+    sealer_fleet_free(&fleet);
+}
+
+// The registry
+
+struct seen {
+    pthread_mutex_t lock;
+    unsigned count;
+    bool complete, refuse_once;
+    struct ss_sealer_device last;
+};
+
+static bool see(void *context, const struct ss_sealer_device *devices, size_t count, bool complete)
+{
+    struct seen *s = context;
+    pthread_mutex_lock(&s->lock);
+    bool refuse = s->refuse_once;
+    s->refuse_once = false;
+    if (!refuse) {
+        s->count += (unsigned)count;
+        s->complete |= complete;
+        if (count)
+            s->last = devices[count - 1];
+    }
+    pthread_mutex_unlock(&s->lock);
+    return !refuse;
+}
+
+static void wait_seen(struct seen *s, unsigned count)
+{
+    for (int i = 0; i < 500; i++) {
+        pthread_mutex_lock(&s->lock);
+        bool there = s->count >= count && s->complete;
+        pthread_mutex_unlock(&s->lock);
+        if (there)
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    fail_msg("%u devices of %u were told", s->count, count);
+}
+
+static void test_registry(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    struct seen seen = {.refuse_once = true};
+    const struct ss_sealer_options options = {.devices = see, .context = &seen};
+    uint8_t key[32];
+    struct ss_error err = {0};
+    pthread_mutex_init(&seen.lock, NULL);
+    sealer_fleet_make(&w.fleet, 300, 0); // more than one part
+    sealer_side_start(&w.sealer, &w.fleet, NULL);
+    front_side_start(&w.front, &options);
+    front_side_connect(&w.front, &w.sealer, 2);
+    wait_seen(&seen, 300);
+    assert_int_equal(seen.count, 300);
+    assert_ok(ss_vault_device_set_state(w.fleet.vault, "d7", SS_VAULT_DEVICE_LOST, NULL, NULL, &err), err);
+    wait_seen(&seen, 301);
+    assert_string_equal(seen.last.id, "d7");
+    assert_string_equal(seen.last.product, BENCH_PRODUCT);
+    assert_false(seen.last.active);
+    assert_int_equal(seen.last.credential, SS_SEALER_NO_CREDENTIAL);
+    assert_ok(ss_vault_device_set_state(w.fleet.vault, "d7", SS_VAULT_DEVICE_PROVISIONED, NULL, NULL, &err), err);
+    wait_seen(&seen, 302);
+    assert_true(seen.last.active);
+    assert_int_equal(seen.last.credential, SS_SEALER_TOKEN);
+    sealer_fleet_key("d7", key);
+    for (int i = 0; i < 32; i++)
+        assert_int_equal(seen.last.digest[i], key[i] ^ 0x55);
+    front_side_stop(&w.front);
+    sealer_side_stop(&w.sealer);
+    sealer_fleet_free(&w.fleet);
+}
+
+// Freshness
+
+static void test_freshness(void **state)
+{
+    (void)state;
+    struct world w;
+    struct ss_sealer_fresh_device devices[5] = {{"d1", "1.0"}, {"d2", ""}, {"d3", "1.0"}, {"d4", "1.0"}, {"x", ""}};
+    struct fresh_result fresh[5];
+    struct ss_error err = {0};
+    const struct ss_key_set set = sample_key_set();
+    const struct ss_key_ring ring = {&set, NULL};
+    world_make(&w, 4, 0);
+    assert_ok(ss_vault_device_set_state(w.fleet.vault, "d3", SS_VAULT_DEVICE_LOST, NULL, NULL, &err), err);
+    size_t count = 0;
+    assert_int_equal(get_fresh(w.front.client, BENCH_PRODUCT, devices, 5, fresh, &count), SS_OK);
+    assert_int_equal(count, 3); // not the lost one, nor one that nobody knows
+    for (size_t i = 0; i < count; i++) {
+        struct ss_statement statement;
+        struct ss_freshness record;
+        uint64_t now = (uint64_t)time(NULL);
+        assert_int_equal(ss_statement_parse(fresh[i].record, fresh[i].len, &statement, NULL), SS_OK);
+        assert_int_equal(ss_freshness_parse(&statement, &record, NULL), SS_OK);
+        assert_int_equal(ss_key_ring_verify(&ring, &statement, now, NULL, NULL), SS_OK);
+        assert_int_equal(
+            ss_freshness_check(&record, ss_span_of(BENCH_PRODUCT), ss_span_of(fresh[i].device), 0, now, 60, NULL),
+            SS_OK);
+        assert_int_equal(record.leaves, 3);
+        assert_int_equal(record.release != NULL, strcmp(fresh[i].device, "d2") != 0);
+    }
+    strcpy(devices[0].version, "9");
+    assert_int_equal(get_fresh(w.front.client, BENCH_PRODUCT, devices, 1, fresh, &count), SS_ERROR_DOES_NOT_EXIST);
+    assert_int_equal(get_fresh(w.front.client, "sofa", devices, 1, fresh, &count), SS_ERROR_DOES_NOT_EXIST);
+    world_free(&w);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_deliver_and_fetch),
+        cmocka_unit_test(test_device_refusals),
+        cmocka_unit_test(test_revoked_while_downloading),
+        cmocka_unit_test(test_release_refusals),
+        cmocka_unit_test(test_opaque),
+        cmocka_unit_test(test_one_delivery),
+        cmocka_unit_test(test_race),
+        cmocka_unit_test(test_many_at_once),
+        cmocka_unit_test(test_personal),
+        cmocka_unit_test(test_registry),
+        cmocka_unit_test(test_freshness),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/confine.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static ss_status_t system_error(struct ss_error *err, const char *what)
+{
+    return ss_error_set(err, SS_ERROR_IO, SS_AREA_SERVER, "%s: %s", what, strerror(errno));
+}
+
+static ss_status_t become_private(struct ss_error *err)
+{
+    if (setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) != 0)
+        return system_error(err, "no core files");
+    // Changing the uid sets this back, so it comes again behind that.
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return system_error(err, "prctl");
+    return SS_OK;
+}
+
+/// Only where it can be locked whole: with a limit, what is allocated later would fail.
+static bool lock_memory(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_MEMLOCK, &limit);
+    }
+    bool unlimited = geteuid() == 0 || limit.rlim_cur == RLIM_INFINITY;
+    return unlimited && mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
+}
+
+static ss_status_t become(const char *name, bool *done, struct ss_error *err)
+{
+    errno = 0;
+    const struct passwd *user = getpwnam(name);
+    if (!user)
+        return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_SERVER, "there is no user %s", name);
+    if (geteuid() != 0 && geteuid() == user->pw_uid)
+        return SS_OK; // started as that user: nothing is given up
+    if (user->pw_uid == 0 || initgroups(name, user->pw_gid) != 0 ||
+        setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
+        setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0 || setuid(0) == 0)
+        return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_SERVER, "cannot become user %s", name);
+    *done = true;
+    return SS_OK;
+}
+
+ss_status_t ss_confine(const struct ss_confine_options *options, struct ss_confined *done, struct ss_error *err)
+{
+    struct ss_confined local, *d = done ? done : &local;
+    *d = (struct ss_confined){0};
+    if (options->lock_memory)
+        d->memory = lock_memory();
+    ss_status_t status = options->user ? become(options->user, &d->user, err) : SS_OK;
+    if (status == SS_OK)
+        status = become_private(err);
+    if (status == SS_OK && options->files)
+        status = ss_confine_landlock(options, &d->landlock_abi, err);
+    d->landlock = status == SS_OK && d->landlock_abi > 0;
+    if (status == SS_OK && options->required && !d->user && !d->landlock)
+        status = ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_SERVER,
+                              "neither another user nor Landlock confines this process: name a user= to become, or "
+                              "accept it with --insecure-no-sandbox");
+    if (status == SS_OK)
+        status = ss_confine_seccomp(options->sockets, err);
+    d->seccomp = status == SS_OK;
+    return status;
+}
+
+static bool is_kept(const int *keep, int fd)
+{
+    while (*keep >= 0 && *keep != fd)
+        keep++;
+    return *keep == fd;
+}
+
+void ss_confine_close_files(const int *keep)
+{
+    int highest = STDERR_FILENO;
+    for (const int *k = keep; *k >= 0; k++)
+        if (*k > highest)
+            highest = *k;
+    for (int fd = STDERR_FILENO + 1; fd <= highest; fd++)
+        if (!is_kept(keep, fd))
+            close(fd);
+    if (close_range((unsigned)highest + 1, ~0u, 0) != 0)
+        for (int fd = highest + 1; fd < 65536; fd++) // a kernel before 5.9
+            close(fd);
+}
