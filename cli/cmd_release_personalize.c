@@ -82,7 +82,7 @@ static int run_personalize(const struct cli_args *args)
 
 const struct cli_command command_release_personalize = {
     .path = "release personalize",
-    .summary = "sign a release for each device with the device's own key",
+    .summary = "sign a release with each device's own key",
     .description =
         "For products with a signing key per device. The image in the vault is the same for all; for each device its "
         "verification key, checksum, hash and signature are worked out here, where signing keys are open, and kept, so "

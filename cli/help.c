@@ -80,9 +80,9 @@ void cli_help_list(const char *group)
     fputs("Usage: slotseal COMMAND [OPTION]... [FILE]...\n\nCommands:\n", stdout);
     for_each_command (c)
         if (in_group(c, group))
-            printf("  %-17s %s\n", c->path, c->summary);
+            printf("  %-19s  %s\n", c->path, c->summary);
     if (!group)
-        printf("  %-17s %s\n  %-17s %s\n", "help [COMMAND]", "this list, or the options of one command", "--version",
+        printf("  %-19s  %s\n  %-19s  %s\n", "help [COMMAND]", "this list, or the options of one command", "--version",
                "print the version");
     fputs("\nOrder matters: sign the plaintext, pad with 0xFF, then seal. `slotseal seal`\n"
           "with --sign-key does the three in one step.\n\n"
