@@ -68,7 +68,8 @@ static ss_status_t encrypt(X509 *certificate, const uint8_t *content, size_t len
         status = fail(err, SS_ERROR_INSUFFICIENT_MEMORY, "out of memory");
     if (status == SS_OK)
         status = add_recipient(cms, certificate, err);
-    if (status == SS_OK && (CMS_final(cms, in, NULL, CMS_BINARY) != 1 || i2d_CMS_bio(der, cms) != 1))
+    if (status == SS_OK &&
+        (CMS_set_detached(cms, 0) != 1 || CMS_final(cms, in, NULL, CMS_BINARY) != 1 || i2d_CMS_bio(der, cms) != 1))
         status = fail(err, SS_ERROR_GENERIC, "the upload cannot be encrypted");
     char *bytes;
     long n = status == SS_OK ? BIO_get_mem_data(der, &bytes) : 0;

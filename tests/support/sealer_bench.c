@@ -16,6 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
 #include "core/crypto.h"
 #include "server/supervise.h"
 #include "slotseal/canonical.h"
@@ -205,6 +208,35 @@ void sealer_release_add(struct ss_vault *vault, const char *product, const char 
 void sealer_release_free(struct sealer_release *release)
 {
     free(release->image);
+}
+
+uint8_t *sealer_upload_certificate(size_t *len)
+{
+    uint8_t pem[SS_SIGNING_KEY_PEM_MAX], *out = NULL;
+    struct ss_error err = {0};
+    assert_ok(ss_signing_key_write_private(sample_signing_key(8), pem, sizeof pem, len, &err), err);
+    BIO *in = BIO_new_mem_buf(pem, (int)*len), *text = BIO_new(BIO_s_mem());
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, NULL, NULL);
+    X509 *x = X509_new();
+    assert_true(key && x && text);
+    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const uint8_t *)"upload", -1, -1, 0);
+    X509_set_issuer_name(x, X509_get_subject_name(x));
+    X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    assert_int_equal(X509_set_pubkey(x, key), 1);
+    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+    assert_int_equal(PEM_write_bio_X509(text, x), 1);
+    char *p;
+    *len = (size_t)BIO_get_mem_data(text, &p);
+    out = malloc(*len);
+    assert_non_null(out);
+    memcpy(out, p, *len);
+    X509_free(x);
+    EVP_PKEY_free(key);
+    BIO_free(in);
+    BIO_free(text);
+    return out;
 }
 
 // The sealer

@@ -45,6 +45,9 @@ void sealer_release_add(struct ss_vault *vault, const char *product, const char 
                         const struct sealer_release *release);
 void sealer_release_free(struct sealer_release *release);
 
+/// The certificate of the fleet's upload key, PEM; malloc()ed.
+uint8_t *sealer_upload_certificate(size_t *len);
+
 /// A sealer: threads of this process.
 struct sealer_side {
     struct ss_sealer_service *service;

@@ -14,6 +14,7 @@
 
 #include "core/crypto.h"
 #include "provision/personalize.h"
+#include "server/upload.h"
 #include "slotseal/canonical.h"
 #include "slotseal/flash_cipher.h"
 #include "slotseal/sign.h"
@@ -481,6 +482,87 @@ static void test_personal(void **state)
     sealer_fleet_free(&fleet);
 }
 
+// Uploads
+
+/// What `openssl req -x509` makes of the bench's upload key.
+static uint8_t *encrypt(const struct sealer_release *release, size_t *len)
+{
+    uint8_t *out = NULL;
+    size_t size;
+    struct ss_error err = {0};
+    uint8_t *certificate = sealer_upload_certificate(&size);
+    assert_ok(ss_upload_encrypt(certificate, size, release->statement, release->statement_len, release->image,
+                                release->len, &out, len, &err),
+              err);
+    free(certificate);
+    return out;
+}
+
+static void expect_upload(struct world *w, const struct sealer_release *release, ss_status_t status, const char *part)
+{
+    size_t len;
+    uint8_t *blob = encrypt(release, &len);
+    struct upload_result r = open_upload(w->front.client, blob, len);
+    if (r.status != status || !strstr(r.text, part))
+        fail_msg("%s: \"%s\", expected %s: … %s …", ss_status_name(r.status), r.text, ss_status_name(status), part);
+    free(blob);
+}
+
+static void test_upload(void **state)
+{
+    (void)state;
+    struct world w;
+    struct sealer_release release;
+    size_t len;
+    world_make(&w, 1, 0);
+    sealer_release_make(BENCH_PRODUCT, "2.0", 200000, SIGNED_AT + 1, 4, false, &release);
+    uint8_t *blob = encrypt(&release, &len);
+    assert_null(memmem(blob, len, release.image + 5000, 16));
+    struct upload_result r = open_upload(w.front.client, blob, len);
+    if (r.status != SS_OK)
+        fail_msg("%s", r.text);
+    assert_string_equal(r.upload.product, BENCH_PRODUCT);
+    assert_string_equal(r.upload.version, "2.0");
+    assert_int_equal(r.upload.image_len, release.len);
+    assert_memory_equal(r.upload.statement, release.statement, release.statement_len);
+    assert_false(r.upload.already);
+    assert_false(r.upload.personal);
+    // Again, as it is after a restart, and encrypted anew: nothing changes.
+    assert_true(open_upload(w.front.client, blob, len).upload.already);
+    expect_upload(&w, &release, SS_OK, "");
+    struct ss_sealer_order order = order_for("d1", "2.0", "ota_0");
+    assert_int_equal(deliver(w.front.client, &order).status, SS_OK);
+
+    // Changed on its way, cut, or none at all.
+    blob[len / 2] ^= 1;
+    r = open_upload(w.front.client, blob, len);
+    assert_int_equal(r.status, SS_ERROR_NOT_PERMITTED);
+    assert_non_null(strstr(r.text, "changed on its way"));
+    assert_int_equal(open_upload(w.front.client, blob, len - 100).status, SS_ERROR_DATA_INVALID);
+    assert_int_equal(open_upload(w.front.client, (const uint8_t *)"hello", 5).status, SS_ERROR_DATA_INVALID);
+    free(blob);
+    sealer_release_free(&release);
+
+    // Another image under the same version; signed by nobody who may; a product that the sealer does not know; a statement
+    // of another image.
+    sealer_release_make(BENCH_PRODUCT, "2.0", 210000, SIGNED_AT + 2, 4, false, &release);
+    expect_upload(&w, &release, SS_ERROR_ALREADY_EXISTS, "another release 2.0");
+    sealer_release_free(&release);
+    sealer_release_make(BENCH_PRODUCT, "3.0", 50000, SIGNED_AT + 2, 5, false, &release); // 5: the delivery key
+    expect_upload(&w, &release, SS_ERROR_NOT_PERMITTED, "role");
+    sealer_release_free(&release);
+    sealer_release_make("sofa", "3.0", 50000, SIGNED_AT + 2, 4, false, &release);
+    expect_upload(&w, &release, SS_ERROR_DOES_NOT_EXIST, "no key set of product sofa");
+    sealer_release_free(&release);
+    sealer_release_make(BENCH_PRODUCT, "3.0", 50000, SIGNED_AT + 2, 4, true, &release);
+    expect_upload(&w, &release, SS_ERROR_NOT_PERMITTED, "secure boot v1, product thermostat has none");
+    memcpy(release.image, w.release.image, 40000);
+    expect_upload(&w, &release, SS_ERROR_DATA_INVALID, "");
+    sealer_release_free(&release);
+    assert_int_equal(vault_bench_number(w.fleet.url, "SELECT count(*) FROM releases"), 2);
+    world_free(&w);
+}
+
 // The registry
 
 struct seen {
@@ -599,6 +681,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_race),
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_personal),
+        cmocka_unit_test(test_upload),
         cmocka_unit_test(test_registry),
         cmocka_unit_test(test_freshness),
     };
