@@ -73,7 +73,6 @@ struct device {
     struct agent_options options;
     struct bench *bench;
     uint32_t slots[2], slot_size;
-    ss_signing_key_t *rsa; ///< of secure boot V2
     uint8_t *images[AGENT_PARCELS];
     unsigned image_count;
     uint8_t *plain; ///< room for one image
