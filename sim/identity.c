@@ -18,6 +18,7 @@ struct reading {
     const struct ss_boot_result *started;
     struct ss_sim_identity *id;
     struct ss_partition_table table;
+    uint8_t *image; ///< the running one, as the cache shows it
     struct ss_nvs_reader nvs;
     uint8_t factory_set[SS_KEY_SET_MAX]; ///< of provisioning
     size_t factory_set_len;
@@ -70,40 +71,40 @@ static ss_status_t find_slots(struct reading *r)
 
 // -- The running image ------------------------------------------------------------------------------------------------
 
-static ss_status_t read_plain(void *context, uint32_t address, void *out, size_t len)
+// All of it at once: the chip prepares its key for every read.
+static ss_status_t read_image(struct reading *r)
 {
-    return ss_chip_cache_read(context, address, out, len, NULL);
+    r->image = malloc(r->started->length);
+    return r->image ? ss_chip_cache_read(r->chip, r->started->address, r->image, r->started->length, r->err)
+                    : fail(r, SS_ERROR_INSUFFICIENT_MEMORY, "out of memory for its app");
+}
+
+// The end of an image is one of a read, too: it is a multiple of 16.
+static ss_status_t from_image(void *context, uint32_t address, void *out, size_t len)
+{
+    memcpy(out, (const uint8_t *)context + address, len);
+    return SS_OK;
 }
 
 static ss_status_t read_pins(struct reading *r, size_t *len)
 {
-    ss_status_t status = ss_pins_read(read_plain, r->chip, r->started->address, r->started->length, r->id->pinned, len);
+    ss_status_t status = ss_pins_read(from_image, r->image, 0, r->started->length, r->id->pinned, len);
     if (status == SS_ERROR_DOES_NOT_EXIST)
         return fail(r, status, "no key set is pinned in its app: slotseal keyset embed puts one in");
     if (status == SS_ERROR_DATA_INVALID)
         return fail(r, status, "the block of the pinned key set in its app is damaged, or there are two");
-    return status == SS_OK ? SS_OK : fail(r, status, "its app cannot be read");
+    return status;
 }
 
 // An app with a verification key of its own has it where the build linked it: found by its value, which is also the
 // bootloader's.
-static ss_status_t find_own_key(struct reading *r)
+static void find_own_key(struct reading *r)
 {
     const struct ss_boot_profile *profile = &r->started->profile;
-    uint32_t len = r->started->length;
-    r->id->agent.vk_offset = SS_VK_NONE;
-    if (!profile->has_public_key || profile->public_key_len != SS_VK_SIZE)
-        return SS_OK;
-    uint8_t *image = malloc(len);
-    if (!image)
-        return fail(r, SS_ERROR_INSUFFICIENT_MEMORY, "out of memory for its app");
-    ss_status_t status = ss_chip_cache_read(r->chip, r->started->address, image, len, r->err);
-    const uint8_t *hit = status == SS_OK ? memmem(image, len, profile->public_key, SS_VK_SIZE) : NULL;
-    if (hit)
-        r->id->agent.vk_offset = (uint32_t)(hit - image);
-    ss_wipe(image, len);
-    free(image);
-    return status;
+    const uint8_t *hit = NULL;
+    if (profile->has_public_key && profile->public_key_len == SS_VK_SIZE)
+        hit = memmem(r->image, r->started->length, profile->public_key, SS_VK_SIZE);
+    r->id->agent.vk_offset = hit ? (uint32_t)(hit - r->image) : SS_VK_NONE;
 }
 
 static uint8_t scheme_of(const struct ss_boot_profile *profile)
@@ -114,23 +115,27 @@ static uint8_t scheme_of(const struct ss_boot_profile *profile)
                                                                                         : SS_RELEASE_UNSIGNED;
 }
 
-static ss_status_t read_app(struct reading *r)
+static ss_status_t read_app(struct reading *r, size_t *pinned_len)
 {
-    uint8_t head[SS_DESC_OFFSET + SS_APP_DESC_SIZE];
     struct ss_image_header header;
     struct ss_agent_identity *a = &r->id->agent;
     const struct ss_boot_profile *profile = &r->started->profile;
-    ss_status_t status = ss_chip_cache_read(r->chip, r->started->address, head, sizeof head, r->err);
+    uint32_t len = r->started->length;
+    ss_status_t status = read_image(r);
+    if (status == SS_OK)
+        status = read_pins(r, pinned_len);
     if (status != SS_OK)
         return status;
-    ss_image_header_parse(head, &header);
+    ss_image_header_parse(r->image, &header);
     a->chip = header.chip_id;
     a->scheme = scheme_of(profile);
     a->bootloader = (profile->rollback ? SS_BOOTLOADER_ROLLBACK : 0) |
                     (profile->anti_rollback ? SS_BOOTLOADER_ANTI_ROLLBACK | SS_BOOTLOADER_ROLLBACK : 0);
-    if (ss_app_desc_parse(head + SS_DESC_OFFSET, SS_APP_DESC_SIZE, &r->id->app) == SS_OK)
+    if (len > SS_DESC_OFFSET &&
+        ss_app_desc_parse(r->image + SS_DESC_OFFSET, len - SS_DESC_OFFSET, &r->id->app) == SS_OK)
         a->secure_version = r->id->app.secure_version;
-    return find_own_key(r);
+    find_own_key(r);
+    return SS_OK;
 }
 
 // -- Settings ---------------------------------------------------------------------------------------------------------
@@ -298,9 +303,7 @@ static ss_status_t read_all(struct reading *r, struct ss_sim_storage *storage)
     if (status == SS_OK)
         status = find_slots(r);
     if (status == SS_OK)
-        status = read_pins(r, &pinned_len);
-    if (status == SS_OK)
-        status = read_app(r);
+        status = read_app(r, &pinned_len);
     if (status == SS_OK)
         status = read_settings(r);
     if (status == SS_OK) {
@@ -323,6 +326,9 @@ ss_status_t ss_sim_identity_read(struct ss_vchip *chip, const struct ss_boot_res
     r->id = identity;
     r->err = err;
     ss_status_t status = read_all(r, storage);
+    if (r->image)
+        ss_wipe(r->image, started->length);
+    free(r->image);
     free(r);
     return status;
 }
