@@ -232,6 +232,7 @@ static void done(struct ss_pull *p, enum ss_answer answer)
         return;
     }
     if (answer != SS_ANSWER_YES || p->action == 0) {
+        p->job = SS_JOB_HOME; // the link has been overwritten
         ss_pull_failed(p);
         return;
     }

@@ -99,6 +99,8 @@ const struct pull_parcel *pull_parcel(unsigned version, unsigned slot);
 /// Signs key set @p version, which names @p server (NULL: none) and the CA @p ca of @p ca_len bytes (NULL: none).
 void pull_sign_key_set(unsigned version, const char *server, const uint8_t *ca, size_t ca_len,
                        struct pull_statement *out);
+/// Key set 1 of another fleet: the same roots, other keys.
+void pull_sign_key_set_of_others(struct pull_statement *out);
 /// A freshness record of @p time that names @p key_set as newest.
 void pull_sign_freshness(uint64_t time, uint32_t key_set, struct pull_statement *out);
 
