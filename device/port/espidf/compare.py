@@ -39,7 +39,8 @@ mbedtls/esp_crt_bundle/include mbedtls/mbedtls/include mbedtls/mbedtls/tf-psa-cr
 mbedtls/mbedtls/tf-psa-crypto/drivers/builtin/include nghttp/port/include
 nvs_flash/include soc/include soc/esp32/include soc/soc/include soc/soc/esp32/include soc/esp32/register
 esp_hal_mspi/include esp_hal_mspi/esp32/include spi_flash/include spi_flash/private_include tcp_transport/include
-tcpip_adapter/include xtensa/include xtensa/esp32/include xtensa/deprecated_include esp_security/include
+tcpip_adapter/include esp_netif/include xtensa/include xtensa/esp32/include xtensa/deprecated_include esp_security/include
+../examples/common_components/protocol_examples_common/include esp_wifi/include esp_eth/include
 """.split()
 
 # What the headers themselves ask for, beside the options that the tests have.
@@ -116,6 +117,7 @@ OPTIONS = """
 #define CONFIG_MBEDTLS_HARDWARE_AES 1
 #define CONFIG_MBEDTLS_HARDWARE_MPI 1
 #define CONFIG_LWIP_MAX_SOCKETS 10
+#define CONFIG_TCPIP_LWIP 1
 """
 
 # What ESP-IDF's own toolchain has and other compilers for Xtensa lack; never looked at where the real ones are.
@@ -130,6 +132,9 @@ LIBRARY = {
 SOCKETS = {
     "sys/socket.h": "#pragma once\n#include <sys/select.h>\ntypedef unsigned socklen_t; struct ifreq; struct sockaddr;\n"
                     "enum { AF_UNSPEC, AF_INET = 2, AF_INET6 = 10 };\n",
+    "lwip/ip_addr.h": "#pragma once\ntypedef struct { unsigned a; } ip4_addr_t; typedef struct { unsigned a[4]; } ip6_addr_t;\n"
+                      "typedef struct { unsigned a[5]; } ip_addr_t;\n",
+    "dhcpserver/dhcpserver.h": "#pragma once\ntypedef int dhcps_lease_t;\n",
     "sys/select.h": "#pragma once\n#include <sys/types.h>\ntypedef struct { unsigned bits[2]; } fd_set;\n",
 }
 
@@ -267,10 +272,11 @@ def compare(compiler: Compiler, out: Path, show: int) -> bool:
 
 
 def check_port(compiler: Compiler, show: int) -> bool:
-    """Every file of the port, and the crypto provider, as two apps have them configured."""
+    """Every file of the port, the crypto provider and the example, as two apps have them configured."""
     same = True
     provider = ROOT / "core" / ("crypto_psa.c" if compiler.versions == "6" else "crypto_mbedtls.c")
-    for source in [*sorted(PORT.glob("*.c")), provider]:
+    example = ROOT / "examples/device-idf/main/main.c"
+    for source in [*sorted(PORT.glob("*.c")), provider, example]:
         for flags in ((), ("-DSS_DECLARATIONS_SMALL",)):
             name = f"{source.relative_to(ROOT)}{' (small)' if flags else ''}"
             same &= report(name, compiler.check(source, *flags), show)

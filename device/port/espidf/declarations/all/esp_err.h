@@ -16,3 +16,7 @@ typedef int esp_err_t;
 #define ESP_ERR_INVALID_CRC   0x109
 
 const char *esp_err_to_name(esp_err_t code);
+
+#define ESP_ERROR_CHECK(x) ss_declared_check(x)
+
+void ss_declared_check(esp_err_t code); // of this set

@@ -4,3 +4,4 @@
 
 void ESP_LOGE(const char *tag, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void ESP_LOGW(const char *tag, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void ESP_LOGI(const char *tag, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+// Events.
+#pragma once
+
+#include "esp_err.h"
+
+esp_err_t esp_event_loop_create_default(void);
