@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Type-checks the ESP-IDF port against the real headers of an ESP-IDF tree, and compares with them the declarations that
-the port is compiled against in tests.
+"""Type-checks the ESP-IDF port against the real headers of an ESP-IDF tree, and compares with them the declarations
+that the port is compiled against in tests.
 
     device/port/espidf/compare.py ~/esp/esp-idf
     device/port/espidf/compare.py ~/esp/esp-idf-v6.0 --mbedtls ~/src/mbedtls-4.0.0/include
 
-Nothing is linked, and nothing in the tree is run: a checkout without toolchain is enough. Submodules have to be there, or
-mbedTLS be named by --mbedtls. Exit status: 0 all the same, 1 something differs, 2 usage.
+Nothing is linked, and nothing in the tree is run: a checkout without toolchain is enough. mbedTLS is taken from its
+submodule, or from what --mbedtls names. Exit status: 0 all the same, 1 something differs, 2 usage.
 """
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ ROOT = PORT.parents[2]
 
 # Where headers lie, in the order in which they are looked for; what a version does not have is left out.
 INCLUDES = """
-app_update/include bootloader_support/include bootloader_support/bootloader_flash/include esp_bootloader_format/include
-efuse/include efuse/esp32/include esp_app_format/include esp_common/include esp_event/include esp_hw_support/include
-esp_hw_support/include/soc esp_hw_support/etm/include esp_http_client/include esp_mm/include esp_partition/include esp_blockdev/include
-esp_rom/include esp_rom/esp32 esp_rom/esp32/include esp_rom/esp32/include/esp32 esp_system/include esp_timer/include
-esp-tls esp-tls/esp-tls-crypto esp32/include
+app_update/include bootloader_support/include bootloader_support/bootloader_flash/include
+esp_bootloader_format/include efuse/include efuse/esp32/include esp_app_format/include esp_common/include
+esp_event/include esp_hw_support/include esp_hw_support/include/soc esp_hw_support/etm/include esp_http_client/include
+esp_mm/include esp_partition/include esp_blockdev/include esp_rom/include esp_rom/esp32 esp_rom/esp32/include
+esp_rom/esp32/include/esp32 esp_system/include esp_timer/include esp-tls esp-tls/esp-tls-crypto esp32/include
 freertos/include freertos/include/esp_additions freertos/include/esp_additions/freertos freertos/port/xtensa/include
 freertos/xtensa/include freertos/config/include freertos/config/include/freertos freertos/config/xtensa/include
 freertos/FreeRTOS-Kernel/include freertos/FreeRTOS-Kernel/portable/xtensa/include
-freertos/FreeRTOS-Kernel/portable/xtensa/include/freertos freertos/esp_additions/include freertos/esp_additions/include/freertos
-freertos/esp_additions/arch/xtensa/include
-hal/include hal/esp32/include hal/platform_port/include heap/include http_parser http_parser/include log/include
-newlib/platform_include esp_libc/platform_include esp_libc/priv_include mbedtls/port/include mbedtls/port/psa_driver/include
+freertos/FreeRTOS-Kernel/portable/xtensa/include/freertos freertos/esp_additions/include
+freertos/esp_additions/include/freertos freertos/esp_additions/arch/xtensa/include hal/include hal/esp32/include
+hal/platform_port/include heap/include http_parser http_parser/include log/include newlib/platform_include
+esp_libc/platform_include esp_libc/priv_include mbedtls/port/include mbedtls/port/psa_driver/include
 mbedtls/esp_crt_bundle/include mbedtls/mbedtls/include mbedtls/mbedtls/tf-psa-crypto/include
-mbedtls/mbedtls/tf-psa-crypto/drivers/builtin/include nghttp/port/include
-nvs_flash/include soc/include soc/esp32/include soc/soc/include soc/soc/esp32/include soc/esp32/register
-esp_hal_mspi/include esp_hal_mspi/esp32/include spi_flash/include spi_flash/private_include tcp_transport/include
-tcpip_adapter/include esp_netif/include xtensa/include xtensa/esp32/include xtensa/deprecated_include esp_security/include
+mbedtls/mbedtls/tf-psa-crypto/drivers/builtin/include nghttp/port/include nvs_flash/include soc/include
+soc/esp32/include soc/soc/include soc/soc/esp32/include soc/esp32/register esp_hal_mspi/include
+esp_hal_mspi/esp32/include spi_flash/include spi_flash/private_include tcp_transport/include tcpip_adapter/include
+esp_netif/include xtensa/include xtensa/esp32/include xtensa/deprecated_include esp_security/include
 ../examples/common_components/protocol_examples_common/include esp_wifi/include esp_eth/include
 """.split()
 
@@ -130,10 +130,10 @@ LIBRARY = {
 
 # Instead of lwIP, a submodule that is often missing: nothing of sockets is used here.
 SOCKETS = {
-    "sys/socket.h": "#pragma once\n#include <sys/select.h>\ntypedef unsigned socklen_t; struct ifreq; struct sockaddr;\n"
-                    "enum { AF_UNSPEC, AF_INET = 2, AF_INET6 = 10 };\n",
-    "lwip/ip_addr.h": "#pragma once\ntypedef struct { unsigned a; } ip4_addr_t; typedef struct { unsigned a[4]; } ip6_addr_t;\n"
-                      "typedef struct { unsigned a[5]; } ip_addr_t;\n",
+    "sys/socket.h": "#pragma once\n#include <sys/select.h>\ntypedef unsigned socklen_t;\n"
+                    "struct ifreq; struct sockaddr;\nenum { AF_UNSPEC, AF_INET = 2, AF_INET6 = 10 };\n",
+    "lwip/ip_addr.h": "#pragma once\ntypedef struct { unsigned a; } ip4_addr_t;\n"
+                      "typedef struct { unsigned a[4]; } ip6_addr_t;\ntypedef struct { unsigned a[5]; } ip_addr_t;\n",
     "dhcpserver/dhcpserver.h": "#pragma once\ntypedef int dhcps_lease_t;\n",
     "sys/select.h": "#pragma once\n#include <sys/types.h>\ntypedef struct { unsigned bits[2]; } fd_set;\n",
 }
@@ -156,10 +156,11 @@ STANDARDS = {"4.0": "gnu99", "4.4": "gnu99", "5": "gnu17", "6": "gnu2x"}
 class Compiler:
     """Type-checks files, with warnings as errors as ESP-IDF v6 has them."""
 
-    def __init__(self, program: str, versions: str, includes: list[Path], system: list[Path], last: Path, flags: list[str]):
+    def __init__(self, program: str, versions: str, includes: list[Path], system: list[Path], last: Path,
+                 flags: list[str]) -> None:
         self.versions = versions
-        self.command = [program, "-fsyntax-only", f"-std={STANDARDS[versions]}", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
-                        "-DESP_PLATFORM", *flags]
+        self.command = [program, "-fsyntax-only", f"-std={STANDARDS[versions]}", "-Wall", "-Wextra", "-Werror",
+                        "-D_GNU_SOURCE", "-DESP_PLATFORM", *flags]
         for option, folders in (("-I", [*includes, PORT / "include", ROOT, ROOT / "include"]), ("-isystem", system)):
             for folder in folders:
                 self.command += [option, str(folder)]
@@ -179,7 +180,7 @@ def write_files(folder: Path, files: dict[str, str]) -> Path:
 
 
 def for_tree(program: str, path: Path, version: tuple[int, int, int], mbedtls: list[Path], out: Path) -> Compiler:
-    """Against the headers of the tree at @p path."""
+    """Against the headers of the tree at path."""
     options = write_files(out / "options", {
         "sdkconfig.h": f'#include "{PORT}/declarations/all/sdkconfig.h"\n{OPTIONS}'})
     system = [write_files(out / "sockets", SOCKETS), *mbedtls]
@@ -215,7 +216,8 @@ def assertions_of_structure(name: str, body: str) -> list[str]:
     for member in filter(None, (part.strip() for part in body.split(";"))):
         pointer = re.fullmatch(r"(.+?)\(\*(\w+)\)(\(.*\))", member, re.S)
         plain = re.fullmatch(r"(.+?)\b(\w+)(\[\d+\])?", member, re.S)
-        kind, field = (f"{pointer[1]}(*){pointer[3]}", pointer[2]) if pointer else (f"{plain[1]}{plain[3] or ''}", plain[2])
+        kind = f"{pointer[1]}(*){pointer[3]}" if pointer else f"{plain[1]}{plain[3] or ''}"
+        field = (pointer or plain)[2]
         result.append(f"_Static_assert(__builtin_types_compatible_p(__typeof__((({name} *)0)->{field}), {kind}), "
                       f'"{name}.{field}");')
     return result
@@ -232,7 +234,8 @@ def assertions_of_enumeration(body: str) -> list[str]:
 
 
 def assertions(text: str) -> list[str]:
-    """C that compiles only behind headers that declare what @p text declares. What is a macro there is only looked for."""
+    """C that compiles only behind headers that declare what the text declares. What is a macro there is only looked
+    for."""
     text, result = strip(text), []
     for name, value in re.findall(r"^#define (\w+)\s+(.+)$", text, re.M):
         result.append(f'_Static_assert(({name}) == ({value}), "{name}");')
@@ -265,9 +268,9 @@ def compare(compiler: Compiler, out: Path, show: int) -> bool:
             before = '#include "freertos/FreeRTOS.h"\n' if name.startswith("freertos/") else ""
             source = out / "declarations.c"
             lines = assertions(header.read_text())
-            source.write_text(f'#include <stddef.h>\n#include <stdint.h>\n#include <sys/types.h>\n{before}#include "{name}"\n'
-                              + "\n".join(lines) + "\n")
-            same &= report(f"declarations/{folder}/{name} ({len(lines)})", compiler.check(source, "-Wno-redundant-decls"), show)
+            common = "#include <stddef.h>\n#include <stdint.h>\n#include <sys/types.h>\n"
+            source.write_text(f'{common}{before}#include "{name}"\n' + "\n".join(lines) + "\n")
+            same &= report(f"declarations/{folder}/{name} ({len(lines)})", compiler.check(source), show)
     return same
 
 
