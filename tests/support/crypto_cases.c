@@ -101,8 +101,8 @@ void two_hashes_run_at_once(void **state)
     assert_int_equal(ss_hash_init(&first, SS_HASH_SHA256), SS_OK);
     assert_int_equal(ss_hash_init(&second, SS_HASH_SHA256), SS_OK);
     for (unsigned i = 0; i < 3; i++) {
-        assert_int_equal(ss_hash_update(&first, "abc" + i, 1), SS_OK);
-        assert_int_equal(ss_hash_update(&second, "cba" + i, 1), SS_OK);
+        assert_int_equal(ss_hash_update(&first, &"abc"[i], 1), SS_OK);
+        assert_int_equal(ss_hash_update(&second, &"cba"[i], 1), SS_OK);
     }
     assert_int_equal(ss_hash_finish(&second, got), SS_OK);
     assert_memory_not_equal(got, want, 32);
