@@ -107,6 +107,41 @@ static void make_update(struct update *u, unsigned version, unsigned slot, uint3
     sign_update(u);
 }
 
+static void append_base64url(char *text, const struct sample_statement *s)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    char *to = text + strlen(text);
+    uint32_t bits = 0;
+    unsigned count = 0;
+    for (size_t i = 0; i < s->len; i++) {
+        bits = bits << 8 | s->bytes[i];
+        for (count += 8; count >= 6; count -= 6)
+            *to++ = digits[bits >> (count - 6) & 63];
+    }
+    if (count)
+        *to++ = digits[bits << (6 - count) & 63];
+    *to = 0;
+}
+
+// docs/device-protocol.md, "An update".
+static void put_deployment(const struct update *u)
+{
+    static char text[8192];
+    strcpy(text,
+           "{\"id\":\"" SCENE_ACTION "\",\"deployment\":{\"download\":\"forced\",\"update\":\"forced\",\"chunks\":"
+           "[{\"part\":\"bApp\",\"version\":\"2\",\"name\":\"sealed \\u0026 signed\",\"metadata\":[{\"key\":"
+           "\"slotseal.release\",\"value\":\"");
+    append_base64url(text, &u->signed_release);
+    strcat(text, "\"},{\"key\":\"slotseal.slot\",\"value\":\"ota_1\"},{\"key\":\"slotseal.delivery\",\"value\":\"");
+    append_base64url(text, &u->signed_delivery);
+    size_t len = strlen(text);
+    snprintf(text + len, sizeof text - len,
+             "\"}],\"artifacts\":[{\"filename\":\"2.bin\",\"hashes\":{},\"size\":%u,\"_links\":{\"download\":{\"href\":"
+             "\"" SCENE_BASE "/softwaremodules/1/artifacts/2.bin\"}}}]}]}}",
+             (unsigned)u->delivery.length);
+    put_named("scene_deployment", (const uint8_t *)text, strlen(text));
+}
+
 static void put_updates(void)
 {
     static struct update u[SCENE_UPDATES];
@@ -129,6 +164,7 @@ static void put_updates(void)
     u[SCENE_OF_NEXT_KEYS].delivery_key = 8;
     u[SCENE_OF_NEXT_KEYS].delivery.epoch = 2;
     sign_update(&u[SCENE_OF_NEXT_KEYS]);
+    put_deployment(&u[SCENE_THERE]);
     for (unsigned i = 0; i < SCENE_UPDATES; i++) {
         parts[i][0] = put_array(u[i].signed_release.bytes, u[i].signed_release.len);
         parts[i][1] = put_array(u[i].signed_delivery.bytes, u[i].signed_delivery.len);

@@ -18,6 +18,10 @@
 #define SCENE_IMAGE   0x3000u ///< room for an image, its signature and padding
 #define SCENE_WINDOW  4096u
 #define SCENE_DEVICE  "240ac4123456"
+/// The server of the pinned key set, and what is the device's there.
+#define SCENE_SERVER "https://updates.example.com"
+#define SCENE_BASE   SCENE_SERVER "/DEFAULT/controller/v1/" SCENE_DEVICE
+#define SCENE_ACTION "7"
 
 /// Stands in for flash encryption in the slots: what is sealed for another address does not decrypt. No cipher.
 static inline uint8_t scene_pad(uint32_t address)
@@ -59,6 +63,9 @@ enum {
     SCENE_UPDATES
 };
 extern const struct scene_update scene_updates[SCENE_UPDATES];
+
+/// The same update SCENE_THERE as a server offers it: the answer to GET deploymentBase.
+extern const struct scene_bytes scene_deployment;
 
 extern const struct ss_pins scene_pins;                          ///< of every version
 extern const uint8_t scene_signing_key[64];                      ///< of secure boot V1
