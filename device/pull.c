@@ -110,7 +110,7 @@ static enum ss_pull_job_id next_job(struct ss_pull *p)
 {
     if (p->job != SS_JOB_HOME)
         return (enum ss_pull_job_id)p->job;
-    if (!p->told_config)
+    if (p->told != ss_pull_condition(p))
         return SS_JOB_CONFIG;
     return p->agent->record.unreported == SS_PULL_OPEN && has_ended(p) ? SS_JOB_CLOSE : SS_JOB_POLL;
 }
@@ -153,7 +153,7 @@ static bool is_leaving(const struct ss_pull *p)
 static void judge(struct ss_pull *p)
 {
     enum ss_self_test found = p->port->self_test ? p->port->self_test(p->context) : SS_SELF_TEST_PENDING;
-    if (found == SS_SELF_TEST_PASSED && ss_agent_confirm(p->agent) == SS_OK && p->told_config)
+    if (found == SS_SELF_TEST_PASSED && ss_agent_confirm(p->agent) == SS_OK && p->told)
         ss_pull_go(p, SS_JOB_HOME);
     if (found == SS_SELF_TEST_FAILED && ss_agent_reject(p->agent) == SS_OK)
         p->leaving = true;
@@ -176,7 +176,7 @@ enum ss_pull_next ss_pull_step(struct ss_pull *pull, uint32_t *seconds)
     if (tick(pull))
         return SS_PULL_RESET;
     // Until a new app is confirmed it only shows that it can reach the server.
-    bool waits = on_trial(pull) && pull->told_config;
+    bool waits = on_trial(pull) && pull->told;
     if (!waits && ss_pull_uptime(pull) >= pull->due)
         ss_pull_run(pull, next_job(pull));
     if (is_leaving(pull))

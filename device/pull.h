@@ -127,7 +127,8 @@ struct ss_pull {
     bool spoiled;        ///< the agent did not take the bytes
     bool any_server;     ///< walking from key set to key set without trust in the server
     bool gained;         ///< … not in vain
-    bool told_config, digest_known, reached, succeeded, leaving;
+    bool digest_known, reached, succeeded, leaving;
+    uint8_t told, telling; ///< ss_pull_condition() as the server knows it, 0: not yet; and as it is about to
     uint8_t token_len;
     char token[SS_JSON_TOKEN_MAX];
     uint8_t digest[SS_CANONICAL_DIGEST_SIZE]; ///< of the running app

@@ -69,7 +69,7 @@ static void take_key_set(struct ss_pull *p)
         return;
     }
     p->gained = true;
-    p->told_config = false; // its version is among the attributes
+    p->told = 0; // its version is among the attributes
     p->failures = 0;
     p->server = 0;
     p->cas_missing = 0;

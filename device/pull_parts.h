@@ -43,7 +43,7 @@ enum ss_answer {
 /// A request in the making.
 struct ss_ask {
     struct ss_http_request request;
-    char url[288]; ///< server, tenant, device and the longest path: 270
+    char url[240]; ///< server, tenant, device and the longest path: 224
     char body[160];
 };
 
@@ -114,6 +114,9 @@ void ss_pull_say(struct ss_pull *p, const char *a, const char *b, const char *c)
 void ss_pull_walk(struct ss_pull *p, bool any_server);
 /// Whether a certificate that the key set in force names could still be had.
 bool ss_pull_lacks_ca(const struct ss_pull *p);
+
+/// pull_report.c: what of the attributes changes without a reset and without a key set; never 0.
+uint8_t ss_pull_condition(const struct ss_pull *p);
 
 /// pull_download.c: takes what is missing, or goes on behind that.
 void ss_pull_download(struct ss_pull *p);

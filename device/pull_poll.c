@@ -148,7 +148,7 @@ static void poll_done(struct ss_pull *p, enum ss_answer answer)
     }
     p->failures = 0;
     if (once(p, p->links & LINK_CONFIG, SS_DONE_CONFIG)) {
-        p->told_config = false;
+        p->told = 0;
         ss_pull_go(p, SS_JOB_HOME);
     } else if (once(p, p->links & LINK_KEYS || ss_pull_lacks_ca(p), SS_DONE_KEYS)) {
         ss_pull_walk(p, false);

@@ -67,8 +67,14 @@ static void put_attributes(const struct ss_pull *p, struct ss_text *t)
     text_attribute(t, "agent", SS_PULL_AGENT);
 }
 
+uint8_t ss_pull_condition(const struct ss_pull *p)
+{
+    return (uint8_t)(1 + ss_agent_state(p->agent) + 4 * ss_agent_alarm(p->agent));
+}
+
 static bool ask_config(struct ss_pull *p, struct ss_ask *ask)
 {
+    p->telling = ss_pull_condition(p);
     // Before the body is made: it is where the digest reads.
     p->digest_known = p->digest_known || ss_agent_running_digest(p->agent, p->digest) == SS_OK;
     struct ss_text body = ss_text_in((char *)p->agent->room.scratch, sizeof p->agent->room.scratch);
@@ -83,12 +89,14 @@ static bool ask_config(struct ss_pull *p, struct ss_ask *ask)
 
 static void config_done(struct ss_pull *p, enum ss_answer answer)
 {
-    if (answer == SS_ANSWER_FAILED || answer == SS_ANSWER_GONE) {
-        ss_pull_failed(p); // a server that does not know the device yet may do so later
+    if (answer == SS_ANSWER_FAILED) {
+        ss_pull_failed(p);
         return;
     }
+    // A server that refuses is not asked again. To some a device is not known before its first poll: they say what they
+    // lack by a link then.
     p->failures = 0;
-    p->told_config = true;
+    p->told = p->telling;
     ss_pull_go(p, SS_JOB_HOME);
 }
 

@@ -71,6 +71,39 @@ static void tells_about_itself(void **state)
     pull_bench_free(b);
 }
 
+static void knows_nobody(struct pull_bench *b, const struct ss_http_request *request, struct pull_answer *answer)
+{
+    (void)request;
+    *answer = (struct pull_answer){.head = {.status = 404}};
+    b->wants_config = true;
+}
+
+// hawkBit does not know a device before its first poll, and asks for its attributes then.
+static void is_made_known_by_a_poll(void **state)
+{
+    (void)state;
+    struct pull_bench *b = offered();
+    struct pull_fault f = {"configData", 1, 1, knows_nobody, 0};
+    pull_spoil(b, &f);
+    pull_run_for(b, 100);
+    pull_expect(b, PULL_CONFIG PULL_POLL PULL_BEGIN PULL_TAKE PULL_FINISH);
+    pull_bench_free(b);
+}
+
+// An alarm is told when it comes, not with the next reset.
+static void tells_an_alarm(void **state)
+{
+    (void)state;
+    struct pull_bench *b = pull_bench_new();
+    b->identity.alarm_seconds = 2 * 3600;
+    pull_run_for(b, 3 * 3600 - 100);
+    pull_expect(b, PULL_CONFIG PULL_POLL PULL_POLL PULL_POLL PULL_POLL);
+    pull_run_for(b, 3600);
+    pull_expect(b, PULL_CONFIG PULL_POLL);
+    assert_non_null(strstr(b->config_body, "\"slotseal.alarm\":\"stale\""));
+    pull_bench_free(b);
+}
+
 // The application is not willing until later; the server says "not now".
 static void waits(void **state)
 {
@@ -124,7 +157,8 @@ static void confirms_when_it_has_proved_itself(void **state)
     assert_non_null(strstr(b->config_body, "\"slotseal.state\":\"trial\""));
     b->self_test = SS_SELF_TEST_PASSED;
     pull_run_for(b, 5);
-    pull_expect(b, PULL_CLOSED PULL_POLL);
+    pull_expect(b, PULL_CONFIG PULL_CLOSED PULL_POLL);
+    assert_non_null(strstr(b->config_body, "\"slotseal.state\":\"confirmed\""));
     expect_updated(b);
     pull_bench_free(b);
 }
@@ -575,6 +609,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(tells_about_itself),
+        cmocka_unit_test(is_made_known_by_a_poll),
+        cmocka_unit_test(tells_an_alarm),
         cmocka_unit_test(waits),
         cmocka_unit_test(asks_when_told),
         cmocka_unit_test(confirms_when_it_has_proved_itself),

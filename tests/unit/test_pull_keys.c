@@ -189,7 +189,7 @@ static void does_not_reset_a_trial(void **state)
     b->no_tls = true;
     pull_sign_key_set(3, NULL, NULL, 0, &b->newer[2]);
     b->wants_config = true;
-    b->pull.told_config = false;
+    b->pull.told = 0;
     pull_run_for(b, 10);
     pull_expect(b, PULL_CONFIG ANY(2) PULL_CONFIG PULL_CONFIG);
     assert_int_equal(b->agent.key_set, 3);
