@@ -102,6 +102,7 @@ def ranges(d, key, e, r, s):
     k = number("s is 1")
     r = times(k, G)[0] % N
     case("s is 1, and holds", key, (k - r * d) % N, r, 1)
+    case("s is n + 1, and would hold modulo n", key, (k - r * d) % N, r, N + 1)
     case("s is n - 1, and holds", key, (-k - r * d) % N, r, N - 1)
 
 
