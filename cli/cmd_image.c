@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "file.h"
+#include "image_pins.h"
 #include "image_report.h"
 #include "slotseal/content.h"
 #include "slotseal/image_build.h"
@@ -33,8 +34,9 @@ static int info(const struct cli_args *args, const struct ss_image_context *cont
         return cli_fail(&err);
     int status = ss_image_first_fatal(&image) ? CLI_REFUSED : CLI_OK;
     if (args->options[OPT_JSON])
-        return json_print(image_json(&image), status);
+        return json_print(image_json(&image, image_pins_json(in)), status);
     image_print(&image);
+    image_pins_print(in);
     return status;
 }
 
@@ -61,9 +63,10 @@ static int run_info(const struct cli_args *args)
 const struct cli_command command_image_info = {
     .path = "image info",
     .summary = "describe an image, and say why it would not boot",
-    .description = "Prints header, segments, checksum, hash, descriptors and signature (verify checks it), and every "
-                   "finding in the words that the bootloader would use. Exit status 3 means that the image would not "
-                   "boot.",
+    .description =
+        "Prints header, segments, checksum, hash, descriptors, signature (verify checks it) and key set, and every "
+        "finding in the words that the bootloader would use. Exit status 3 means that the image would not "
+        "boot.",
     .operands = "FILE",
     .options = info_options,
     .example = "slotseal image info app.bin\n",

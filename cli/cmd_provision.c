@@ -11,6 +11,7 @@
 #include "core/crypto.h"
 #include "doctor_text.h"
 #include "file.h"
+#include "image_pins.h"
 #include "json.h"
 #include "port_option.h"
 #include "profile_option.h"
@@ -97,7 +98,11 @@ static ss_status_t read_files(struct provisioning *p, struct ss_error *err)
         status = signing_key_to_sign(p->args, o[OPT_SIGN_KEY], "for provisioning", &p->key_file, &p->sign_key, err);
     if (status == SS_OK && o[OPT_REPLACE_KEY])
         status = verification_key_read(o[OPT_REPLACE_KEY], &p->template_file, p->embedded_key, err);
-    return status == SS_OK ? config_option_read(p->args, &p->config, err) : status;
+    if (status == SS_OK)
+        status = config_option_read(p->args, &p->config, err);
+    if (status == SS_OK && (o[OPT_UPDATE_SERVER] || o[OPT_CLIENT_KEY]))
+        image_pins_warn(&p->app);
+    return status;
 }
 
 /// With --update-server or --client-key: the nvs image of this chip, its token the one that it has already, if any.

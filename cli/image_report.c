@@ -210,16 +210,16 @@ static json_t *json_signature(const struct ss_image *image)
                      (json_int_t)image->signature_offset, "length", (json_int_t)image->signature_len);
 }
 
-json_t *image_json(const struct ss_image *image)
+json_t *image_json(const struct ss_image *image, json_t *key_set)
 {
-    return json_pack("{s:s, s:s, s:i, s:I, s:o, s:o, s:o, s:o, s:s, s:I, s:o, s:o, s:b, s:o}", "kind", kind_name(image),
-                     "chip", chip_name(image), "chip_id", image->header.chip_id, "file_length",
+    return json_pack("{s:s, s:s, s:i, s:I, s:o, s:o, s:o, s:o, s:s, s:I, s:o, s:o, s:o, s:b, s:o}", "kind",
+                     kind_name(image), "chip", chip_name(image), "chip_id", image->header.chip_id, "file_length",
                      (json_int_t)image->file_len, "header", json_header(image), "segments", json_segments(image),
                      "integrity", json_integrity(image), "signature", json_signature(image), "secure_padded",
                      image->secure_padded_v1   ? "v1"
                      : image->secure_padded_v2 ? "v2"
                                                : "none",
                      "trailing_length", (json_int_t)image->trailing_len, "app_descriptor", json_app_desc(image),
-                     "bootloader_descriptor", json_bootloader_desc(image), "bootable",
+                     "bootloader_descriptor", json_bootloader_desc(image), "key_set", key_set, "bootable",
                      ss_image_first_fatal(image) == NULL, "findings", json_findings(image));
 }

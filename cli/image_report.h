@@ -7,7 +7,8 @@
 #include "slotseal/image.h"
 
 void image_print(const struct ss_image *image);
-json_t *image_json(const struct ss_image *image);
+/// @p key_set becomes a part of it; NULL if there was no memory for it, and so is the result.
+json_t *image_json(const struct ss_image *image, json_t *key_set);
 
 /// "none", "v1" or "v2".
 const char *signature_name(enum ss_image_signature signature);

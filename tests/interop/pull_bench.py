@@ -4,6 +4,7 @@ virtual chip; updates for it; and the chip run by `slotseal sim run` against a s
 import hashlib
 import json
 import os
+import pathlib
 import random
 import shutil
 import subprocess
@@ -108,9 +109,10 @@ class Bench:
         return self.folder.joinpath(name).read_bytes()
 
     def pinned(self, version, size, seed=0, key_set="first.keys"):
-        """File of an app with its first key set in."""
-        self.folder.joinpath("plain.bin").write_bytes(app(version, size, seed))
-        name = f"{version}-{size}-{seed}-{key_set}.bin"
+        """File of an app with its first key set in. @size may be the path of a built one."""
+        built = isinstance(size, pathlib.Path)
+        self.folder.joinpath("plain.bin").write_bytes(size.read_bytes() if built else app(version, size, seed))
+        name = f"{version}-{size.stem if built else size}-{seed}-{key_set}.bin"
         self.slotseal("keyset", "embed", "plain.bin", "--key-set", key_set, "-o", name)
         return name
 
@@ -150,9 +152,9 @@ class Chip:
         self.device.offer = self.bench.parcel(*args, **kwargs)
         return self.device.offer
 
-    def command(self, *options, until="installed", timeout=40, profile="profile"):
+    def command(self, *options, until="installed", timeout=60, profile="profile", stall=8):
         return [str(SLOTSEAL), "sim", "run", str(self.folder), "--profile", str(self.bench.folder / profile), "--until", until,
-                "--timeout", str(timeout), "--interval", "0", "--stall", "1", "--json", *map(str, options)]
+                "--timeout", str(timeout), "--interval", "0", "--stall", str(stall), "--json", *map(str, options)]
 
     def run(self, *options, code=0, **kwargs):
         """Runs it to the end; the last event tells what it came to."""
