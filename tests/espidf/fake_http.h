@@ -28,7 +28,7 @@ struct fake_http {
     // What was asked.
     esp_http_client_config_t config;
     char headers[1024]; ///< "Name: value\n" each
-    char body[256];
+    char body[2048];
     int announced; ///< length of the body
     unsigned opens, closes, cleanups;
 };

@@ -305,7 +305,7 @@ void ESP_LOGW(const char *tag, const char *format, ...)
     (void)tag, (void)format;
 }
 
-static int no_semaphore;
+static int no_semaphore, no_task, sleep_semaphore;
 
 SemaphoreHandle_t xSemaphoreCreateMutex(void)
 {
@@ -319,13 +319,19 @@ SemaphoreHandle_t xSemaphoreCreateRecursiveMutex(void)
 
 SemaphoreHandle_t xSemaphoreCreateBinary(void)
 {
-    return xSemaphoreCreateMutex();
+    return (SemaphoreHandle_t)(void *)&sleep_semaphore;
 }
 
+// The task sleeps by waiting for somebody to wake it. Ticks are of 10 ms.
 BaseType_t xSemaphoreTake(SemaphoreHandle_t semaphore, TickType_t wait)
 {
-    (void)semaphore, (void)wait;
-    return pdTRUE;
+    if ((void *)semaphore != &sleep_semaphore)
+        return pdTRUE;
+    fake.sleeps++;
+    fake.time_us += (int64_t)wait * 10000;
+    if (fake.sleeps_left-- == 0)
+        longjmp(*fake.slept, 1);
+    return 0;
 }
 
 BaseType_t xSemaphoreGive(SemaphoreHandle_t semaphore)
@@ -347,8 +353,14 @@ BaseType_t xSemaphoreGiveRecursive(SemaphoreHandle_t mutex)
 BaseType_t xTaskCreate(TaskFunction_t code, const char *name, uint32_t stack_depth, void *parameters,
                        UBaseType_t priority, TaskHandle_t *created)
 {
-    (void)code, (void)name, (void)stack_depth, (void)parameters, (void)priority;
-    *created = (TaskHandle_t)(void *)&no_semaphore;
+    (void)parameters;
+    assert_string_equal(name, "slotseal");
+    assert_int_equal(stack_depth, CONFIG_SLOTSEAL_TASK_STACK);
+    assert_int_equal(priority, CONFIG_SLOTSEAL_TASK_PRIORITY);
+    if (fake.no_task)
+        return 0;
+    fake.task = code;
+    *created = (TaskHandle_t)(void *)&no_task;
     return pdPASS;
 }
 

@@ -27,6 +27,11 @@ struct fake_idf {
     bool nvs_ready;                        ///< nvs_flash_init() was called
     bool no_nvs_keys, third_slot, factory; ///< the partition table is so, or the app runs there
     unsigned selections;                   ///< calls of esp_ota_set_boot_partition()
+    void (*task)(void *);                  ///< that was created
+    bool no_task;                          ///< there is no memory for one
+    unsigned sleeps;                       ///< of the task; each takes the time that it says
+    jmp_buf *slept;                        ///< where the one that is the last leaves to
+    unsigned sleeps_left;
     int64_t time_us;
     uint32_t secure_version; ///< of the running app
 };

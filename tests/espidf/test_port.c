@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The ESP-IDF port on a virtual chip: its own state is gone at each reset, as RAM is.
+#include "espidf/fake_http.h"
 #include "espidf/fake_idf.h"
 #include "support/unit.h"
 
@@ -369,7 +370,7 @@ static void identity_comes_from_the_device(void **state)
     assert_int_equal(id->vk_offset, 0x200);
     assert_int_equal(id->secure_version, 3);
     assert_int_equal(id->scheme, SS_RELEASE_V1);
-    assert_int_equal(id->bootloader, ROLLBACK ? SS_BOOTLOADER_ALL : 0);
+    assert_int_equal(id->bootloader, (ROLLBACK ? SS_BOOTLOADER_ALL : 0) | SS_NEEDS_NVS_KEYS);
     assert_int_equal(ss_chip_cache_read(d->bench->chip, BENCH_TABLE, table, sizeof table, NULL), SS_OK);
     assert_int_equal(ss_hash_once(SS_HASH_SHA256, table, sizeof table, want), SS_OK);
     assert_memory_equal(id->table_digest, want, 32);
@@ -419,6 +420,145 @@ static void damaged_bytes_and_wrong_statements(void **state)
     off_bench(d);
 }
 
+// Lets the task run until it has slept so often, or resets. True: it has reset.
+static bool run_task(unsigned sleeps)
+{
+    jmp_buf slept, again;
+    fake.slept = &slept;
+    fake.reset = &again;
+    fake.sleeps_left = sleeps;
+    if (setjmp(again))
+        return true;
+    if (setjmp(slept) == 0)
+        fake.task(NULL);
+    return false;
+}
+
+static enum ss_device_verdict verdict;
+static unsigned asked, warned;
+
+static enum ss_device_verdict judge(void *context)
+{
+    assert_ptr_equal(context, &verdict);
+    asked++;
+    return verdict;
+}
+
+static void warn(void *context)
+{
+    assert_ptr_equal(context, &verdict);
+    warned++;
+}
+
+static const struct ss_device_hooks judging = {.self_test = judge, .before_reset = warn, .context = &verdict};
+
+// An update was taken, and its app runs: on trial, with the task in charge.
+static struct device *on_trial(struct parcel *p)
+{
+    struct device *d = on_bench(p);
+    asked = warned = 0;
+    app.no_answer = true;
+    boot();
+    expect(1);
+    forget_ram();
+    fake_http = (struct fake_http){.opened = ESP_FAIL};
+    fake_set("token", "tok", sizeof "tok");
+    fake_set("server0", "https://updates.example.com", sizeof "https://updates.example.com");
+    assert_int_equal(ss_device_start(&judging), ESP_OK);
+    assert_int_equal(ss_device_run(), ESP_OK);
+    assert_int_equal(ss_device_run(), ESP_ERR_INVALID_STATE);
+    return d;
+}
+
+static void the_task_asks_the_app_about_itself(void **state)
+{
+    (void)state;
+    struct parcel p;
+    struct device *d = on_trial(&p);
+    verdict = SS_DEVICE_PENDING;
+    assert_false(run_task(2));
+    assert_true(asked > 0);
+    assert_string_equal(device.report.state, "trial");
+    verdict = SS_DEVICE_FIT;
+    assert_false(run_task(2));
+    assert_string_equal(device.report.state, "confirmed");
+    assert_false(ss_device_reached());
+    unsigned before = asked;
+    assert_false(run_task(2));
+    assert_int_equal(asked, before);
+    off_bench(d);
+}
+
+static void the_task_takes_an_unfit_app_back(void **state)
+{
+    (void)state;
+    struct parcel p;
+    struct device *d = on_trial(&p);
+    verdict = SS_DEVICE_UNFIT;
+    assert_true(run_task(4));
+    assert_int_equal(warned, 1);
+    app.in = NULL;
+    boot();
+    expect(0);
+    assert_string_equal(device.report.cause, "rejected");
+    off_bench(d);
+}
+
+static void the_task_ends_a_trial_that_takes_too_long(void **state)
+{
+    (void)state;
+    struct parcel p;
+    struct device *d = on_trial(&p);
+    verdict = SS_DEVICE_PENDING;
+    assert_true(run_task(CONFIG_SLOTSEAL_TRIAL_SECONDS));
+    assert_int_equal(fake.time_us / 1000000 / CONFIG_SLOTSEAL_TRIAL_SECONDS, 1);
+    app.in = NULL;
+    boot();
+    expect(0);
+    assert_string_equal(device.report.cause, "unconfirmed");
+    off_bench(d);
+}
+
+static void a_task_that_cannot_be_made(void **state)
+{
+    (void)state;
+    struct device *d = on_bench(NULL);
+    boot();
+    fake.no_task = true;
+    assert_int_equal(ss_device_run(), ESP_ERR_NO_MEM);
+    fake.no_task = false;
+    assert_int_equal(ss_device_run(), ESP_OK);
+    off_bench(d);
+}
+
+#ifdef CONFIG_SLOTSEAL_PULL
+static void the_task_polls(void **state)
+{
+    (void)state;
+    struct device *d = on_bench(NULL);
+    boot();
+    uint32_t wanted;
+    fake_http = (struct fake_http){.status = 404, .length = 0, .complete = true};
+    fake_set("token", "tok", sizeof "tok");
+    fake_set("server0", "http://laboratory.example", sizeof "http://laboratory.example");
+    struct sample_statement bare; // without servers and certificates: those of NVS count
+    struct ss_key_set set = sample_key_set();
+    set.version = 2;
+    set.server_count = 0;
+    set.ca_count = 0;
+    sample_sign_key_set(&set, (const unsigned[]){1, 2, 0}, &bare);
+    assert_int_equal(ss_device_key_set(bare.bytes, bare.len), ESP_OK);
+    assert_int_equal(ss_device_run(), ESP_OK);
+    assert_int_equal(ss_device_begin("", 0, "", 0, &wanted), ESP_ERR_INVALID_STATE); // the task's business now
+    assert_false(run_task(30));
+    assert_true(fake_http.opens > 0);
+    assert_non_null(strstr(fake_http.headers, "Authorization: TargetToken tok\n"));
+    assert_non_null(strstr(fake_http.body, "slotseal.slot"));
+    assert_int_equal(fake_http.opens, fake_http.cleanups);
+    off_bench(d);
+}
+#endif
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -435,6 +575,13 @@ int main(int argc, char **argv)
         cmocka_unit_test(identity_comes_from_the_device),
         cmocka_unit_test(key_sets_are_kept_and_followed),
         cmocka_unit_test(damaged_bytes_and_wrong_statements),
+        cmocka_unit_test(the_task_asks_the_app_about_itself),
+        cmocka_unit_test(the_task_takes_an_unfit_app_back),
+        cmocka_unit_test(the_task_ends_a_trial_that_takes_too_long),
+        cmocka_unit_test(a_task_that_cannot_be_made),
+#ifdef CONFIG_SLOTSEAL_PULL
+        cmocka_unit_test(the_task_polls),
+#endif
     };
     return ss_test_main(argc, argv, tests);
 }

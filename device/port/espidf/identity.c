@@ -121,6 +121,19 @@ static uint32_t lowest_version(void)
     return version;
 }
 
+// What no update brings: what the bootloader does, and whether the table has a place for the keys of an encrypted NVS.
+static uint32_t fixed_parts(void)
+{
+    uint32_t bits = 0;
+    if (SS_IDF_ROLLBACK)
+        bits |= SS_BOOTLOADER_ROLLBACK;
+    if (SS_IDF_ANTI_ROLLBACK)
+        bits |= SS_BOOTLOADER_ANTI_ROLLBACK;
+    if (esp_partition_find_first(ESP_PARTITION_TYPE_DATA, ESP_PARTITION_SUBTYPE_DATA_NVS_KEYS, NULL))
+        bits |= SS_NEEDS_NVS_KEYS;
+    return bits;
+}
+
 esp_err_t ss_idf_identify(struct ss_idf *idf)
 {
     struct ss_agent_identity *identity = &idf->identity;
@@ -138,8 +151,7 @@ esp_err_t ss_idf_identify(struct ss_idf *idf)
     identity->table_digest = idf->table_digest;
     identity->vk_offset = vk_offset(idf);
     identity->secure_version = lowest_version();
-    identity->bootloader =
-        (SS_IDF_ROLLBACK ? SS_BOOTLOADER_ROLLBACK : 0) | (SS_IDF_ANTI_ROLLBACK ? SS_BOOTLOADER_ANTI_ROLLBACK : 0);
+    identity->bootloader = fixed_parts();
     identity->trial_seconds = CONFIG_SLOTSEAL_TRIAL_SECONDS;
     identity->alarm_seconds = CONFIG_SLOTSEAL_ALARM_DAYS * 86400u;
     identity->chip = CONFIG_IDF_FIRMWARE_CHIP_ID;
