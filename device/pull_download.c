@@ -76,11 +76,13 @@ static enum verdict look_at(struct ss_pull *p, const struct ss_http_head *head)
     return head->length == SS_HTTP_LENGTH_UNKNOWN || head->length == p->agent->length ? TAKEN : SWAPPED;
 }
 
-// Only a strong one may be sent in If-Range (RFC 9110 §13.1.5).
+// Only a strong one may be sent in If-Range (RFC 9110 §13.1.5), and nothing that could end the header there.
 static void keep_etag(struct ss_pull *p, const char *etag)
 {
-    size_t len = etag ? strlen(etag) : 0;
-    if (len > 0 && len < sizeof p->etag && etag[0] == '"')
+    size_t len = 0;
+    while (etag && etag[len] > ' ' && etag[len] <= '~')
+        len++;
+    if (len > 0 && len < sizeof p->etag && etag[0] == '"' && etag[len] == 0)
         memcpy(p->etag, etag, len + 1);
 }
 

@@ -74,6 +74,7 @@ uint8_t ss_pull_condition(const struct ss_pull *p)
 
 static bool ask_config(struct ss_pull *p, struct ss_ask *ask)
 {
+    ss_agent_abandon(p->agent); // the body goes where it would write
     p->telling = ss_pull_condition(p);
     // Before the body is made: it is where the digest reads.
     p->digest_known = p->digest_known || ss_agent_running_digest(p->agent, p->digest) == SS_OK;

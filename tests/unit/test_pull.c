@@ -104,6 +104,42 @@ static void tells_an_alarm(void **state)
     pull_bench_free(b);
 }
 
+// The first download is cut; an alarm comes meanwhile.
+static void cut_first(struct pull_bench *b, unsigned n, const struct ss_http_request *request, const char *path,
+                      struct pull_answer *answer)
+{
+    pull_fault_hook(b, n, request, path, answer);
+    if (n != 5)
+        return;
+    answer->cut = 7000;
+    b->agent.record.stale_hours = 1;
+}
+
+static void fail_again(struct pull_bench *b, const struct ss_http_request *request, struct pull_answer *answer)
+{
+    (void)b, (void)request;
+    *answer = (struct pull_answer){.silent = true, .status = SS_ERROR_IO};
+}
+
+// The attributes are made where a download writes: it starts over, and goes on where the last whole window ended.
+static void tells_an_alarm_in_between(void **state)
+{
+    (void)state;
+    struct pull_bench *b = offered();
+    struct pull_fault f = {"artifact", 2, 3, fail_again, 0};
+    b->identity.alarm_seconds = 1;
+    pull_spoil(b, &f);
+    b->chunk = 100;
+    b->hook = cut_first;
+    pull_run_for(b, 3000);
+    pull_expect(
+        b, PULL_BEGIN PULL_TAKE
+        "GET a artifact from 7000 if \"one\"\nGET a artifact from 7000 if \"one\"\n" PULL_CONFIG PULL_POLL PULL_OFFER
+        "GET a artifact from 4096\n" PULL_FINISH);
+    expect_updated(b);
+    pull_bench_free(b);
+}
+
 // The application is not willing until later; the server says "not now".
 static void waits(void **state)
 {
@@ -611,6 +647,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(tells_about_itself),
         cmocka_unit_test(is_made_known_by_a_poll),
         cmocka_unit_test(tells_an_alarm),
+        cmocka_unit_test(tells_an_alarm_in_between),
         cmocka_unit_test(waits),
         cmocka_unit_test(asks_when_told),
         cmocka_unit_test(confirms_when_it_has_proved_itself),

@@ -401,6 +401,8 @@ static void sends_only_what_it_may(void **state)
         {NULL, "GET a artifact from 7000\n"},
         {"", "GET a artifact from 7000\n"},
         {"W/\"weak\"", "GET a artifact from 7000\n"},
+        {"\"a\"\r\nX: 1", "GET a artifact from 7000\n"},
+        {"\"\xC3\xA9\"", "GET a artifact from 7000\n"},
         {"\"0123456789012345678901234567890123456789012345678901234567890123456789012\"", "GET a artifact from 7000\n"},
         {"\"012345678901234567890123456789012345678901234567890123456789012345678\"",
          "GET a artifact from 7000 if \"012345678901234567890123456789012345678901234567890123456789012345678\"\n"},
