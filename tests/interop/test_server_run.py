@@ -1,0 +1,415 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The update server as a process: TLS and client certificates, proxies, rates, slow clients, reload, stop, systemd."""
+import hashlib
+import http.client
+import json
+import os
+import pathlib
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import warnings
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from conftest import BUILD
+from update_server import Server, certificate, read_all, read_answer, tls_context
+
+CLIENT = x509.ExtendedKeyUsageOID.CLIENT_AUTH
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Starts servers, and ends them."""
+    servers = []
+
+    def start(*options, **more):
+        folder = tmp_path / f"server{len(servers)}"
+        folder.mkdir()
+        server = Server(folder, f"sqlite:{folder}/server.db", **more)
+        servers.append(server)
+        return server.start(*options)
+
+    yield start
+    for server in servers:
+        if server.process.poll() is None:
+            server.stop()
+
+
+def status_of(call):
+    """Status of an answer; None where the connection does not come about."""
+    try:
+        return call().status
+    except (ssl.SSLError, ConnectionError, http.client.RemoteDisconnected):
+        return None
+
+
+# TLS
+
+
+@pytest.fixture
+def pki(tmp_path):
+    for ca in ("server-ca", "device-ca", "other-ca"):
+        certificate(tmp_path, ca, ca=True)
+    certificate(tmp_path, "server", "server-ca")
+    for name, issuer, usage in (("dev-any", "device-ca", CLIENT), ("dev-pinned", "device-ca", None),
+                                ("dev-file", "device-ca", None), ("forged", "other-ca", CLIENT),
+                                ("for-servers", "device-ca", x509.ExtendedKeyUsageOID.SERVER_AUTH)):
+        certificate(tmp_path, name, issuer, usage=usage)
+    return tmp_path
+
+
+def tls_config(pki, mode):
+    return (f"certificate = {pki}/server.pem\nkey = {pki}/server.key\nclient_ca = {pki}/device-ca.pem\n"
+            f"client_certificates = {mode}")
+
+
+def register(server, pki):
+    """Devices with each kind of credential. Registered by the operator, who needs a certificate, too, if it is required."""
+    der = x509.load_pem_x509_certificate((pki / "dev-pinned.pem").read_bytes()).public_bytes(serialization.Encoding.DER)
+    call = server.call
+    server.call = lambda method, path, body=None, headers=None, context=None: call(
+        method, path, body, headers, context or tls_context(pki, "server-ca", "dev-any"))
+    server.device("dev-token")
+    server.device("dev-any", any_certificate=True)
+    server.device("dev-pinned", certificate_sha256=hashlib.sha256(der).hexdigest())
+    server.device("dev-file", certificate_sha256=hashlib.sha256((pki / "dev-file.pem").read_bytes()).hexdigest())
+    server.device("forged", any_certificate=True)
+    server.device("for-servers", any_certificate=True)
+    return lambda name, client=None, **headers: status_of(lambda: call(
+        "GET", f"/DEFAULT/controller/v1/{name}", headers=headers, context=tls_context(pki, "server-ca", client)))
+
+
+def test_client_certificates_beside_tokens(make, pki):
+    poll = register(make(tls=tls_config(pki, "accepted")), pki)
+    token = {"Authorization": "TargetToken token-of-dev-token"}
+    assert poll("dev-token", **token) == 200
+    assert poll("dev-token", "dev-any", **token) == 200
+    assert poll("dev-any", "dev-any") == 200
+    assert poll("dev-pinned", "dev-pinned") == 200
+    assert poll("dev-file", "dev-file") == 200
+    assert poll("dev-any") == 401
+    assert poll("dev-any", **token) == 401
+    assert poll("dev-any", "dev-pinned") == 401  # its own name is what counts
+    assert poll("dev-token", "dev-any") == 401
+    assert poll("forged", "forged") is None  # the handshake ends
+    assert poll("for-servers", "for-servers") is None
+    again = certificate(pki, "dev-pinned", "device-ca")
+    assert again and poll("dev-pinned", "dev-pinned") == 401  # of the right authority and name, but another one
+
+
+def test_client_certificates_required(make, pki):
+    poll = register(make(tls=tls_config(pki, "required")), pki)
+    token = {"Authorization": "TargetToken token-of-dev-token"}
+    assert poll("dev-any", "dev-any") == 200
+    assert poll("dev-token", "dev-any", **token) == 200
+    assert poll("dev-token", **token) is None
+    assert poll("forged", "forged") is None
+
+
+def test_old_tls_and_plain_text_are_refused(make, pki):
+    server = make(tls=tls_config(pki, "no"))
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        context = tls_context(pki, "server-ca")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = ssl.TLSVersion.TLSv1_1
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        server.call("GET", "/healthz", context=context)
+    assert b"HTTP/1.1 200" not in server.raw(b"GET /healthz HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n", 5)
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context = tls_context(pki, "server-ca")
+        context.minimum_version = context.maximum_version = version
+        assert server.call("GET", "/healthz", context=context).status == 200
+
+
+def test_sessions_are_resumed(make, pki):
+    """A device that polls every few minutes does not pay for a whole handshake each time."""
+    server = make(tls=tls_config(pki, "accepted"))
+    context = tls_context(pki, "server-ca")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    reused, session = [], None
+    for _ in range(2):
+        with context.wrap_socket(server.connect(), server_hostname="127.0.0.1", session=session) as tls:
+            tls.sendall(b"GET /healthz HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+            assert read_all(tls).startswith(b"HTTP/1.1 200")
+            reused.append(tls.session_reused)
+            session = tls.session
+    assert reused == [False, True]
+
+
+def serial_of(server, pki):
+    with tls_context(pki, "server-ca").wrap_socket(server.connect(), server_hostname="127.0.0.1") as tls:
+        return x509.load_der_x509_certificate(tls.getpeercert(True)).serial_number
+
+
+def test_reload(make, pki):
+    """Certificates, limits and the log change; connections that are there go on; a mistake changes nothing."""
+    server = make(tls=tls_config(pki, "no"))
+    before = serial_of(server, pki)
+    old = tls_context(pki, "server-ca").wrap_socket(server.connect(), server_hostname="127.0.0.1")
+    certificate(pki, "server", "server-ca", serial=4711)
+    config = server.folder / "server.conf"
+    config.write_text(config.read_text() + "[log]\nformat = json\n")
+    server.signal(signal.SIGHUP)
+    for _ in range(100):
+        if serial_of(server, pki) == 4711:
+            break
+        time.sleep(0.05)
+    assert before != 4711 and serial_of(server, pki) == 4711
+    with old:
+        old.sendall(b"GET /healthz HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+        assert read_all(old).startswith(b"HTTP/1.1 200")
+    lines = server.log.read_text().splitlines()
+    assert json.loads(lines[-1])["message"] == "reloaded"
+    config.write_text("[server]\nnonsense = 1\n")
+    server.signal(signal.SIGHUP)
+    for _ in range(100):
+        if "not reloaded" in server.log.read_text():
+            break
+        time.sleep(0.05)
+    last = json.loads(server.log.read_text().splitlines()[-1])
+    assert last["level"] == "error" and "there is no key 'nonsense'" in last["reason"]
+    assert serial_of(server, pki) == 4711
+
+
+# Proxies and the gateway token
+
+
+def test_proxies(make):
+    """Headers count from listed addresses alone, and vouch for devices only by a listed authority."""
+    for proxies, expected in (("127.0.0.0/8", 200), ("192.0.2.1", 401)):
+        server = make(extra=f"proxies = {proxies}\nproxy_authorities = ab:cd\nproxy_authorities = ef")
+        server.device("behind", any_certificate=True)
+        server.device("with-token")
+        path = "/DEFAULT/controller/v1/"
+
+        def poll(name, **headers):
+            return server.call("GET", path + name, headers={k.replace("_", "-"): v for k, v in headers.items()}).status
+
+        assert poll("behind", X_Controller_Id="behind", X_Authority="zz;ab:cd") == expected
+        assert poll("behind", X_Controller_Id="behind", X_Authority="zz") == 401
+        assert poll("behind", X_Controller_Id="behind") == 401
+        assert poll("behind", X_Controller_Id="other", X_Authority="ef") == 401
+        assert poll("with-token", X_Controller_Id="with-token", X_Authority="ef") == 401
+        server.stop()
+    server = make(extra="proxies = 127.0.0.0/8")
+    server.device("behind", any_certificate=True)
+    assert server.call("GET", path + "behind", headers={"X-Controller-Id": "behind", "X-Authority": ""}).status == 401
+
+
+def test_gateway_token(make, tmp_path):
+    token = tmp_path / "gateway"
+    token.write_text("a-token-of-the-gateway\n")
+    server = make(extra=f"gateway_token = {token}")
+    device = server.device("anyone")
+    assert device.get(Authorization="GatewayToken a-token-of-the-gateway").status == 200
+    assert device.get(Authorization="GatewayToken a-token-of-the-gatewax").status == 401
+    assert device.get(Authorization="TargetToken a-token-of-the-gateway").status == 401
+    path = "/DEFAULT/controller/v1/nobody"
+    assert server.call("GET", path, headers={"Authorization": "GatewayToken a-token-of-the-gateway"}).status == 401
+
+
+# Limits
+
+
+def test_guessing_is_throttled(make):
+    server = make(limits="guesses = 5")
+    device, other = server.device("guessed"), server.device("neighbour")
+    assert [device.get(Authorization="TargetToken guess").status for _ in range(7)] == [401] * 5 + [429] * 2
+    answer = device.get()  # the right one neither, from this address, for this device
+    assert answer.status == 429 and answer.headers["Retry-After"] == "60"
+    assert other.get().status == 200  # who shares the address is not locked out
+    bearer = {"Authorization": "Bearer wrong"}
+    assert [server.call("GET", "/api/v1/devices", headers=bearer).status for _ in range(7)] == [401] * 5 + [429] * 2
+
+
+def test_guesses_about_all_devices_count_together(make):
+    server = make(limits="guesses = 2")
+    path = "/DEFAULT/controller/v1/unknown-"
+    head = {"Authorization": "TargetToken guess"}
+    statuses = [server.call("GET", path + str(i), headers=head).status for i in range(25)]
+    assert statuses == [401] * 20 + [429] * 5
+
+
+def test_rates(make):
+    server = make(limits="device_rate = 1")
+    device, other = server.device("loud"), server.device("quiet")
+    statuses = [device.get().status for _ in range(14)]
+    assert statuses[:10] == [200] * 10 and set(statuses[11:]) == {429}
+    assert other.get().status == 200
+    server = make(limits="address_rate = 2", extra="proxies = 127.0.0.1")
+    server.device("any")
+
+    def healthz(address):
+        return server.call("GET", "/healthz", headers={"X-Forwarded-For": address}).status
+
+    statuses = [healthz("192.0.2.1") for _ in range(24)]
+    assert statuses[:20] == [200] * 20 and set(statuses[22:]) == {429}
+    assert healthz("192.0.2.2") == 200
+    assert "slotseal_limited_total" in server.call("GET", "/metrics").body.decode()
+
+
+def test_downloads_at_once(make):
+    server = make(limits="downloads_per_device = 2\ndownloads = 3")
+    release = server.opaque_release("lamp", "1", {"a.bin": os.urandom(8 << 20)})
+    devices = [server.device(f"dev{i}") for i in range(3)]
+    path = f"/softwaremodules/{release}/artifacts/a.bin"
+    for device in devices:
+        server.assign(device.name, release)
+    running = []
+    for device, expected in ((devices[0], 200), (devices[0], 200), (devices[0], 429), (devices[1], 200),
+                             (devices[2], 503)):
+        sock = server.connect()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.sendall(device.head(path))
+        assert int(sock.recv(15).split()[1]) == expected
+        running.append(sock)
+    for sock in running:
+        sock.close()
+    for _ in range(100):
+        if devices[2].get(path, Range="bytes=0-0").status == 206:
+            break
+        time.sleep(0.05)
+    assert devices[2].get(path, Range="bytes=0-0").status == 206
+
+
+def test_metrics_are_for_listed_addresses(make):
+    server = make(extra="metrics = 192.0.2.0/24")
+    assert server.call("GET", "/metrics").status == 404
+
+
+def test_slow_clients_are_cut(make):
+    server = make(limits="timeout = 1\nrequest_timeout = 1")
+    device = server.device("slow")
+    body = device.head("/configData", "PUT", "Content-Type: application/json", "Content-Length: 60000")
+
+    def drip(request):
+        started = time.monotonic()
+        with server.connect() as sock:
+            try:
+                for byte in request:
+                    sock.sendall(bytes([byte]))
+                    time.sleep(0.2)
+                    if time.monotonic() - started > 15:
+                        return "still there"
+            except OSError:
+                pass
+            return time.monotonic() - started
+
+    ended = []
+    threads = [threading.Thread(target=lambda r=r: ended.append(drip(r)))
+               for r in (device.head(), b"GET / HTTP/1.1\r\n" + b"X" * 500, b"\r\n" * 300)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(seconds != "still there" and seconds < 10 for seconds in ended), ended
+    with server.connect() as sock:  # silent from the start
+        assert read_all(sock) == b""
+    with server.connect() as sock:  # silent after a part of the body
+        sock.sendall(body + b'{"data"')
+        started = time.monotonic()
+        read_all(sock)
+        assert time.monotonic() - started < 10
+    assert device.get().status == 200
+
+
+# Starting and stopping
+
+
+def refused(text, tmp_path):
+    path = tmp_path / "bad.conf"
+    path.write_text(text)
+    p = subprocess.run([BUILD / "slotseal", "serve", "--config", path], capture_output=True, timeout=20)
+    return p.returncode, p.stderr.decode()
+
+
+def test_it_says_why_it_does_not_start(make, pki, tmp_path):
+    store = f"store = sqlite:{tmp_path}/x.db\nurl = https://t\n"
+    listen = "listen = 127.0.0.1:0\n"
+    for text, message in [
+        ("[server]\n", "[server] needs url"),
+        ("[serve]\nurl = x\n", "bad.conf:2: there is no key 'url' in section [serve]"),
+        (f"[server]\n{store}plain_http = yes\n", "[server] needs listen"),
+        (f"[server]\n{store}{listen}certificate = {pki}/server.pem\nkey = {pki}/nothing\n", "cannot read"),
+        (f"[server]\n{store}{listen}certificate = {pki}/server.pem\nkey = {pki}/forged.key\n", "server.pem: "),
+        (f"[server]\n{store}listen = 192.0.2.1:1\nplain_http = yes\n", "cannot listen on 192.0.2.1:1"),
+        (f"[server]\nurl = http://t\nstore = sqlite:/nonexistent/x.db\n{listen}plain_http = yes\n", "/nonexistent"),
+        (f"[server]\n{store}{listen}plain_http = yes\ngateway_token = {pki}/nothing\n", "cannot read"),
+    ]:
+        code, said = refused(text, tmp_path)
+        assert code == 1 and message in said, (text, said)
+
+
+def test_sample_is_a_configuration():
+    p = subprocess.run([BUILD / "slotseal", "serve", "--sample"], capture_output=True, check=True)
+    assert b"[server]\n# ADDRESS:PORT to listen on" in p.stdout
+
+
+def test_a_stop_lets_downloads_finish(make):
+    server = make()
+    firmware = os.urandom(12 << 20)
+    release = server.opaque_release("lamp", "1", {"a.bin": firmware})
+    device = server.device("dev")
+    server.assign("dev", release)
+    with server.connect() as sock:
+        sock.sendall(device.head(f"/softwaremodules/{release}/artifacts/a.bin"))
+        data = sock.recv(1000)
+        server.signal(signal.SIGTERM)
+        time.sleep(0.3)
+        with pytest.raises(OSError):
+            server.connect()
+        data += read_all(sock)
+    assert data.endswith(firmware[-1000:]) and len(data) > len(firmware)
+    assert server.process.wait(timeout=10) == 0
+
+
+def test_socket_activation_and_notification(make, tmp_path):
+    server = Server(tmp_path, f"sqlite:{tmp_path}/server.db")
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    told.bind(str(tmp_path / "notify"))
+    told.settimeout(20)
+    config = server.write_config()
+    config.write_text(config.read_text().replace("listen = 127.0.0.1:0\n", ""))
+    # The shell's $$ is the program's number after exec, as systemd has it.
+    with subprocess.Popen(["sh", "-c", f"LISTEN_PID=$$ LISTEN_FDS=1 exec {BUILD}/slotseal serve --config {config}"],
+                          stdout=subprocess.PIPE, preexec_fn=lambda: os.dup2(listener.fileno(), 3), pass_fds=[3],
+                          env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}, text=True) as process:
+        try:
+            assert told.recv(100) == b"READY=1"
+            server.port = listener.getsockname()[1]
+            assert process.stdout.readline() == f"listening on port {server.port}\n"
+            assert server.call("GET", "/readyz").status == 200
+            process.send_signal(signal.SIGHUP)
+            assert [told.recv(100) for _ in range(2)] == [b"RELOADING=1", b"READY=1"]
+            process.send_signal(signal.SIGTERM)
+            assert told.recv(100) == b"STOPPING=1"
+            assert process.wait(timeout=20) == 0
+        finally:
+            process.kill()
+
+
+def test_no_secret_in_the_log(make, tmp_path):
+    token = tmp_path / "gateway"
+    token.write_text("a-token-of-the-gateway\n")
+    server = make(extra=f"gateway_token = {token}\n[log]\nlevel = debug")
+    device = server.device("dev")
+    device.get()
+    device.get(Authorization="TargetToken not-its-token")
+    device.get(Authorization="GatewayToken a-token-of-the-gateway")
+    server.manage("POST", "/operators", {"name": "second"}, 201)
+    server.stop()
+    log = server.log.read_text()
+    for secret in (device.token, server.token, "a-token-of-the-gateway", "not-its-token"):
+        assert secret not in log
+    assert "credential refused" in log
