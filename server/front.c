@@ -82,6 +82,8 @@ static ss_status_t start(struct ss_front *front, const struct ss_front_options *
     ss_status_t status = read_gateway(front, err);
     if (status == SS_OK && config->server.certificate)
         status = ss_tls_new(config, &front->tls, err);
+    if (status == SS_OK) // the last moment with one thread
+        status = ss_front_confine(front, options->config_path, !options->unconfined_too, err);
     if (status == SS_OK)
         status = ss_store_open(config->server.store, true, NULL, &front->store, err);
     if (status != SS_OK)

@@ -3,6 +3,8 @@
 #ifndef SS_SERVER_FRONT_H
 #define SS_SERVER_FRONT_H
 
+#include <stdbool.h>
+
 #include "server/config.h"
 
 /// Most sockets that a front listens on.
@@ -26,6 +28,7 @@ struct ss_front_options {
     const char *config_path;                     ///< read again on SIGHUP
     struct ss_front_listeners *listeners;        ///< the front's from here on
     int sealer;                                  ///< the supervisor's socket for local sealers; -1: none
+    bool unconfined_too;                         ///< goes on with neither another user nor Landlock
     void (*ready)(void *context, unsigned port); ///< it serves; @p port of the first listener; may be NULL
     void *context;
 };

@@ -96,6 +96,13 @@ void ss_workers_free(struct ss_workers *workers);
 /// False if too many are waiting already, unless it is to be taken @p always.
 bool ss_workers_push(struct ss_workers *workers, struct ss_job *job, bool always);
 
+// front_confine.c
+
+/// Gives up everything but the store, what SIGHUP reads again and the network. With @p required, SS_ERROR_NOT_PERMITTED
+/// where neither another user nor Landlock is to be had; also where the store's folder holds secrets of the sealer.
+SS_MUST_USE ss_status_t ss_front_confine(const struct ss_front *front, const char *config_path, bool required,
+                                         struct ss_error *err);
+
 // download.c
 
 /// Ends downloads that wait for bytes; others end when they are to wait.
