@@ -415,7 +415,9 @@ void pull_run_for(struct pull_bench *b, uint32_t seconds)
 {
     volatile uint32_t end = b->now + seconds;
     if (setjmp(b->out)) {
-        b->cut_at = 0;
+        b->cut_at = b->then_at ? b->exchanges + b->then_at : 0;
+        b->cut_place = b->then_place;
+        b->then_at = 0;
         pull_reset(b);
     }
     while (b->now < end) {

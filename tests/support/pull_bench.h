@@ -90,8 +90,10 @@ struct pull_bench {
     uint64_t downloaded; ///< bytes of artifacts that came over
     // Power.
     jmp_buf out;
-    unsigned cut_at; ///< number of the exchange in which it goes; 0: never
-    int cut_place;   ///< 0 before, 1 in the middle of the answer, 2 behind it
+    unsigned cut_at;  ///< number of the exchange in which it goes; 0: never
+    int cut_place;    ///< 0 before, 1 in the middle of the answer, 2 behind it
+    unsigned then_at; ///< … and again, so many exchanges later, at `then_place`; 0: never
+    int then_place;
 };
 
 /// The sample release @p version for @p slot. Made once, for the life of the program.

@@ -473,6 +473,29 @@ static void survives_a_reset_in_every_exchange(void **state)
     }
 }
 
+// … and then in every exchange of the recovery.
+static void survives_two_resets(void **state)
+{
+    (void)state;
+    unsigned exchanges = count_exchanges();
+    for (unsigned n = 1; n <= exchanges; n++) {
+        for (unsigned m = 1; m <= 12; m++) {
+            for (int places = 0; places < 9; places++) {
+                struct pull_bench *b = offered();
+                b->cut_at = n;
+                b->cut_place = places / 3;
+                b->then_at = m;
+                b->then_place = places % 3;
+                pull_run_for(b, 5000);
+                expect_updated(b);
+                assert_in_range(count(b->log, PULL_CLOSED), 1, 3);
+                assert_int_equal(count(b->log, "failure"), 0);
+                pull_bench_free(b);
+            }
+        }
+    }
+}
+
 static void lose(struct pull_bench *b, const struct ss_http_request *r, struct pull_answer *a)
 {
     (void)b, (void)r;
@@ -661,6 +684,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(says_that_it_runs),
         cmocka_unit_test(survives_lost_storage),
         cmocka_unit_test(survives_a_reset_in_every_exchange),
+        cmocka_unit_test(survives_two_resets),
         cmocka_unit_test(survives_every_lost_answer),
         cmocka_unit_test(leaves_without_being_heard),
         cmocka_unit_test(takes_no_for_an_answer),
