@@ -3,7 +3,8 @@
 # usage: demo.sh BUILD_DIR OUT_DIR [ESPTOOL_BIN_DIR]
 #
 # Two devices, the partition table of this folder, one release per slot: keys, signatures made with a key per device, sealed images.
-# Then two blank virtual chips that are provisioned over a serial port and boot encrypted, with secure boot V1 armed.
+# Then two blank virtual chips that are provisioned over a serial port and boot encrypted, with secure boot V1 armed, and
+# take updates.
 # With ESPTOOL_BIN_DIR, every file is made or checked a second time by the real espsecure and must agree.
 set -euo pipefail
 build=$(realpath "$1") out=$2 espsecure=${3:+$(realpath "$3")/espsecure}
@@ -101,6 +102,15 @@ export SLOTSEAL_VAULT="sqlite:fleet.vault" SLOTSEAL_VAULT_KEY=file:fleet.key SLO
 run vault init
 run product add forum --table "$here/partitions.csv" --flash-size 4MB --secure-boot v1-one-time --per-device-sign-keys
 "$here/stand-in-bootloader.py" "$template" bootloader.bin
+for role in root release delivery; do
+    run key generate --type secure-boot-v1 -o "$role.pem"
+    run key public --key "$role.pem" --scheme v2 -o "$role.pub"
+done
+run keyset new --product forum --root-keys root.pub --threshold 1 --release-keys release.pub --delivery-keys delivery.pub -o draft.keys
+run keyset sign draft.keys --key root.pem -o fleet.keys
+for update in "${updates[@]}"; do
+    run keyset embed "demo-${update%:*}.bin" --key-set fleet.keys -o "pinned-${update%:*}.bin"
+done
 for device in "${devices[@]}"; do
     run chip new "chip-$device" --flash 4MB --mac "$(sed 's/../&:/g;s/:$//' <<<"$device")"
     mkfifo port
@@ -109,7 +119,8 @@ for device in "${devices[@]}"; do
     read -r address <port
     rm port
     provision=(provision --product forum --port "$address" --reset-command "$here/press.sh $slotseal chip-$device" --profile "$here/provision.profile"
-        --bootloader bootloader.bin --app demo-1.0.0.bin --replace-verification-key "$template" --confirm "$device")
+        --bootloader bootloader.bin --app pinned-1.0.0.bin --replace-verification-key "$template"
+        --update-server https://updates.example.com --confirm "$device")
     printf '$ slotseal'; printf ' %s' "${provision[@]}"; printf '\n'
     "$slotseal" "${provision[@]}" >provision.txt || fail "$device: not provisioned: $(tail -1 provision.txt)"
     sed -n '/^rehearsal/,$p' provision.txt
@@ -120,6 +131,25 @@ for device in "${devices[@]}"; do
     printf '$ slotseal chip boot chip-%s\n' "$device"
     grep -E 'flash encryption is enabled|secure boot is already enabled|^app|slotseal-demo' boot.txt
     "$slotseal" doctor "chip-$device" >doctor.txt || fail "the doctor has something to say about $device"
+done
+
+title "updates, carried to the devices by hand: to ota_1, back to ota_0, to ota_1 again"
+for update in "${updates[@]}"; do
+    version=${update%:*}
+    run release sign "pinned-$version.bin" --key release.pem --product forum --secure-boot v1 --verification-key "$template" \
+        -o "$version.release"
+done
+for device in "${devices[@]}"; do
+    sequence=0
+    for update in 2.0.0:ota_1 1.0.0:ota_0 2.0.0:ota_1; do
+        version=${update%:*} slot=${update#*:} sequence=$((sequence + 1))
+        run sign --device "$device" --replace-verification-key "$template" "pinned-$version.bin" -o update.signed.bin
+        run seal update.signed.bin --device "$device" --slot "$slot" -o update.sealed.bin
+        run release deliver update.sealed.bin --release "$version.release" --key delivery.pem --key-set fleet.keys \
+            --device "$device" --table table.bin --slot "$slot" --sequence "$sequence" -o update.delivery
+        run sim push "chip-$device" --release "$version.release" --delivery update.delivery --sealed update.sealed.bin \
+            --profile "$here/provision.profile"
+    done
 done
 
 [ -n "$espsecure" ] || { printf '\ndone, without espsecure to compare with\n'; exit 0; }
