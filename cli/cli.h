@@ -171,6 +171,7 @@ enum cli_option_id {
     OPT_VERSION,
     OPT_STORE,
     OPT_NO_WAIT,
+    OPT_AGAIN,
     OPT_COUNT
 };
 

@@ -89,6 +89,8 @@ const struct cli_command *const cli_commands[] = {
     &command_product_show,
     &command_serve,
     &command_product_opaque,
+    &command_preseal,
+    &command_presealed_load,
     &command_operator_add,
     &command_operator_remove,
     &command_operator_list,

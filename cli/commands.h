@@ -91,6 +91,8 @@ extern const struct cli_command command_device_register;
 extern const struct cli_command command_release_upload;
 extern const struct cli_command command_product_opaque;
 extern const struct cli_command command_keyset_publish;
+extern const struct cli_command command_preseal;
+extern const struct cli_command command_presealed_load;
 extern const struct cli_command command_operator_add;
 extern const struct cli_command command_operator_remove;
 extern const struct cli_command command_operator_list;

@@ -16,6 +16,7 @@
 #include "server/front_parts.h"
 #include "server/log.h"
 #include "server/notify.h"
+#include "server/presealed.h"
 
 /// How long requests may go on after SIGTERM, seconds.
 #define GRACE 20
@@ -76,6 +77,15 @@ static ss_status_t start_sealer(struct ss_front *front, int control, struct ss_e
     return status;
 }
 
+static void log_presealed(void *context, ss_status_t status, const char *text)
+{
+    (void)context;
+    if (status == SS_OK)
+        ss_log(SS_LOG_INFO, "pre-sealed files loaded", "folder", text, NULL);
+    else
+        ss_log(SS_LOG_ERROR, "pre-sealed files not loaded", "reason", text, NULL);
+}
+
 static ss_status_t start(struct ss_front *front, const struct ss_front_options *options, struct ss_error *err)
 {
     const struct ss_server_config *config = front->config;
@@ -93,6 +103,9 @@ static ss_status_t start(struct ss_front *front, const struct ss_front_options *
     if (!front->limit || !front->workers)
         return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "no memory");
     status = start_sealer(front, options->sealer, err);
+    if (status == SS_OK && config->presealed.folder)
+        status =
+            ss_presealed_start(front->store, config->presealed.folder, log_presealed, NULL, &front->presealed, err);
     for (unsigned i = 0; status == SS_OK && i < options->listeners->count; i++) {
         status = ss_http_start(front, options->listeners->fds[i], err);
         if (status == SS_OK)
@@ -148,6 +161,7 @@ static void stop(struct ss_front *front)
     for (unsigned i = 0; i < front->daemon_count; i++)
         MHD_stop_daemon(front->daemons[i]);
     ss_workers_free(front->workers);
+    ss_presealed_stop(front->presealed);
     ss_store_close(front->store);
     ss_limit_free(front->limit);
     ss_tls_free(front->tls);

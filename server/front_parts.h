@@ -20,6 +20,7 @@ struct MHD_Daemon;
 struct ss_workers;
 struct ss_download;
 struct ss_registry;
+struct ss_presealed;
 
 /// What SIGHUP changes while requests read it.
 struct ss_front_limits {
@@ -43,10 +44,11 @@ struct ss_http_connection {
 struct ss_front {
     const struct ss_server_config *config;
     struct ss_store *store;
-    pthread_rwlock_t sealer_lock;  ///< held for reading around calls
-    struct ss_sealer *sealer;      ///< NULL: pre-sealed or opaque products only, or the front ends
-    struct ss_sealer *sealer_kept; ///< the same until it is stopped; gives windows back
-    struct ss_tls *tls;            ///< NULL: plain HTTP
+    struct ss_presealed *presealed; ///< NULL: there is a sealer
+    pthread_rwlock_t sealer_lock;   ///< held for reading around calls
+    struct ss_sealer *sealer;       ///< NULL: pre-sealed or opaque products only, or the front ends
+    struct ss_sealer *sealer_kept;  ///< the same until it is stopped; gives windows back
+    struct ss_tls *tls;             ///< NULL: plain HTTP
     struct ss_workers *workers;
     struct ss_limit *limit;
     struct ss_front_limits limits;

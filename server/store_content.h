@@ -98,6 +98,10 @@ struct ss_store_release {
 SS_MUST_USE ss_status_t ss_store_upload_accept(struct ss_store *store, int64_t upload,
                                                const struct ss_store_release *fields, int64_t *release,
                                                struct ss_error *err);
+/// Adds a sealed release that came without an upload, or finds the one that has the same statement. Statuses as
+/// _accept().
+SS_MUST_USE ss_status_t ss_store_release_add_presealed(struct ss_store *store, const struct ss_store_release *fields,
+                                                       int64_t *release, struct ss_error *err);
 /// The sealer refuses upload @p upload; or somebody gives up one that is OPEN or COMPLETE. SS_ERROR_DOES_NOT_EXIST,
 /// SS_ERROR_BAD_STATE.
 SS_MUST_USE ss_status_t ss_store_upload_refuse(struct ss_store *store, int64_t upload, const char *reason,
@@ -170,6 +174,15 @@ SS_MUST_USE ss_status_t ss_store_delivery_get(struct ss_store *store, const char
 SS_MUST_USE ss_status_t ss_store_delivery_put(struct ss_store *store, const struct ss_store_delivery *delivery,
                                               const char *replaces, struct ss_store_delivery *kept,
                                               struct ss_error *err);
+
+/// True if @p there is at least as good as @p delivery: of a later epoch or sequence, or the same and valid as long.
+bool ss_store_delivery_covers(const struct ss_store_delivery *there, const struct ss_store_delivery *delivery);
+/// Keeps @p delivery (blob is ignored) and its ciphertext, d->length bytes, as one write; takes the place of what is there
+/// for its device, release and slot, unless that covers it. SS_ERROR_DOES_NOT_EXIST for device or
+/// release.
+SS_MUST_USE ss_status_t ss_store_delivery_put_presealed(struct ss_store *store,
+                                                        const struct ss_store_delivery *delivery,
+                                                        const uint8_t *ciphertext, struct ss_error *err);
 
 // Key sets and CA certificates: public, signed or pinned by their digest.
 

@@ -87,27 +87,42 @@ ss_status_t ss_store_delivery_get(struct ss_store *store, const char *device, in
     return status;
 }
 
+static ss_status_t check(const struct ss_store_delivery *d, struct ss_error *err)
+{
+    ss_status_t status = ss_store_check_name("id of the device", d->device, err);
+    if (status == SS_OK && (!d->statement_len || d->statement_len > sizeof d->statement || !*d->slot || !*d->etag))
+        status = ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SERVER,
+                              "a delivery needs a statement, a slot and an ETag");
+    return status;
+}
+
 struct put {
     const struct ss_store_delivery *delivery;
     const char *replaces;
     struct ss_store_delivery *kept;
 };
 
+static ss_status_t check_names(struct ss_sql *db, const struct ss_store_delivery *d, struct ss_error *err)
+{
+    int64_t known;
+    ss_status_t status =
+        ss_store_get_number(db, 0, &known, err, "SELECT 1 FROM devices d, releases r WHERE d.id = $1 AND r.id = $2",
+                            ss_sql_text(d->device), ss_sql_int(d->release));
+    if (status == SS_OK && !known)
+        return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_SERVER, "there is no device %s or no release %lld",
+                            d->device, (long long)d->release);
+    return status;
+}
+
 static ss_status_t put(struct ss_store_tx *tx, void *context, struct ss_error *err)
 {
     const struct put *p = context;
     const struct ss_store_delivery *d = p->delivery;
     bool found = false;
-    int64_t known = 0;
     ss_status_t status = ss_store_delivery_read(tx->db, d->device, d->release, d->slot, p->kept, &found, err);
     if (status != SS_OK || (found && strcmp(p->kept->etag, p->replaces) != 0))
         return status;
-    status =
-        ss_store_get_number(tx->db, 0, &known, err, "SELECT 1 FROM devices d, releases r WHERE d.id = $1 AND r.id = $2",
-                            ss_sql_text(d->device), ss_sql_int(d->release));
-    if (status == SS_OK && !known)
-        return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_SERVER, "there is no device %s or no release %lld",
-                            d->device, (long long)d->release);
+    status = check_names(tx->db, d, err);
     if (status == SS_OK)
         status = ss_store_delivery_write(tx, d, err);
     *p->kept = *d;
@@ -120,10 +135,47 @@ ss_status_t ss_store_delivery_put(struct ss_store *store, const struct ss_store_
 {
     struct ss_store_delivery ignored;
     struct put p = {delivery, replaces ? replaces : "", kept ? kept : &ignored};
-    ss_status_t status = ss_store_check_name("id of the device", delivery->device, err);
-    if (status == SS_OK && (!delivery->statement_len || delivery->statement_len > sizeof delivery->statement ||
-                            !*delivery->slot || !*delivery->etag))
-        status = ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SERVER,
-                              "a delivery needs a statement, a slot and an ETag");
+    ss_status_t status = check(delivery, err);
     return status == SS_OK ? ss_store_write(store, "store-delivery", put, &p, err) : status;
+}
+
+bool ss_store_delivery_covers(const struct ss_store_delivery *there, const struct ss_store_delivery *d)
+{
+    if (there->epoch != d->epoch)
+        return there->epoch > d->epoch;
+    if (there->sequence != d->sequence)
+        return there->sequence > d->sequence;
+    return !there->expiry || (d->expiry && there->expiry >= d->expiry);
+}
+
+struct presealed {
+    const struct ss_store_delivery *delivery;
+    const uint8_t *ciphertext;
+};
+
+static ss_status_t put_presealed(struct ss_store_tx *tx, void *context, struct ss_error *err)
+{
+    const struct presealed *p = context;
+    struct ss_store_delivery d = *p->delivery, there = {.blob = 0};
+    bool found;
+    ss_status_t status = check_names(tx->db, &d, err);
+    if (status == SS_OK)
+        status = ss_store_delivery_read(tx->db, d.device, d.release, d.slot, &there, &found, err);
+    if (status != SS_OK || (found && ss_store_delivery_covers(&there, &d)))
+        return status;
+    if (there.blob)
+        status = ss_store_blob_delete(tx, there.blob, err);
+    if (status == SS_OK)
+        status = ss_store_blob_new(tx, &d.blob, err);
+    if (status == SS_OK)
+        status = ss_store_blob_write(tx, d.blob, 0, p->ciphertext, d.length, err);
+    return status == SS_OK ? ss_store_delivery_write(tx, &d, err) : status;
+}
+
+ss_status_t ss_store_delivery_put_presealed(struct ss_store *store, const struct ss_store_delivery *delivery,
+                                            const uint8_t *ciphertext, struct ss_error *err)
+{
+    struct presealed p = {delivery, ciphertext};
+    ss_status_t status = check(delivery, err);
+    return status == SS_OK ? ss_store_write(store, "store-presealed", put_presealed, &p, err) : status;
 }

@@ -302,6 +302,7 @@ struct verdict {
     const struct ss_store_release *fields;
     int64_t release;
     ss_status_t refusal; ///< the upload was refused, for a reason that the caller hears
+    struct ss_error why;
 };
 
 static ss_status_t give_up(struct ss_store_tx *tx, void *context, struct ss_error *err)
@@ -323,38 +324,36 @@ ss_status_t ss_store_upload_refuse(struct ss_store *store, int64_t upload, const
     return ss_store_write(store, "store-upload-refuse", give_up, &v, err);
 }
 
-/// The release that upload @p u is: a new one, or the same again. Anything else refuses the upload.
-static ss_status_t to_release(struct ss_store_tx *tx, struct verdict *v, const struct ss_store_upload *u,
-                              struct ss_error *err)
+/// Why a sealed release cannot be: goes to *@p refusal, with @p why; SS_OK all the same.
+static ss_status_t find_or_add(struct ss_store_tx *tx, const struct ss_store_release *fields, const char *operator_name,
+                               int64_t *id, ss_status_t *refusal, struct ss_error *why, struct ss_error *err)
 {
     struct ss_store_release r;
-    struct ss_error why = {0};
     bool found = false;
-    ss_status_t status = ss_store_product_ensure(tx, v->fields->product, SS_STORE_SEALED, &why);
-    if (status == SS_ERROR_NOT_PERMITTED) {
-        v->refusal = status;
-        return refuse(tx, u, why.message, err);
-    }
+    ss_status_t status = ss_store_product_ensure(tx, fields->product, SS_STORE_SEALED, why);
+    *refusal = status == SS_ERROR_NOT_PERMITTED ? status : SS_OK;
+    if (*refusal != SS_OK)
+        return SS_OK;
     if (status != SS_OK) {
         if (err)
-            *err = why;
+            *err = *why;
         return status;
     }
-    status = ss_store_release_read(tx->db, 0, v->fields->product, v->fields->version, &r, &found, err);
+    status = ss_store_release_read(tx->db, 0, fields->product, fields->version, &r, &found, err);
     if (status == SS_OK && found &&
-        (r.statement_len != v->fields->statement_len ||
-         memcmp(r.statement, v->fields->statement, r.statement_len) != 0)) {
-        v->refusal = SS_ERROR_ALREADY_EXISTS;
-        return refuse(tx, u, "the product has another release of this version", err);
+        (r.statement_len != fields->statement_len || memcmp(r.statement, fields->statement, r.statement_len) != 0)) {
+        *refusal = ss_error_set(why, SS_ERROR_ALREADY_EXISTS, SS_AREA_SERVER, "product %s has another release %s",
+                                fields->product, fields->version);
+        return SS_OK;
     }
     if (status == SS_OK && !found) {
-        r = *v->fields;
+        r = *fields;
         r.kind = SS_STORE_SEALED;
         r.state = SS_STORE_RELEASE_READY;
-        memcpy(r.operator_name, u->operator_name, sizeof r.operator_name);
+        ss_store_copy(r.operator_name, sizeof r.operator_name, operator_name);
         status = ss_store_release_insert(tx, &r, err);
     }
-    v->release = r.id;
+    *id = status == SS_OK ? r.id : 0;
     return status;
 }
 
@@ -374,8 +373,10 @@ static ss_status_t accept(struct ss_store_tx *tx, void *context, struct ss_error
     if (u.state != SS_STORE_UPLOAD_COMPLETE || u.kind != SS_STORE_SEALED)
         return ss_error_set(err, SS_ERROR_BAD_STATE, SS_AREA_SERVER, "upload %lld is %s and %s", (long long)v->id,
                             ss_store_kind_name(u.kind), ss_store_upload_state_name(u.state));
-    status = to_release(tx, v, &u, err);
-    if (status != SS_OK || v->refusal != SS_OK)
+    status = find_or_add(tx, v->fields, u.operator_name, &v->release, &v->refusal, &v->why, err);
+    if (status == SS_OK && v->refusal != SS_OK)
+        return refuse(tx, &u, v->why.message, err);
+    if (status != SS_OK)
         return status;
     status = ss_store_blob_delete(tx, u.blob, err);
     return status == SS_OK
@@ -385,23 +386,46 @@ static ss_status_t accept(struct ss_store_tx *tx, void *context, struct ss_error
                : status;
 }
 
-ss_status_t ss_store_upload_accept(struct ss_store *store, int64_t upload, const struct ss_store_release *fields,
-                                   int64_t *release, struct ss_error *err)
+static ss_status_t check_fields(const struct ss_store_release *fields, struct ss_error *err)
 {
-    struct verdict v = {.id = upload, .fields = fields};
-    *release = 0;
     ss_status_t status = ss_store_check_name("name of the product", fields->product, err);
     if (status == SS_OK &&
         (!fields->statement_len || fields->statement_len > sizeof fields->statement || !*fields->version))
         status =
             ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SERVER, "a release needs a statement and a version");
-    if (status == SS_OK)
-        status = ss_store_write(store, "store-upload-accept", accept, &v, err);
-    if (status == SS_OK && v.refusal != SS_OK)
-        return ss_error_set(err, v.refusal, SS_AREA_SERVER, "upload %lld is refused: %s %s of %s", (long long)upload,
-                            v.refusal == SS_ERROR_NOT_PERMITTED ? "opaque product, version" : "another version",
-                            fields->version, fields->product);
-    if (status == SS_OK)
-        *release = v.release;
     return status;
+}
+
+static ss_status_t submit(struct ss_store *store, const char *name, ss_store_work_fn work, struct verdict *v,
+                          int64_t *release, struct ss_error *err)
+{
+    *release = 0;
+    ss_status_t status = check_fields(v->fields, err);
+    if (status == SS_OK)
+        status = ss_store_write(store, name, work, v, err);
+    if (status == SS_OK && v->refusal != SS_OK)
+        return ss_error_set(err, v->refusal, SS_AREA_SERVER, "%s", v->why.message);
+    if (status == SS_OK)
+        *release = v->release;
+    return status;
+}
+
+ss_status_t ss_store_upload_accept(struct ss_store *store, int64_t upload, const struct ss_store_release *fields,
+                                   int64_t *release, struct ss_error *err)
+{
+    struct verdict v = {.id = upload, .fields = fields};
+    return submit(store, "store-upload-accept", accept, &v, release, err);
+}
+
+static ss_status_t add_presealed(struct ss_store_tx *tx, void *context, struct ss_error *err)
+{
+    struct verdict *v = context;
+    return find_or_add(tx, v->fields, "presealed", &v->release, &v->refusal, &v->why, err);
+}
+
+ss_status_t ss_store_release_add_presealed(struct ss_store *store, const struct ss_store_release *fields,
+                                           int64_t *release, struct ss_error *err)
+{
+    struct verdict v = {.fields = fields};
+    return submit(store, "store-presealed-release", add_presealed, &v, release, err);
 }

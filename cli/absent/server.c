@@ -23,6 +23,8 @@ ABSENT(command_device_register, "device register");
 ABSENT(command_release_upload, "release upload");
 ABSENT(command_product_opaque, "product opaque");
 ABSENT(command_keyset_publish, "keyset publish");
+ABSENT(command_preseal, "preseal");
+ABSENT(command_presealed_load, "presealed load");
 ABSENT(command_operator_add, "operator add");
 ABSENT(command_operator_remove, "operator remove");
 ABSENT(command_operator_list, "operator list");

@@ -8,8 +8,8 @@
 #include "cli/file.h"
 #include "cli/json.h"
 #include "cli/remote/remote.h"
-#include "vault/vault.h"
 #include "core/crypto.h"
+#include "vault/vault.h"
 
 enum { PAGE = 1000, TOKEN_FILE_LIMIT = 256, CERTIFICATE_LIMIT = 8192 };
 

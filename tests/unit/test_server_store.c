@@ -454,6 +454,20 @@ static void test_confirmation(void **state)
     ss_store_close(store);
 }
 
+struct waiting {
+    sem_t done;
+    unsigned ok, over;
+};
+
+static void count_done(void *context, ss_status_t status, const struct ss_error *err)
+{
+    struct waiting *w = context;
+    (void)err;
+    w->ok += status == SS_OK;
+    w->over += status == SS_ERROR_BAD_STATE;
+    sem_post(&w->done);
+}
+
 static ss_status_t check_messages(void *context, const struct ss_store_status *s, struct ss_error *err)
 {
     (void)err;
@@ -497,29 +511,19 @@ static void test_quotas(void **state)
     assert_int_equal(store_bench_action(store, action).code, -7);
 
     f = (struct ss_store_feedback){.device = "d1", .action = action, .execution = SS_STORE_EXECUTION_PROCEEDING};
-    for (unsigned i = 2; i < SS_STORE_STATUSES_MAX; i++) {
-        ss_status_t status = ss_store_feedback(store, &f, &err);
-        assert_ok(status, err);
-    }
+    struct waiting w = {.ok = 0};
+    sem_init(&w.done, 0, 0);
+    for (unsigned i = 2; i < SS_STORE_STATUSES_MAX; i++)
+        assert_ok(ss_store_feedback_start(store, &f, count_done, &w, &err), err);
+    for (unsigned i = 2; i < SS_STORE_STATUSES_MAX; i++)
+        sem_wait(&w.done);
+    sem_destroy(&w.done);
+    assert_int_equal(w.ok, SS_STORE_STATUSES_MAX - 2);
     assert_refused(ss_store_feedback(store, &f, &err), SS_ERROR_INSUFFICIENT_SPACE, &err, "has 1000 status entries");
     f.execution = SS_STORE_EXECUTION_CLOSED;
     assert_ok(ss_store_feedback(store, &f, &err), err);
     assert_int_equal(store_bench_action(store, action).state, SS_STORE_FINISHED);
     ss_store_close(store);
-}
-
-struct waiting {
-    sem_t done;
-    unsigned ok, over;
-};
-
-static void count_done(void *context, ss_status_t status, const struct ss_error *err)
-{
-    struct waiting *w = context;
-    (void)err;
-    w->ok += status == SS_OK;
-    w->over += status == SS_ERROR_BAD_STATE;
-    sem_post(&w->done);
 }
 
 /// Many reports at once share their commits; one that fails takes none of the others with it.
