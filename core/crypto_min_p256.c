@@ -104,18 +104,17 @@ static void multiply(struct number *out, const struct number *a, const struct nu
     struct number t = zero;
     uint32_t top = 0;
     for (unsigned i = 0; i < DIGITS; i++) {
-        uint32_t digit = a->digits[i], product_carry = 0, reduction_carry = 0;
+        uint32_t digit = a->digits[i];
+        uint32_t product = digit * b->digits[0] + t.digits[0];
         // As many m are added as make the lowest digit zero, which is then dropped.
-        uint32_t q = ((t.digits[0] + digit * b->digits[0]) * m->inverse) & 0xFFFF;
-        for (unsigned j = 0; j < DIGITS; j++) {
-            uint32_t product = digit * b->digits[j] + t.digits[j] + product_carry;
-            uint32_t sum = q * m->m.digits[j] + (product & 0xFFFF) + reduction_carry;
-            product_carry = product >> 16;
-            reduction_carry = sum >> 16;
-            if (j > 0)
-                t.digits[j - 1] = (uint16_t)sum;
+        uint32_t q = (product * m->inverse) & 0xFFFF;
+        uint32_t sum = q * m->m.digits[0] + (product & 0xFFFF);
+        for (unsigned j = 1; j < DIGITS; j++) {
+            product = digit * b->digits[j] + t.digits[j] + (product >> 16);
+            sum = q * m->m.digits[j] + (product & 0xFFFF) + (sum >> 16);
+            t.digits[j - 1] = (uint16_t)sum;
         }
-        top += product_carry + reduction_carry;
+        top += (product >> 16) + (sum >> 16);
         t.digits[DIGITS - 1] = (uint16_t)top;
         top >>= 16;
     }
