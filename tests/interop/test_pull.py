@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from conftest import BUILD, GENERATION
-from ddi_server import Answer, Authority, DdiServer, Device
+from ddi_server import Answer, Authority, DdiServer, Device, openssl
 from pull_bench import MAC, PRODUCT, TABLE, WINDOW, Bench
 
 pytestmark = pytest.mark.skipif(GENERATION < 5, reason="esptool has no part in it: once is enough")
@@ -96,8 +96,13 @@ def test_the_demo_firmware(bench, chip, name):
     chip.run().runs("3.0.0", "ota_0")
 
 
-def test_a_device_with_a_client_certificate(bench, chip):
+@pytest.mark.parametrize("form", ["PEM", "DER"])
+def test_a_device_with_a_client_certificate(bench, chip, tmp_path, form):
     key, pem = bench.authority.certificate(MAC, "extendedKeyUsage=clientAuth")
+    if form == "DER":
+        openssl("pkey", "-in", key, "-outform", "DER", "-out", tmp_path / "key")
+        openssl("x509", "-in", pem, "-outform", "DER", "-out", tmp_path / "certificate")
+        key, pem = tmp_path / "key", tmp_path / "certificate"
     server = DdiServer(bench.certificate, client_ca=bench.authority.pem)
     with_settings(bench, chip, server.url, "--client-key", key, "--client-cert", pem, token=False)
     server.devices = {MAC: Device("no token")}

@@ -6,6 +6,7 @@
 #include "support/statement_sample.h"
 #include "support/unit.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -511,6 +512,52 @@ static void cuts_at_every_operation(void **state)
     printf("%u cuts, 0 lost\n", cuts);
 }
 
+// -- Several at once --------------------------------------------------------------------------------------------------
+
+struct worker {
+    const struct bench *bench;
+    const struct parcel *parcel;
+    pthread_t thread;
+    unsigned updated; ///< devices that run the new app
+};
+
+// Fails by what it does not count: assertions belong to the main thread.
+static void *work(void *context)
+{
+    struct worker *w = context;
+    for (unsigned i = 0; i < 3; i++) {
+        struct ss_sim_options options = {.pushed = true, .profile = &w->bench->profile};
+        struct ss_sim_device *d = NULL;
+        struct ss_vchip *chip = NULL;
+        enum ss_agent_cause cause;
+        bool made =
+            ss_chip_clone(w->bench->chip, &chip, NULL) == SS_OK && ss_sim_new(chip, &options, &d, NULL) == SS_OK;
+        if (made && ss_sim_push(d, &w->parcel->as, 700, &cause, NULL) == SS_OK)
+            w->updated += ss_sim_state(d).slot == 1;
+        ss_sim_close(d);
+    }
+    return NULL;
+}
+
+static void nothing_is_shared(void **state)
+{
+    (void)state;
+    struct sample_statement pins = key_set(1);
+    static struct parcel p;
+    struct worker workers[4];
+    struct bench *b = provisioned(&(struct settings){.rollback = true}, &(struct made){1, &pins, 1});
+    make_parcel(b, 2, 1, 1, &pins, &p);
+    for (unsigned i = 0; i < 4; i++) {
+        workers[i] = (struct worker){.bench = b, .parcel = &p};
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        pthread_join(workers[i].thread, NULL);
+        assert_int_equal(workers[i].updated, 3);
+    }
+    bench_free(b);
+}
+
 static void time_is_its_own(void **state)
 {
     (void)state;
@@ -550,6 +597,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(new_apps_that_do_not_stay),
         cmocka_unit_test(an_update_without_pins_is_taken_back),
         cmocka_unit_test(cuts_at_every_operation),
+        cmocka_unit_test(nothing_is_shared),
         cmocka_unit_test(time_is_its_own),
         cmocka_unit_test(names),
     };
