@@ -354,8 +354,6 @@ static bool next(struct ss_json *j, char c)
         return c == 'u' ? begin_unit(j) : fail(j);
     case WORD:
         return word(j, c);
-    case BAD:
-        return false;
     default:
         break;
     }

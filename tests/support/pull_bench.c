@@ -159,10 +159,19 @@ static uint8_t *at(struct pull_bench *b, uint32_t address, size_t len)
     return b->flash[offset / PULL_SLOT] + offset % PULL_SLOT;
 }
 
+// Counts down the faults that are left.
+static bool fails(int *faults)
+{
+    if (*faults == 0)
+        return false;
+    --*faults;
+    return true;
+}
+
 static ss_status_t read_flash(void *context, uint32_t address, void *out, size_t len)
 {
     memcpy(out, at(context, address, len), len);
-    return SS_OK;
+    return fails(&((struct pull_bench *)context)->broken_reads) ? SS_ERROR_IO : SS_OK;
 }
 
 static ss_status_t write_flash(void *context, uint32_t address, const void *in, size_t len)
@@ -171,10 +180,8 @@ static ss_status_t write_flash(void *context, uint32_t address, const void *in, 
     uint8_t *p = at(b, address, len);
     must(p < b->flash[b->running] || p >= b->flash[b->running] + PULL_SLOT);
     must(ss_all_bytes(p, len, 0xFF));
-    if (b->broken_writes > 0) {
-        b->broken_writes--;
+    if (fails(&b->broken_writes))
         return SS_ERROR_IO;
-    }
     memcpy(p, in, len);
     return SS_OK;
 }
@@ -196,7 +203,10 @@ static ss_status_t load(void *context, struct ss_agent_record *record)
 
 static ss_status_t store(void *context, const struct ss_agent_record *record)
 {
-    ((struct pull_bench *)context)->stored = *record;
+    struct pull_bench *b = context;
+    if (b->failing_store && --b->failing_store == 0)
+        return SS_ERROR_IO;
+    b->stored = *record;
     return SS_OK;
 }
 
@@ -237,9 +247,16 @@ static ss_status_t verify(void *context, unsigned slot)
     return memcmp(b->flash[slot], pull_parcel(version, 0)->image, PULL_IMAGE) == 0 ? SS_OK : SS_ERROR_DATA_CORRUPT;
 }
 
+static ss_status_t verify_new(void *context, unsigned slot)
+{
+    return fails(&((struct pull_bench *)context)->unbootable) ? SS_ERROR_INVALID_SIGNATURE : verify(context, slot);
+}
+
 static ss_status_t choose(void *context, unsigned slot)
 {
     struct pull_bench *b = context;
+    if (fails(&b->unselectable))
+        return SS_ERROR_IO;
     must(slot == (b->running ^ 1u) && verify(b, slot) == SS_OK);
     b->selected = (int)slot;
     b->ota_state[slot] = SS_OTA_NEW;
@@ -279,7 +296,7 @@ static const struct ss_agent_port agent_port = {.read_raw = read_flash,
                                                 .load = load,
                                                 .store = store,
                                                 .store_key_set = store_key_set,
-                                                .verify = verify,
+                                                .verify = verify_new,
                                                 .select = choose,
                                                 .confirm = confirm,
                                                 .reject = reject,

@@ -64,6 +64,10 @@ struct pull_bench {
     enum ss_self_test self_test;
     bool unwilling, at_once; ///< key sets count at once
     int broken_writes;       ///< so many more writes to flash fail
+    int broken_reads;        ///< … reads
+    int failing_store;       ///< counts down to the store of a record that fails; 0: none does
+    int unbootable;          ///< … images are refused by the bootloader's check before the switch
+    int unselectable;        ///< … switches fail
     uint32_t now, booted;    ///< seconds
     uint32_t chance;         ///< what random() gives
     unsigned resets, wakes;

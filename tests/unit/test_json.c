@@ -168,6 +168,9 @@ static void stops(void **state)
         int path;
         const char *heard;
     } cases[] = {{0, "0=1 "}, {1, "0=1 1<"}, {2, "0=1 1<xy1>2=true "}};
+    struct heard container;
+    assert_int_equal(read_pieces("{\"a\":{}}", 8, 8, &container, 0), SS_ERROR_DATA_INVALID);
+    assert_string_equal(container.text, "0<");
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct heard h;
         assert_int_equal(read_pieces(text, sizeof text - 1, 100, &h, cases[i].path), SS_ERROR_DATA_INVALID);

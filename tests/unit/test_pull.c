@@ -20,6 +20,12 @@ static void expect_updated(const struct pull_bench *b)
     assert_int_equal(b->ota_state[b->running], SS_OTA_VALID);
 }
 
+static void lose(struct pull_bench *b, const struct ss_http_request *r, struct pull_answer *a)
+{
+    (void)b, (void)r;
+    *a = (struct pull_answer){.silent = true, .status = SS_ERROR_IO};
+}
+
 // -- Updates ----------------------------------------------------------------------------------------------------------
 
 static void there_and_back(void **state)
@@ -115,18 +121,12 @@ static void cut_first(struct pull_bench *b, unsigned n, const struct ss_http_req
     b->agent.record.stale_hours = 1;
 }
 
-static void fail_again(struct pull_bench *b, const struct ss_http_request *request, struct pull_answer *answer)
-{
-    (void)b, (void)request;
-    *answer = (struct pull_answer){.silent = true, .status = SS_ERROR_IO};
-}
-
 // The attributes are made where a download writes: it starts over, and goes on where the last whole window ended.
 static void tells_an_alarm_in_between(void **state)
 {
     (void)state;
     struct pull_bench *b = offered();
-    struct pull_fault f = {"artifact", 2, 3, fail_again, 0};
+    struct pull_fault f = {"artifact", 2, 3, lose, 0};
     b->identity.alarm_seconds = 1;
     pull_spoil(b, &f);
     b->chunk = 100;
@@ -276,6 +276,21 @@ static void is_canceled(void **state)
         assert_int_equal(pull_version(b), 2);
         pull_bench_free(b);
     }
+}
+
+// The answer to a cancellation is repeated until it is heard.
+static void repeats_that_it_is_canceled(void **state)
+{
+    (void)state;
+    struct pull_bench *b = pull_bench_new();
+    struct pull_fault f = {"cancelAction/5/feedback", 1, 4, lose, 0};
+    b->cancel = 5;
+    pull_spoil(b, &f);
+    pull_run_for(b, 1000);
+#define CANCELED "POST a cancelAction/5/feedback closed success \"canceled\"\n"
+    pull_expect(b,
+                PULL_CONFIG PULL_POLL "GET a cancelAction/5\n" CANCELED CANCELED CANCELED CANCELED CANCELED PULL_POLL);
+    pull_bench_free(b);
 }
 
 // Too late: the new app runs, and the server has heard so.
@@ -496,12 +511,6 @@ static void survives_two_resets(void **state)
     }
 }
 
-static void lose(struct pull_bench *b, const struct ss_http_request *r, struct pull_answer *a)
-{
-    (void)b, (void)r;
-    *a = (struct pull_answer){.silent = true, .status = SS_ERROR_IO};
-}
-
 static void time_out(struct pull_bench *b, const struct ss_http_request *r, struct pull_answer *a)
 {
     (void)b, (void)r;
@@ -677,6 +686,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(rejects_itself),
         cmocka_unit_test(is_taken_back_in_the_end),
         cmocka_unit_test(is_canceled),
+        cmocka_unit_test(repeats_that_it_is_canceled),
         cmocka_unit_test(is_not_canceled_any_more),
         cmocka_unit_test(answers_once_in_a_cycle),
         cmocka_unit_test(is_withdrawn),

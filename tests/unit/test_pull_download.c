@@ -306,7 +306,7 @@ static void asks_for_another_address(void **state)
 
 // -- Damage -----------------------------------------------------------------------------------------------------------
 
-static uint8_t damaged[PULL_IMAGE];
+static uint8_t damaged[PULL_IMAGE + 900];
 static size_t damage_at;
 
 static void damage(struct pull_bench *b, const struct ss_http_request *r, struct pull_answer *a)
@@ -387,6 +387,88 @@ static void says_that_its_flash_fails(void **state)
     pull_offer(b, 2, 8);
     pull_run_for(b, 4000);
     assert_int_equal(pull_version(b), 2);
+    pull_bench_free(b);
+}
+
+// The bootloader would not start it: verified five times, downloaded once.
+static void gives_up_on_what_does_not_start(void **state)
+{
+    (void)state;
+    struct pull_bench *b = offered();
+    b->unbootable = 9;
+    pull_run_for(b, 3000);
+    pull_expect(
+        b, PULL_BEGIN PULL_TAKE PULL_POLL AGAIN PULL_POLL AGAIN PULL_POLL AGAIN PULL_POLL AGAIN PULL_POLL PULL_FAILED
+        "\"given-up\",\"image\"\n" PULL_POLL);
+    assert_int_equal(b->downloaded, PULL_IMAGE);
+    assert_int_equal(b->unbootable, 4);
+    pull_bench_free(b);
+    b = offered();
+    b->unbootable = 2;
+    pull_run_for(b, 3000);
+    pull_expect(b, PULL_BEGIN PULL_TAKE PULL_POLL AGAIN PULL_POLL AGAIN PULL_FINISH);
+    pull_bench_free(b);
+}
+
+// The delivery is not noted as accepted, or not under which number; what was received cannot be relied on either way.
+static void says_that_its_storage_fails(void **state)
+{
+    (void)state;
+    for (int n = 1; n <= 2; n++) {
+        struct pull_bench *b = offered();
+        b->failing_store = n;
+        pull_run_for(b, 100);
+        pull_expect(b, PULL_CONFIG PULL_POLL PULL_OFFER PULL_FAILED "\"flash\"\n" PULL_POLL);
+        pull_offer(b, 2, 8);
+        pull_run_for(b, 4000);
+        assert_int_equal(pull_version(b), 2);
+        pull_bench_free(b);
+    }
+}
+
+static void flash_breaks(struct pull_bench *b, const struct ss_http_request *r, struct pull_answer *a)
+{
+    (void)r, (void)a;
+    b->broken_reads = 1;
+}
+
+// Flash that fails behind the last byte: reported; a switch that fails is one that the next start finds undone.
+static void says_that_the_switch_fails(void **state)
+{
+    (void)state;
+    struct pull_bench *b = offered();
+    struct pull_fault f = {"", 2, 2, flash_breaks, 0};
+    pull_spoil(b, &f);
+    pull_run_for(b, 100);
+    pull_expect(b, PULL_BEGIN PULL_TAKE PULL_POLL PULL_FAILED "\"flash\"\n" PULL_POLL);
+    pull_bench_free(b);
+    b = offered();
+    b->unselectable = 1;
+    pull_run_for(b, 100);
+    pull_expect(b, PULL_BEGIN PULL_TAKE PULL_POLL "reset\n" PULL_CONFIG AGAIN PULL_FINISH);
+    assert_int_equal(pull_version(b), 2);
+    pull_bench_free(b);
+}
+
+static void longer(struct pull_bench *b, const struct ss_http_request *r, struct pull_answer *a)
+{
+    (void)r;
+    memcpy(damaged, b->offer->image + r->from, a->len);
+    memset(damaged + a->len, 0x77, 900);
+    a->body = damaged;
+    a->len += 900;
+    a->head.length = SS_HTTP_LENGTH_UNKNOWN;
+}
+
+// The last bytes and more in one piece: the rest is not taken.
+static void takes_no_byte_too_many(void **state)
+{
+    (void)state;
+    struct pull_bench *b = offered();
+    struct pull_fault f = {"artifact", 1, 1, longer, 0};
+    pull_spoil(b, &f);
+    pull_run_for(b, 100);
+    pull_expect(b, PULL_BEGIN PULL_TAKE PULL_FINISH);
     pull_bench_free(b);
 }
 
@@ -554,6 +636,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(gives_up_on_damage),
         cmocka_unit_test(gives_up_on_what_is_no_image),
         cmocka_unit_test(says_that_its_flash_fails),
+        cmocka_unit_test(gives_up_on_what_does_not_start),
+        cmocka_unit_test(says_that_its_storage_fails),
+        cmocka_unit_test(says_that_the_switch_fails),
+        cmocka_unit_test(takes_no_byte_too_many),
         cmocka_unit_test(sends_only_what_it_may),
         cmocka_unit_test(follows_redirects),
         cmocka_unit_test(does_not_follow_everything),
