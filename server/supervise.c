@@ -151,8 +151,9 @@ static void end_of(struct supervisor *s, struct child *c, int status)
     c->control = -1;
     c->pid = 0;
     c->pause_ms = lived >= GOOD_LIFE_MS || !c->pause_ms ? FIRST_PAUSE_MS : 2 * c->pause_ms;
-    if (c->pause_ms > LONGEST_PAUSE_MS)
-        c->pause_ms = LONGEST_PAUSE_MS;
+    int longest = s->options->longest_pause_ms ? (int)s->options->longest_pause_ms : LONGEST_PAUSE_MS;
+    if (c->pause_ms > longest)
+        c->pause_ms = longest;
     c->restart_ms = now_ms() + c->pause_ms;
 }
 

@@ -22,7 +22,8 @@ struct ss_supervised {
 
 struct ss_supervise_options {
     struct ss_supervised front, sealer;
-    unsigned slots; ///< of the channel's shared memory; 0: 256 (16 MiB)
+    unsigned slots;            ///< of the channel's shared memory; 0: 256 (16 MiB)
+    unsigned longest_pause_ms; ///< before one that keeps dying is started again; 0: 10,000
     /// One line for the log. NULL: not wanted.
     void (*log)(void *context, const char *text);
     void *context;
@@ -32,8 +33,8 @@ struct ss_supervise_options {
 #define SS_SUPERVISE_GIVE_UP 78
 
 /// Starts both and returns when both have ended: after SIGTERM or SIGINT (the front is stopped first; a second signal
-/// kills), or after one of them ended with SS_SUPERVISE_GIVE_UP. Whatever else ends is started again, after 0.1 s, and up
-/// to 10 s if it keeps dying. SIGHUP is passed to the front. To be called with one thread only, and no file descriptors
+/// kills), or after one of them ended with SS_SUPERVISE_GIVE_UP. Whatever else ends is started again, after 0.1 s, and
+/// after longer and longer if it keeps dying. SIGHUP is passed to the front. To be called with one thread only, and no file descriptors
 /// open that the processes must not have.
 ///   SS_OK                  asked to stop, and both have
 ///   SS_ERROR_BAD_STATE     one gave up; the other one was stopped

@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: Apache-2.0
+// Front and sealer as processes: started again when they die, confined, and with nothing in the front's memory that it must
+// not know. The front here is the smallest one: it downloads everything, again and again.
+#include "support/memory_search.h"
+#include "support/sealer_bench.h"
+#include "support/statement_sample.h"
+#include "support/unit.h"
+#include "support/vault_bench.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/crypto.h"
+#include "server/confine.h"
+#include "server/sealer_process.h"
+#include "server/supervise.h"
+#include "vault/fault.h"
+
+#define DEVICES    14u
+#define IMAGE_SIZE 400000u
+
+/// What the processes of a test tell each other.
+static struct shared {
+    char fatal[80]; ///< the point where the sealer dies next
+    atomic_int armed;
+    atomic_int sealers, fronts; ///< how often they were started
+    atomic_int sealer_pid, front_pid;
+    atomic_uint downloads, failures; ///< whole ones that were right; and others
+    atomic_bool kill;                ///< the front wants the sealer dead, and cannot do it itself
+    atomic_bool load;                ///< go on until told otherwise
+    char message[512];
+} * shared;
+
+void ss_fault_point(const char *name)
+{
+    if (!shared || !atomic_load(&shared->armed) || strcmp(name, shared->fatal) != 0 ||
+        getpid() != atomic_load(&shared->sealer_pid))
+        return;
+    atomic_store(&shared->armed, 0);
+    raise(SIGKILL); // kill() is not for the confined
+}
+
+static struct sealer_fleet fleet;
+static struct sealer_release release;
+static struct ss_server_config config;
+
+static void fail_in_front(const char *what, const char *text)
+{
+    snprintf(shared->message, sizeof shared->message, "%s: %s", what, text);
+    atomic_fetch_add(&shared->failures, 1);
+}
+
+/// The test kills for the front, which is confined.
+static void kill_sealer(void)
+{
+    atomic_store(&shared->kill, true);
+    for (int i = 0; i < 2000 && atomic_load(&shared->kill); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
+/// Downloads all of one delivery and compares its digest. @p kill_at: kill the sealer at this offset.
+static void download(struct ss_sealer *client, unsigned device, uint32_t kill_at)
+{
+    char id[16];
+    uint8_t digest[32];
+    snprintf(id, sizeof id, "d%u", device);
+    const struct ss_sealer_order order = order_for(id, "1.0", "ota_0");
+    struct deliver_result r = deliver(client, &order);
+    if (r.status != SS_OK) {
+        fail_in_front("deliver", r.text);
+        return;
+    }
+    uint8_t *all = malloc(r.delivery.length);
+    assert_non_null(all);
+    for (uint32_t at = 0, n; at < r.delivery.length; at += n) {
+        n = r.delivery.length - at < 30000 ? r.delivery.length - at : 30000;
+        if (kill_at >= at && kill_at < at + n)
+            kill_sealer();
+        if (fetch(client, id, "1.0", r.delivery.address, at, n, all + at) != SS_OK) {
+            fail_in_front("fetch", id);
+            break;
+        }
+    }
+    if (ss_hash_once(SS_HASH_SHA256, all, r.delivery.length, digest) == SS_OK &&
+        !memcmp(digest, r.delivery.sha256, sizeof digest))
+        atomic_fetch_add(&shared->downloads, 1);
+    else
+        fail_in_front("digest", id);
+    free(all);
+}
+
+static const char *const points[] = {"delivery-begin:begin", "delivery-begin:commit", "delivery-begin:done",
+                                     "delivery-put:begin",   "delivery-put:commit",   "delivery-put:done",
+                                     "release-use:begin",    "release-use:commit",    "release-use:done"};
+enum { POINTS = sizeof points / sizeof *points };
+
+/// A new one has no image in its cache.
+static void restart_sealer(void)
+{
+    int before = atomic_load(&shared->sealer_pid);
+    kill_sealer();
+    for (int i = 0; i < 2000 && atomic_load(&shared->sealer_pid) == before; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
+static void confine_front(void)
+{
+    const struct ss_confine_options options = {.files = true, .required = true, .sockets = SS_CONFINE_NO_SOCKETS};
+    struct ss_error err = {0};
+    if (ss_confine(&options, NULL, &err) != SS_OK)
+        fail_in_front("confine", err.message);
+}
+
+static int run_front(void *context, int control)
+{
+    const struct ss_sealer_options options = {.control = control};
+    struct ss_sealer *client;
+    struct ss_error err = {0};
+    (void)context;
+    atomic_store(&shared->front_pid, getpid());
+    atomic_fetch_add(&shared->fronts, 1);
+    confine_front();
+    if (ss_sealer_start(&options, &client, &err) != SS_OK)
+        return 1;
+    for (unsigned i = 1; i <= DEVICES && !atomic_load(&shared->load); i++) {
+        if (i <= POINTS && !strncmp(points[i - 1], "release-use", 11))
+            restart_sealer();
+        if (i <= POINTS) {
+            strcpy(shared->fatal, points[i - 1]);
+            atomic_store(&shared->armed, 1);
+        }
+        download(client, i, i > POINTS ? i * 20000 : UINT32_MAX);
+    }
+    while (atomic_load(&shared->load))
+        download(client, 1 + atomic_load(&shared->downloads) % DEVICES, UINT32_MAX);
+    pause();
+    return 0;
+}
+
+static void log_line(void *context, const char *text)
+{
+    (void)context;
+    if (getenv("SS_TEST_LOG"))
+        fprintf(stderr, "%s\n", text);
+}
+
+static int run_sealer(void *context, int control)
+{
+    const struct ss_sealer_process_options options = {.config = &config, .log = log_line};
+    (void)context;
+    atomic_store(&shared->sealer_pid, getpid());
+    atomic_fetch_add(&shared->sealers, 1);
+    return ss_sealer_process(&options, control);
+}
+
+static pid_t start_supervisor(void)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        const struct ss_supervise_options options = {.front = {"front", run_front, NULL},
+                                                     .sealer = {"sealer", run_sealer, NULL},
+                                                     .slots = 8,
+                                                     .longest_pause_ms = 100,
+                                                     .log = log_line};
+        struct ss_error err = {0};
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        _exit(ss_supervise(&options, &err) == SS_OK ? 0 : 1);
+    }
+    return pid;
+}
+
+static void stop_supervisor(pid_t pid)
+{
+    int status;
+    assert_int_equal(kill(pid, SIGTERM), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void wait_until(atomic_uint *value, unsigned at_least, unsigned seconds)
+{
+    for (unsigned i = 0; i < seconds * 100 && atomic_load(value) < at_least && !atomic_load(&shared->failures); i++) {
+        if (atomic_load(&shared->kill)) {
+            kill(atomic_load(&shared->sealer_pid), SIGKILL);
+            atomic_store(&shared->kill, false);
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    if (atomic_load(&shared->failures))
+        fail_msg("%s", shared->message);
+    assert_true(atomic_load(value) >= at_least);
+}
+
+static char *copy_path(const char *prefix, const char *name)
+{
+    char *out = malloc(256);
+    assert_non_null(out);
+    snprintf(out, 256, "%s%s", prefix, vault_bench_path(name));
+    return out;
+}
+
+static int set_up(void **state)
+{
+    vault_bench_start(state);
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(shared != MAP_FAILED);
+    sealer_fleet_make(&fleet, DEVICES, 0);
+    sealer_release_make(BENCH_PRODUCT, "1.0", IMAGE_SIZE, 1700000000, 4, false, &release);
+    sealer_release_add(fleet.vault, BENCH_PRODUCT, "1.0", &release);
+    config.sealer.vault = strdup(fleet.url);
+    config.sealer.vault_key = copy_path("file:", "vault.key");
+    config.sealer.delivery_key = copy_path("", "delivery.pem");
+    config.sealer.upload_key = copy_path("", "upload.pem");
+    config.sealer.key_set = copy_path("", "keysets");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    char *const texts[] = {config.sealer.vault, config.sealer.vault_key, config.sealer.delivery_key,
+                           config.sealer.upload_key, config.sealer.key_set};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        free(texts[i]);
+    sealer_release_free(&release);
+    sealer_fleet_free(&fleet);
+    munmap(shared, sizeof *shared);
+    shared = NULL;
+    return vault_bench_stop(state);
+}
+
+/// The sealer is killed at every point of a delivery and in the middle of downloads: each download ends with the right
+/// bytes, and nothing is done twice.
+static void test_killed_sealer(void **state)
+{
+    (void)state;
+    memset(shared, 0, sizeof *shared);
+    pid_t supervisor = start_supervisor();
+    wait_until(&shared->downloads, DEVICES, 60);
+    assert_int_equal(atomic_load(&shared->fronts), 1);
+    assert_true(atomic_load(&shared->sealers) >= 1 + POINTS + 3 + (int)(DEVICES - POINTS));
+    stop_supervisor(supervisor);
+    assert_int_equal(vault_bench_number(fleet.url, "SELECT count(*) FROM deliveries"), DEVICES);
+}
+
+/// A front that dies is started again, and so are both.
+static void test_killed_front(void **state)
+{
+    (void)state;
+    memset(shared, 0, sizeof *shared);
+    pid_t supervisor = start_supervisor();
+    wait_until(&shared->downloads, 3, 60);
+    kill(atomic_load(&shared->front_pid), SIGKILL);
+    wait_until(&shared->downloads, 3 + DEVICES, 60);
+    assert_int_equal(atomic_load(&shared->fronts), 2);
+    stop_supervisor(supervisor);
+}
+
+// What is in whose memory
+
+static void add_secrets(struct memory_search *search)
+{
+    uint8_t key[32], vault_key[32];
+    for (unsigned i = 1; i <= DEVICES; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "d%u", i);
+        sealer_fleet_key(id, key);
+        memory_search_add_key(search, key, sizeof key);
+    }
+    for (unsigned n = 5; n <= 8; n += 3) { // delivery and upload key: their private scalars
+        char name[32];
+        int len = snprintf(name, sizeof name, "slotseal test key %u", n);
+        assert_int_equal(ss_hash_once(SS_HASH_SHA256, name, (size_t)len, key), SS_OK);
+        memory_search_add_key(search, key, sizeof key);
+    }
+    int fd = open(config.sealer.vault_key + strlen("file:"), O_RDONLY);
+    assert_int_equal(read(fd, vault_key, sizeof vault_key), sizeof vault_key);
+    close(fd);
+    memory_search_add_key(search, vault_key, sizeof vault_key);
+    assert_true(memory_search_add_plaintext(search, release.image, release.len) > 20000);
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEMORY_IS_SEARCHABLE false // their shadows are terabytes
+#else
+#define MEMORY_IS_SEARCHABLE true
+#endif
+
+/// A copy of the test's process would know everything: by exec it forgets.
+static int run_ignorant_front(void *context, int control)
+{
+    char number[16], page[32];
+    snprintf(number, sizeof number, "%d", control);
+    snprintf(page, sizeof page, "%d", *(const int *)context);
+    fcntl(control, F_SETFD, 0);
+    execl("/proc/self/exe", "front", "--front", number, page, (char *)NULL);
+    return 1;
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    if (!MEMORY_IS_SEARCHABLE)
+        skip();
+    struct memory_search *search = memory_search_new();
+    struct memory_found front, sealer;
+    int page = memfd_create("shared", 0);
+    assert_int_equal(ftruncate(page, sizeof *shared), 0);
+    munmap(shared, sizeof *shared);
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, page, 0);
+    atomic_store(&shared->load, true);
+    add_secrets(search);
+    fflush(NULL);
+    pid_t supervisor = fork();
+    if (supervisor == 0) {
+        const struct ss_supervise_options options = {.front = {"front", run_ignorant_front, &page},
+                                                     .sealer = {"sealer", run_sealer, NULL},
+                                                     .slots = 8,
+                                                     .longest_pause_ms = 100,
+                                                     .log = log_line};
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        _exit(ss_supervise(&options, NULL) == SS_OK ? 0 : 1);
+    }
+    wait_until(&shared->downloads, 2 * DEVICES, 60);
+    unsigned before = atomic_load(&shared->downloads);
+    if (!memory_search_run(search, atomic_load(&shared->front_pid), &front) ||
+        !memory_search_run(search, atomic_load(&shared->sealer_pid), &sealer)) {
+        print_message("the memory of other processes cannot be read here: %s\n", strerror(errno));
+        stop_supervisor(supervisor);
+        skip();
+    }
+    wait_until(&shared->downloads, before + 1, 60); // the load went on all the time
+    stop_supervisor(supervisor);
+    if (front.keys || front.blocks)
+        fail_msg("%llu keys and %llu blocks in the front, at %llx: %s", (unsigned long long)front.keys,
+                 (unsigned long long)front.blocks, (unsigned long long)front.first, front.where);
+    assert_true(front.bytes > 1000000);
+    assert_true(sealer.keys >= DEVICES);
+    assert_true(sealer.blocks > 20000);
+    memory_search_free(search);
+    close(page);
+}
+
+// What a confined process can do
+
+/// How a child ends that is confined and then does @p act.
+static int confined(enum ss_confine_sockets sockets, const char *folder, int (*act)(void))
+{
+    int status;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        const char *writable[] = {folder, NULL};
+        const struct ss_confine_options options = {
+            .files = true, .writable = writable, .required = true, .sockets = sockets};
+        struct ss_confined done;
+        if (ss_confine(&options, &done, NULL) != SS_OK || !done.seccomp)
+            _exit(100);
+        _exit(act());
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static int read_passwords(void)
+{
+    return open("/etc/passwd", O_RDONLY) < 0 && errno == EACCES ? 0 : 1;
+}
+
+static int write_elsewhere(void)
+{
+    return open("/tmp/slotseal-confined", O_WRONLY | O_CREAT, 0600) < 0 && errno == EACCES ? 0 : 1;
+}
+
+static int write_where_allowed(void)
+{
+    int fd = open(vault_bench_path("confined"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+    return fd >= 0 && write(fd, "x", 1) == 1 && ftruncate(fd, 0) == 0 && unlink(vault_bench_path("confined")) == 0 ? 0
+                                                                                                                   : 1;
+}
+
+static int no_core(void)
+{
+    return prctl(PR_GET_DUMPABLE) == 0 && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? 0 : 1;
+}
+
+static int no_processes(void)
+{
+    return fork() < 0 ? 0 : 1;
+}
+
+static int open_socket(void)
+{
+    return socket(AF_INET, SOCK_STREAM, 0) < 0 ? 0 : 1;
+}
+
+static int open_raw_socket(void)
+{
+    return socket(AF_PACKET, SOCK_RAW, 0) < 0 ? 0 : 1;
+}
+
+static int listen_on_socket(void)
+{
+    return listen(socket(AF_INET, SOCK_STREAM, 0), 1) < 0 ? 0 : 1;
+}
+
+static int run_shell(void)
+{
+    execl("/bin/sh", "sh", "-c", "true", (char *)NULL);
+    return 1;
+}
+
+static int trace(void)
+{
+    ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+    return 1;
+}
+
+static int leave_root(void)
+{
+    return setuid(65534) == 0 ? 1 : 2;
+}
+
+static void test_confined(void **state)
+{
+    (void)state;
+    char folder[160];
+    int abi = 0;
+    strcpy(folder, vault_bench_path(""));
+    int (*const harmless[])(void) = {write_where_allowed, no_core, no_processes};
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+        assert_int_equal(confined(SS_CONFINE_LISTEN, folder, harmless[i]), 0);
+    assert_int_equal(confined(SS_CONFINE_NO_SOCKETS, folder, open_socket), 0);
+    assert_int_equal(WEXITSTATUS(confined(SS_CONFINE_CONNECT, folder, open_socket)), 1); // it may
+    assert_int_equal(confined(SS_CONFINE_LISTEN, folder, open_raw_socket), 0);
+    assert_int_equal(confined(SS_CONFINE_CONNECT, folder, listen_on_socket), 0);
+    assert_int_equal(WEXITSTATUS(confined(SS_CONFINE_LISTEN, folder, listen_on_socket)), 1);
+    int (*const deadly[])(void) = {run_shell, trace, leave_root};
+    for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) {
+        int status = confined(SS_CONFINE_LISTEN, folder, deadly[i]);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGSYS);
+    }
+    // In a child, as it cannot be taken back.
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        _exit(ss_confine_landlock(&(struct ss_confine_options){0}, &abi, NULL) == SS_OK && abi > 0 ? 1 : 0);
+    }
+    int has_landlock;
+    waitpid(pid, &has_landlock, 0);
+    if (WEXITSTATUS(has_landlock) != 1)
+        return; // this kernel has none
+    assert_int_equal(confined(SS_CONFINE_LISTEN, folder, read_passwords), 0);
+    assert_int_equal(confined(SS_CONFINE_LISTEN, folder, write_elsewhere), 0);
+}
+
+static int become_nobody(void)
+{
+    struct ss_confined done;
+    struct ss_error err = {0};
+    const struct ss_confine_options options = {.user = "nobody", .required = true};
+    if (ss_confine(&options, &done, &err) != SS_OK)
+        return 2;
+    return done.user && getuid() != 0 && geteuid() != 0 && getgid() != 0 ? 0 : 1;
+}
+
+static void test_user(void **state)
+{
+    (void)state;
+    int status;
+    if (getuid() != 0)
+        skip();
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(become_nobody());
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+    struct ss_error err = {0};
+    const struct ss_confine_options nobody = {.user = "no-such-user", .required = true};
+    assert_refused(ss_confine(&nobody, NULL, &err), SS_ERROR_DOES_NOT_EXIST, &err, "no user no-such-user");
+}
+
+/// The other life of this program: the front of test_memory, which knows nothing.
+static int front_main(int control, int page)
+{
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, page, 0);
+    return shared == MAP_FAILED ? 1 : run_front(NULL, control);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_confined),     cmocka_unit_test(test_user),   cmocka_unit_test(test_killed_sealer),
+        cmocka_unit_test(test_killed_front), cmocka_unit_test(test_memory),
+    };
+    if (argc == 4 && !strcmp(argv[1], "--front"))
+        return front_main(atoi(argv[2]), atoi(argv[3]));
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
