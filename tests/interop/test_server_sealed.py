@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Updates that are sealed while they are downloaded: front, sealer, store and vault together."""
+import base64
+import hashlib
+import os
+import pathlib
+import random
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+
+import pytest
+
+from conftest import BUILD, ROOT, small_app
+from update_server import Device, Server, certificate
+
+TABLE = ROOT / "examples/forum/partitions.csv"
+VERSION = "1.0"
+
+
+def slotseal(*args, **env):
+    p = subprocess.run([BUILD / "slotseal", *map(str, args)], capture_output=True, timeout=60,
+                       env={**os.environ, **{k: str(v) for k, v in env.items()}})
+    assert p.returncode == 0, (args, p.stderr.decode())
+    return p.stdout.decode()
+
+
+class Fleet:
+    """A vault with devices, and all keys that an update needs."""
+
+    def __init__(self, folder, rng, devices):
+        self.folder, self.keys, self.vault = folder, folder / "keys", folder / "vault"
+        for path in (self.keys, self.vault, folder / "front"):
+            path.mkdir()
+        self.env = {"SLOTSEAL_VAULT": f"sqlite:{self.vault}/fleet.vault",
+                    "SLOTSEAL_VAULT_KEY": f"file:{self.keys}/vault.key",
+                    "SLOTSEAL_VAULT_SIGNING_KEY": f"file:{self.keys}/signing.key"}
+        slotseal("vault", "init", **self.env)
+        slotseal("product", "add", "lamp", "--table", TABLE, "--flash-size", "4MB", "--secure-boot", "none", **self.env)
+        for name in ("root", "release", "delivery", "upload"):
+            certificate(self.keys, name)
+            os.chmod(self.keys / f"{name}.key", 0o600)
+            slotseal("key", "public", "--key", self.keys / f"{name}.key", "-o", self.keys / f"{name}.pub")
+        slotseal("keyset", "new", "--product", "lamp", "--root-keys", self.keys / "root.pub", "--threshold", 1,
+                 "--release-keys", self.keys / "release.pub", "--delivery-keys", self.keys / "delivery.pub",
+                 "--update-server", "https://updates.test", "-o", self.keys / "unsigned.keys")
+        slotseal("keyset", "sign", self.keys / "unsigned.keys", "--key", self.keys / "root.key", "-o",
+                 self.keys / "fleet.keys")
+        for device in devices:
+            (self.keys / f"{device}.flash").write_bytes(rng.randbytes(32))
+            slotseal("device", "import", "--product", "lamp", "--device", device, "--flash-key",
+                     self.keys / f"{device}.flash", **self.env)
+        with sqlite3.connect(self.vault / "fleet.vault") as vault:
+            for device in devices:
+                digest = hashlib.sha256(f"token-of-{device}".encode()).hexdigest()
+                vault.execute("INSERT INTO facts VALUES (?, 'credential', ?)", (device, f"token sha256:{digest}"))
+        vault.close()
+        (folder / "app.bin").write_bytes(small_app(rng, 300000))
+        slotseal("release", "sign", folder / "app.bin", "--key", self.keys / "release.key", "--product", "lamp",
+                 "--secure-boot", "none", "-o", folder / "app.release")
+
+    def config(self):
+        return "\n".join(["[sealer]", f"vault = {self.env['SLOTSEAL_VAULT']}",
+                          f"vault_key = {self.env['SLOTSEAL_VAULT_KEY']}", f"delivery_key = {self.keys}/delivery.key",
+                          f"upload_key = {self.keys}/upload.key", f"key_set = {self.keys}/fleet.keys"])
+
+    def sealed(self, device, slot):
+        """What the update has to be, sealed by the command line."""
+        out = self.folder / f"{device}.{slot}.bin"
+        if not out.exists():
+            slotseal("seal", self.folder / "app.bin", "--table", TABLE, "--slot", slot, "--flash-key",
+                     self.keys / f"{device}.flash", "-o", out)
+        return out.read_bytes()
+
+
+DEVICES = [f"240ac400000{i}" for i in range(1, 7)]  # each test has its own
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory):
+    return Fleet(tmp_path_factory.mktemp("fleet"), random.Random("fleet"), DEVICES)
+
+
+@pytest.fixture(scope="module")
+def server(fleet):
+    front = fleet.folder / "front"
+    server = Server(front, f"sqlite:{front}/server.db", extra=fleet.config()).start()
+    server.fleet = fleet
+    wait_for(lambda: server.call("GET", "/readyz").status == 200)
+    wait_for(lambda: len(server.manage("GET", "/devices")["devices"]) == len(DEVICES))
+    slotseal("release", "upload", fleet.folder / "app.bin", "--release", fleet.folder / "app.release", "--upload-key",
+             fleet.keys / "upload.pem", "--server", f"http://127.0.0.1:{server.port}", "--token-file",
+             server.folder / "tester.token")
+    (server.release,) = [r["id"] for r in server.manage("GET", "/releases")["releases"]]
+    yield server
+    server.stop()
+
+
+def wait_for(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def device_of(server, number):
+    return Device(server, DEVICES[number], f"token-of-{DEVICES[number]}")
+
+
+def tell(device, slot, sequence=0, **more):
+    """What the agent tells after each start."""
+    data = {"slotseal.slot": slot, "slotseal.version": "0.9", "slotseal.state": "confirmed", "slotseal.cause": "none",
+            "slotseal.epoch": "1" if sequence else "0", "slotseal.sequence": str(sequence), "slotseal.key_set": "1",
+            "slotseal.secure_version": "0", "slotseal.bootloader": "0", **more}
+    assert device.call("PUT", "/configData", {"mode": "merge", "data": data}).status == 200
+
+
+def chunk_of(device, action):
+    answer = device.get(f"/deploymentBase/{action}")
+    assert answer.status == 200, answer.body
+    (chunk,) = answer.json()["deployment"]["chunks"]
+    return chunk, {m["key"]: m["value"] for m in chunk["metadata"]}
+
+
+def test_an_update_is_sealed_for_the_other_slot(server):
+    fleet = server.fleet
+    device = device_of(server, 0)
+    action = server.assign(device.name, server.release)
+    assert set(device.links()) - {"freshness"} == {"configData"}  # it has not told which slot runs
+    assert device.get(f"/deploymentBase/{action}").status == 404
+    for slot, other, address in (("ota_0", "ota_1", "0x160000"), ("ota_1", "ota_0", "0x10000")):
+        tell(device, slot)
+        assert device.links()["deploymentBase"].startswith(f"/deploymentBase/{action}?c=")
+        chunk, metadata = chunk_of(device, action)
+        expected = fleet.sealed(device.name, other)
+        assert (metadata["slotseal.slot"], metadata["slotseal.address"]) == (other, address)
+        statement = base64.urlsafe_b64decode(metadata["slotseal.release"] + "==")
+        assert statement == (fleet.folder / "app.release").read_bytes()
+        (artifact,) = chunk["artifacts"]
+        assert artifact["size"] == len(expected)
+        assert artifact["hashes"] == {"sha256": hashlib.sha256(expected).hexdigest()}
+        assert set(artifact["_links"]) == {"download-http"}
+        path = artifact["_links"]["download-http"]["href"].split(device.base, 1)[1]
+        whole = device.get(path)
+        assert whole.body == expected
+        for first, last in ((0, 0), (1, 15), (4095, 4097), (65535, 65536), (1, len(expected) - 2),
+                            (len(expected) - 1, len(expected) - 1), (131071, 200001)):
+            part = device.get(path, Range=f"bytes={first}-{last}", If_Range=whole.headers["ETag"])
+            assert (part.status, part.body) == (206, expected[first : last + 1])
+        assert device.get(path + ".MD5SUM").status == 404
+        assert chunk_of(device, action) == (chunk, metadata)  # twice the same
+    device.feedback(action, "closed", "success", "confirmed")
+    assert server.manage("GET", f"/actions/{action}")["state"] == "finished"
+
+
+def test_records_say_that_the_server_is_current(server):
+    device = device_of(server, 1)
+    wait_for(lambda: "freshness" in device.links())
+    answer = device.get("/freshness")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/cose")
+    record = server.fleet.folder / "record"
+    record.write_bytes(answer.body)
+    assert device.name in slotseal("statement", "show", record)
+    assert "freshness" not in device.links()
+
+
+def test_key_sets_are_linked(server):
+    """Devices learn of a newer key set than they told, and fetch it without showing their credential."""
+    keys = server.fleet.keys
+    device = device_of(server, 2)
+    tell(device, "ota_0")
+    publish = ("--server", f"http://127.0.0.1:{server.port}", "--token-file", server.folder / "tester.token")
+    slotseal("keyset", "publish", keys / "fleet.keys", *publish)
+    assert "keySet" not in device.links()
+    slotseal("keyset", "new", "--from", keys / "fleet.keys", "-o", keys / "next.unsigned")
+    slotseal("keyset", "sign", keys / "next.unsigned", "--key", keys / "root.key", "--in-force", keys / "fleet.keys",
+             "-o", keys / "next.keys")
+    slotseal("keyset", "publish", keys / "next.keys", *publish)
+    link = device.get().json()["_links"]["keySet"]["href"]
+    assert link == "http://updates.test/DEFAULT/keyset/v1/lamp/after/1"
+    answer = server.call("GET", "/DEFAULT/keyset/v1/lamp/after/1")
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/cose")
+    assert answer.body == (keys / "next.keys").read_bytes()
+    assert server.call("GET", "/DEFAULT/keyset/v1/lamp/after/2").status == 404
+
+
+def test_devices_are_kept_apart(server):
+    one, two = device_of(server, 4), device_of(server, 5)
+    paths = []
+    for device in (one, two):
+        tell(device, "ota_0")
+        chunk, _ = chunk_of(device, server.assign(device.name, server.release))
+        paths.append(chunk["artifacts"][0]["_links"]["download-http"]["href"].split("/controller/", 1)[1])
+    bodies = [device.get(f"/softwaremodules/{server.release}/artifacts/ota_1.bin").body for device in (one, two)]
+    assert bodies == [server.fleet.sealed(device.name, "ota_1") for device in (one, two)] and bodies[0] != bodies[1]
+    head = {"Authorization": two.authorization}
+    assert server.call("GET", f"/DEFAULT/controller/{paths[0]}", headers=head).status == 401
+    for name in ("ota_0.bin", "ota_2.bin", "app.bin", "ota_1", "ota_1.bin.bin", f"{one.name}/ota_1.bin"):
+        assert one.get(f"/softwaremodules/{server.release}/artifacts/{name}").status == 404
+
+
+def test_opaque_releases_never_reach_sealed_devices(server):
+    release = server.opaque_release("gateway", "1", {"a.swu": b"plaintext"})
+    server.manage("POST", f"/devices/{DEVICES[0]}/actions", {"release": release}, 403)
+    server.manage("PUT", "/products/lamp", {"kind": "opaque"}, 403)
+    server.manage("PUT", f"/devices/{DEVICES[0]}", {"product": "gateway", "any_certificate": True}, 403)
+    other = server.device("other", "gateway")
+    server.assign(other.name, release)
+    assert other.get(f"/softwaremodules/{release}/artifacts/a.swu").body == b"plaintext"
+
+
+def processes(server):
+    """Numbers of the running front and sealer, by what they are confined to: only the front listens."""
+    (main,) = pathlib.Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    children = pathlib.Path(f"/proc/{main}/task/{main}/children").read_text().split()
+    listens = {}
+    for child in children:
+        inodes = [os.readlink(fd) for fd in pathlib.Path(f"/proc/{child}/fd").iterdir() if fd.exists()]
+        tcp = {line.split()[9] for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]
+               if line.split()[3] == "0A"}
+        listens[any(name == f"socket:[{inode}]" for name in inodes for inode in tcp)] = int(child)
+    return listens[True], listens[False]
+
+
+def test_either_process_may_die(server):
+    """kill -9 of front or sealer while devices download: they go on, and every byte is right."""
+    device = device_of(server, 3)
+    tell(device, "ota_0")
+    action = server.assign(device.name, server.release)
+    chunk_of(device, action)
+    expected = server.fleet.sealed(device.name, "ota_1")
+    path = f"/softwaremodules/{server.release}/artifacts/ota_1.bin"
+    done = threading.Event()
+    good, wrong = [], []
+
+    def fetch():
+        while not done.is_set():
+            try:
+                answer = device.get(path)
+            except Exception:  # cut: a device comes again
+                continue
+            (good if answer.status == 200 and answer.body == expected else wrong).append(answer.status)
+
+    threads = [threading.Thread(target=fetch) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for which in (1, 0, 1, 0):
+        before = len(good)
+        os.kill(processes(server)[which], signal.SIGKILL)
+        wait_for(lambda: len(good) > before + 5)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert set(wrong) <= {503}
+    device.feedback(action, "closed", "success", "confirmed")
+    front, _ = processes(server)
+    os.kill(front, signal.SIGKILL)
+    wait_for(lambda: reachable(server))
+    assert server.manage("GET", f"/actions/{action}")["state"] == "finished"
+
+
+def reachable(server):
+    try:
+        return server.call("GET", "/healthz").status == 200
+    except OSError:
+        return False
+
+
+def test_store_and_secrets_need_folders_of_their_own(fleet):
+    server = Server(fleet.vault, f"sqlite:{fleet.vault}/server.db", extra=fleet.config())
+    p = subprocess.run([BUILD / "slotseal", "serve", "--config", server.write_config()], capture_output=True, timeout=20)
+    assert p.returncode == 1 and b"holds the store and secrets of the sealer, keep them apart" in p.stderr
