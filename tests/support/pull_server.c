@@ -261,11 +261,10 @@ ss_status_t pull_exchange(void *context, const struct ss_http_request *request, 
 {
     struct pull_bench *b = context;
     struct pull_answer a = {.head = {.length = SS_HTTP_LENGTH_UNKNOWN}};
-    const char *host = strstr(request->url, "://") + 3, *path = strchr(host, '/');
+    const char *host = strstr(request->url, "://") + 3, *path = host + strcspn(host, "/?");
     char name[64] = "";
     b->exchanges++;
-    must(path && path - host < 64);
-    memcpy(name, host, (size_t)(path - host));
+    snprintf(name, sizeof name, "%.*s", (int)(path - host), host);
     if (strstr(name, ".example"))
         *strstr(name, ".example") = 0;
     bool device = strncmp(path, BASE, strlen(BASE)) == 0;

@@ -77,6 +77,20 @@ static void tells_about_itself(void **state)
     pull_bench_free(b);
 }
 
+// A device cannot be asked which sources it was built from in any other way.
+static void is_of_this_version(void **state)
+{
+    (void)state;
+    char line[200], version[32] = "", name[64];
+    FILE *f = fopen(SS_SOURCE_DIR "/CMakeLists.txt", "r");
+    assert_non_null(f);
+    while (!*version && fgets(line, sizeof line, f))
+        (void)!sscanf(line, "project(slotseal VERSION %31[0-9.]", version);
+    fclose(f);
+    snprintf(name, sizeof name, "slotseal %s", version);
+    assert_string_equal(SS_PULL_AGENT, name);
+}
+
 static void knows_nobody(struct pull_bench *b, const struct ss_http_request *request, struct pull_answer *answer)
 {
     (void)request;
@@ -677,6 +691,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(tells_about_itself),
+        cmocka_unit_test(is_of_this_version),
         cmocka_unit_test(is_made_known_by_a_poll),
         cmocka_unit_test(tells_an_alarm),
         cmocka_unit_test(tells_an_alarm_in_between),
