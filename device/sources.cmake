@@ -13,4 +13,4 @@ set(SS_DEVICE_PULL
   device/pull_poll.c device/pull_report.c device/pull_url.c core/statement_names.c)
 set(SS_DEVICE_ESPIDF
   device/port/espidf/boot.c device/port/espidf/credential.c device/port/espidf/device.c device/port/espidf/flash.c
-  device/port/espidf/http.c device/port/espidf/identity.c device/port/espidf/pem.c device/port/espidf/storage.c)
+  device/port/espidf/http.c device/port/espidf/identity.c device/port/espidf/pem.c device/port/espidf/push.c device/port/espidf/storage.c)

@@ -82,7 +82,7 @@ int64_t esp_http_client_fetch_headers(esp_http_client_handle_t c)
 {
     (void)c;
     if (fake_http.status < 0)
-        return -1;
+        return fake_http.status;
     while (at < fake_http.count) {
         const struct fake_step *step = &fake_http.steps[at++];
         play(step);
@@ -98,7 +98,7 @@ int esp_http_client_read(esp_http_client_handle_t c, char *buffer, int len)
     memset(buffer, 'X', (size_t)len); // what it gives back is not to be looked at
     fake.time_us += fake_http.seconds * 1000000;
     if (at >= fake_http.count)
-        return fake_http.complete ? 0 : -1;
+        return fake_http.complete ? 0 : fake_http.read_end;
     const struct fake_step *step = &fake_http.steps[at++];
     play(step);
     return step->body ? (int)strlen(step->body) : 0;

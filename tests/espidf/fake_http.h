@@ -22,6 +22,7 @@ struct fake_http {
     int status;
     int64_t length; ///< -1: not said
     bool complete;  ///< once all steps are done
+    int read_end;   ///< what a read gives then if not
     const struct fake_step *steps;
     unsigned count;
     int64_t seconds; ///< that each read takes

@@ -177,9 +177,14 @@ static void an_answer_that_ends_early(void **state)
     (void)state;
     const struct fake_step steps[] = {{.header = "ETag", .value = "\"1\"", .last = true}, {.body = "one"}};
     fake_http.complete = false;
+    fake_http.read_end = -1;
     fake_http.length = 10;
     assert_int_equal(exchange(&get, steps, 2), SS_ERROR_IO);
     assert_string_equal(seen.body, "one");
+    fake_http.read_end = -ESP_ERR_HTTP_EAGAIN;
+    assert_int_equal(exchange(&get, steps, 2), SS_ERROR_TIMEOUT);
+    fake_http.status = -ESP_ERR_HTTP_EAGAIN;
+    assert_int_equal(exchange(&get, NULL, 0), SS_ERROR_TIMEOUT);
     fake_http.status = -1; // no answer at all
     assert_int_equal(exchange(&get, NULL, 0), SS_ERROR_IO);
     assert_int_equal(seen.heads, 0);

@@ -184,77 +184,42 @@ esp_err_t ss_device_start(const struct ss_device_hooks *hooks)
     return err;
 }
 
-static esp_err_t from_agent(ss_status_t (*call)(struct ss_agent *agent))
+struct ss_agent *ss_idf_take(void)
 {
     if (!device.ready)
-        return ESP_ERR_INVALID_STATE;
+        return NULL;
     lock();
-    esp_err_t err = err_of(call(&device.agent));
+    return &device.agent;
+}
+
+esp_err_t ss_idf_give(ss_status_t status)
+{
+    esp_err_t err = err_of(status);
     unlock();
     return err;
+}
+
+bool ss_idf_pulls(void)
+{
+#ifdef CONFIG_SLOTSEAL_PULL
+    return device.task != NULL;
+#else
+    return false;
+#endif
 }
 
 esp_err_t ss_device_confirm(void)
 {
-    return from_agent(ss_agent_confirm);
+    struct ss_agent *agent = ss_idf_take();
+    return agent ? ss_idf_give(ss_agent_confirm(agent)) : ESP_ERR_INVALID_STATE;
 }
 
 esp_err_t ss_device_reject(void)
 {
-    esp_err_t err = from_agent(ss_agent_reject);
+    struct ss_agent *agent = ss_idf_take();
+    esp_err_t err = agent ? ss_idf_give(ss_agent_reject(agent)) : ESP_ERR_INVALID_STATE;
     if (err == ESP_OK)
         reset();
-    return err;
-}
-
-esp_err_t ss_device_begin(const void *release, size_t release_len, const void *delivery, size_t delivery_len,
-                          uint32_t *wanted)
-{
-    *wanted = 0;
-#ifdef CONFIG_SLOTSEAL_PULL
-    if (device.task)
-        return ESP_ERR_INVALID_STATE;
-#endif
-    if (!device.ready)
-        return ESP_ERR_INVALID_STATE;
-    lock();
-    esp_err_t err = err_of(ss_agent_begin(&device.agent, release, release_len, delivery, delivery_len, wanted));
-    unlock();
-    return err;
-}
-
-esp_err_t ss_device_write(const void *in, size_t len)
-{
-    if (!device.ready)
-        return ESP_ERR_INVALID_STATE;
-    lock();
-    esp_err_t err = err_of(ss_agent_write(&device.agent, in, len));
-    unlock();
-    return err;
-}
-
-uint32_t ss_device_wanted(void)
-{
-    if (!device.ready)
-        return 0;
-    lock();
-    uint32_t wanted = ss_agent_wanted(&device.agent);
-    unlock();
-    return wanted;
-}
-
-esp_err_t ss_device_finish(void)
-{
-    return from_agent(ss_agent_finish);
-}
-
-esp_err_t ss_device_key_set(const void *key_set, size_t len)
-{
-    if (!device.ready)
-        return ESP_ERR_INVALID_STATE;
-    lock();
-    esp_err_t err = err_of(ss_agent_key_set(&device.agent, key_set, len));
-    unlock();
     return err;
 }
 

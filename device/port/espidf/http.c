@@ -196,8 +196,9 @@ static bool too_slow(const struct exchange *x, int64_t since)
 static ss_status_t receive(struct exchange *x)
 {
     int64_t since = esp_timer_get_time();
-    if (esp_http_client_fetch_headers(x->client) < 0)
-        return SS_ERROR_IO;
+    int64_t fetched = esp_http_client_fetch_headers(x->client);
+    if (fetched < 0)
+        return fetched == -ESP_ERR_HTTP_EAGAIN ? SS_ERROR_TIMEOUT : SS_ERROR_IO; // told apart from v5.0 on
     int status = esp_http_client_get_status_code(x->client);
     if (status < 100 || status > 599)
         return SS_ERROR_IO;
@@ -206,7 +207,7 @@ static ss_status_t receive(struct exchange *x)
     while (!x->stopped && !esp_http_client_is_complete_data_received(x->client)) {
         uint64_t before = x->received;
         int n = esp_http_client_read(x->client, x->piece, sizeof x->piece);
-        if (too_slow(x, since))
+        if (n == -ESP_ERR_HTTP_EAGAIN || too_slow(x, since))
             return SS_ERROR_TIMEOUT;
         if (n < 0 || (n == 0 && x->received == before))
             break;

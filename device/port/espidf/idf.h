@@ -52,6 +52,14 @@ struct ss_idf {
 /// What SS_ERROR_IO and its like are made of: ESP_OK, ESP_ERR_NO_MEM, anything else.
 ss_status_t ss_idf_status(esp_err_t err);
 
+// The agent (device.c).
+/// The agent, for the caller alone until ss_idf_give(). NULL: ss_device_start() has not succeeded.
+struct ss_agent *ss_idf_take(void);
+/// Gives it back; what @p status, the result of what was done with it, is to an app.
+esp_err_t ss_idf_give(ss_status_t status);
+/// Whether the task takes updates by itself.
+bool ss_idf_pulls(void);
+
 // Flash (flash.c). The functions of struct ss_agent_port; @p context is a struct ss_idf.
 ss_status_t ss_idf_read_raw(void *context, uint32_t address, void *out, size_t len);
 ss_status_t ss_idf_read_plain(void *context, uint32_t address, void *out, size_t len);

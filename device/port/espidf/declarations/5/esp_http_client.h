@@ -8,6 +8,8 @@
 
 #include "esp_err.h"
 
+#define ESP_ERR_HTTP_EAGAIN 0x7007
+
 typedef struct esp_http_client *esp_http_client_handle_t;
 
 typedef enum {
