@@ -72,7 +72,7 @@ struct ss_agent_identity {
     } slots[2];              ///< ota_0 and ota_1
     uint32_t vk_offset;      ///< of the running app: where its own verification key lies, SS_VK_NONE without
     uint32_t secure_version; ///< lowest that it takes
-    uint32_t bootloader;     ///< SS_BOOTLOADER_* bits that the bootloader is said to have; SS_NEEDS_NVS_KEYS if the table does
+    uint32_t bootloader;     ///< SS_BOOTLOADER_* bits that it is said to have; SS_NEEDS_NVS_KEYS if the table does
     uint32_t trial_seconds;  ///< a new app has so long to confirm itself, from its reset on; 0: any time
     uint32_t alarm_seconds;  ///< so long without news from the server, and there is an alarm; 0: never
     uint16_t chip;           ///< chip_id of image headers

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "support/agent_bench.h"
+#include "support/agent_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +13,7 @@
 #include "support/sample_image.h"
 #include "support/unit.h"
 
-#define IMAGE_MAX 0x150000u
-#define OWN_KEY   0x200u ///< where the verification key lies in images
-
 static struct ss_error err;
-const struct parcel_options agent_usual = {.version = 2, .slot = 1, .sequence = 7};
 
 // -- Storage ----------------------------------------------------------------------------------------------------------
 
@@ -157,128 +153,6 @@ struct ss_agent_record device_record(const struct device *d)
     return record;
 }
 
-// -- Images -----------------------------------------------------------------------------------------------------------
-
-// An app of one of the versions. No block of 16 bytes is in two versions or twice in one.
-static size_t make_app(struct device *d, unsigned version, uint32_t secure_version)
-{
-    uint8_t *out = d->plain;
-    uint32_t data = d->options.forum ? 0x14A000 - 0x400 : d->options.full ? 0xD800 : 0x2300;
-    const struct sample_segment segments[] = {{0x3F400020, data}, {0x40080400, 0x190}};
-    size_t len = sample_image(out, IMAGE_MAX, segments, 2, true);
-    for (uint32_t at = 0x140; at < data; at += 16) {
-        ss_put_le32(out + at, at);
-        out[at + 4] = (uint8_t)version;
-    }
-    memset(out + SS_DESC_OFFSET, 0, SS_APP_DESC_SIZE);
-    ss_put_le32(out + SS_DESC_OFFSET, SS_APP_DESC_MAGIC);
-    ss_put_le32(out + SS_DESC_OFFSET + 4, secure_version);
-    if (d->options.own_key)
-        memcpy(out + OWN_KEY, sample_public_key(12), SS_VK_SIZE);
-    sample_refresh(out, len);
-    return len;
-}
-
-// Of all devices: making one takes longer than most tests.
-static const ss_signing_key_t *rsa_key(void)
-{
-    static ss_signing_key_t *key;
-    if (!key)
-        assert_ok(ss_signing_key_generate(SS_KEY_RSA3072, &key, &err), err);
-    return key;
-}
-
-// Signs the app; what there is to write is 16 or 4096 bytes longer at most.
-static void sign_app(struct device *d, size_t len)
-{
-    if (d->options.secure_boot == AGENT_V2) {
-        const struct ss_sbv2_signer signer = {.key = rsa_key()};
-        size_t out_len;
-        uint8_t *image = malloc(len);
-        assert_non_null(image);
-        memcpy(image, d->plain, len);
-        assert_ok(ss_secure_boot_v2_sign_file(&signer, 1, NULL, image, len, d->plain, IMAGE_MAX, &out_len, &err), err);
-        free(image);
-        return;
-    }
-    assert_ok(ss_secure_boot_v1_sign(sample_signing_key(12), d->plain, len, d->plain + len, &err), err);
-    memset(d->plain + len + SS_SBV1_BLOCK_SIZE, 0xFF, 32);
-}
-
-static void seal(struct device *d, uint32_t address, const uint8_t *in, uint8_t *out, size_t len)
-{
-    struct ss_flash_cipher cipher;
-    uint8_t key[32];
-    size_t key_len;
-    const struct ss_efuse *silicon = d->bench->chip->silicon;
-    assert_ok(ss_efuse_key_from_words(&silicon->words[ss_efuse_block_start(1)], ss_efuse_coding(silicon), key, &key_len,
-                                      &err),
-              err);
-    assert_ok(ss_flash_cipher_init(&cipher, key, key_len, 0xF, &err), err);
-    assert_ok(ss_flash_cipher_seal(&cipher, address, in, out, (len + 31) / 32 * 32, &err), err);
-}
-
-static void reference_of(const struct sample_statement *s, uint8_t reference[SS_STATEMENT_DIGEST_SIZE])
-{
-    struct ss_statement parsed;
-    assert_int_equal(ss_statement_parse(s->bytes, s->len, &parsed, NULL), SS_OK);
-    assert_int_equal(ss_statement_reference(&parsed, reference), SS_OK);
-}
-
-static void make_release(struct device *d, const struct parcel_options *o, size_t image_len, struct parcel *p)
-{
-    uint8_t digest[32];
-    uint32_t vk_offset = d->options.own_key ? OWN_KEY : SS_VK_NONE;
-    struct ss_release release = sample_release();
-    assert_ok(ss_canonical_digest(d->plain, image_len, vk_offset, digest, &err), err);
-    digest[0] ^= o->other_digest;
-    release.digest = digest;
-    release.image_len = (uint32_t)image_len;
-    release.vk_offset = vk_offset;
-    release.table_digest = NULL;
-    release.bootloader = 0;
-    release.secure_version = o->secure_version ? o->secure_version : 3;
-    release.scheme = d->options.secure_boot == AGENT_V2 ? SS_RELEASE_V2 : SS_RELEASE_V1;
-    p->len = ss_release_file_len(&release);
-    if (o->alter_release)
-        o->alter_release(&release);
-    sample_sign_release(&release, o->release_key ? o->release_key : 4, &p->release);
-}
-
-static void make_delivery(struct device *d, const struct parcel_options *o, struct parcel *p)
-{
-    static uint8_t digests[SS_WINDOWS_MAX * SS_STATEMENT_DIGEST_SIZE];
-    uint8_t reference[32];
-    reference_of(&p->release, reference);
-    struct ss_delivery delivery = sample_delivery(reference);
-    delivery.slot_address = d->slots[o->slot];
-    delivery.slot_size = d->slot_size;
-    delivery.sequence = o->sequence;
-    delivery.expiry = 0;
-    delivery.length = p->len;
-    delivery.window = ss_window_size(d->slot_size);
-    assert_int_equal(ss_window_digests(p->sealed, p->len, delivery.window, digests, &delivery.windows), SS_OK);
-    delivery.digests = digests;
-    if (o->alter_delivery)
-        o->alter_delivery(&delivery);
-    sample_sign_delivery(&delivery, o->delivery_key ? o->delivery_key : 5, &p->delivery);
-}
-
-void make_parcel(struct device *d, const struct parcel_options *o, struct parcel *p)
-{
-    size_t image_len = make_app(d, o->version, o->secure_version ? o->secure_version : 3);
-    sign_app(d, image_len);
-    make_release(d, o, image_len, p);
-    if (o->unsigned_image)
-        d->plain[p->len - (d->options.secure_boot == AGENT_V2 ? 3000 : 60)] ^= 1;
-    assert_true(d->image_count < AGENT_PARCELS);
-    p->sealed = malloc(p->len + 32);
-    assert_non_null(p->sealed);
-    d->images[d->image_count++] = p->sealed;
-    seal(d, o->other_address ? o->other_address : d->slots[o->slot], d->plain, p->sealed, p->len);
-    make_delivery(d, o, p);
-}
-
 // -- The device -------------------------------------------------------------------------------------------------------
 
 static void lay_table(struct device *d)
@@ -314,10 +188,10 @@ static void arm_v2(struct device *d)
     struct bench *b = d->bench;
     uint8_t digest[32], image[1024], out[2 * 4096];
     size_t len = sample_bootloader(image, sizeof image), out_len;
-    assert_ok(ss_secure_boot_v2_key_digest(rsa_key(), digest, &err), err);
+    assert_ok(ss_secure_boot_v2_key_digest(agent_rsa_key(), digest, &err), err);
     for (unsigned i = 0; i < 8; i++)
         b->chip->silicon->words[ss_efuse_block_start(2) + i] = ss_get_le32(digest + 4 * i);
-    const struct ss_sbv2_signer signer = {.key = rsa_key()};
+    const struct ss_sbv2_signer signer = {.key = agent_rsa_key()};
     assert_ok(ss_secure_boot_v2_sign_file(&signer, 1, NULL, image, len, out, sizeof out, &out_len, &err), err);
     bench_lay(b, 0x1000, out, out_len);
     bench_set(b, "ABS_DONE_1", 1);
@@ -349,14 +223,14 @@ static void lay_app(struct device *d)
 {
     struct bench *b = d->bench;
     uint8_t *flash = b->chip->flash.data;
-    size_t len = make_app(d, 1, 3);
-    sign_app(d, len);
+    size_t len = agent_make_app(d, 1, 3);
+    agent_sign_app(d, len);
     len = (len + 2 * 4096) / 4096 * 4096;
     bench_lay_otadata(b, 0, 1, b->profile.rollback ? SS_OTA_VALID : SS_OTA_UNDEFINED);
     bench_seal(b, 0, 0x8000);
     bench_seal(b, BENCH_TABLE, 0x1000);
     bench_seal(b, BENCH_OTA, 32);
-    seal(d, d->slots[0], d->plain, flash + d->slots[0], len);
+    agent_seal(d, d->slots[0], d->plain, flash + d->slots[0], len);
     memset(flash + d->slots[1], 0x5A, d->slot_size);
 }
 
@@ -365,9 +239,9 @@ struct device *device_new(const struct agent_options *options)
     struct device *d = calloc(1, sizeof *d);
     assert_non_null(d);
     d->options = *options;
-    d->plain = malloc(IMAGE_MAX);
+    d->plain = malloc(AGENT_IMAGE_MAX);
     assert_non_null(d->plain);
-    memset(d->plain, 0xFF, IMAGE_MAX);
+    memset(d->plain, 0xFF, AGENT_IMAGE_MAX);
     d->bench = options->forum ? bench_bootable_large(300) : bench_bootable(300);
     lay_table(d);
     arm(d);
@@ -451,7 +325,7 @@ ss_status_t device_start(struct device *d, unsigned slot)
         (struct ss_agent_identity){.product = ss_span_of("thermostat"),
                                    .device = ss_span_of("240ac4123456"),
                                    .slots = {{d->slots[0], d->slot_size}, {d->slots[1], d->slot_size}},
-                                   .vk_offset = d->options.own_key ? OWN_KEY : SS_VK_NONE,
+                                   .vk_offset = d->options.own_key ? AGENT_OWN_KEY : SS_VK_NONE,
                                    .secure_version = 3,
                                    .bootloader = bits,
                                    .trial_seconds = d->trial_seconds,
