@@ -16,6 +16,9 @@ ss_status_t ss_sealer_cipher_seal(const struct ss_sealer_cipher *cipher, uint32_
     return ss_flash_cipher_seal(&cipher->as.esp32, address, in, out, len, err);
 }
 
+/// Devices of a product have few slots.
+enum { CHECKED_MAX = 4 };
+
 /// A release's plaintext. Those nobody can find any more live on until they are released.
 struct image {
     struct image *next;
@@ -25,7 +28,8 @@ struct image {
     unsigned holders;
     bool done;
     uint32_t len;
-    uint8_t *bytes; ///< locked
+    uint8_t *bytes;                ///< locked
+    uint32_t checked[CHECKED_MAX]; ///< slots that it was checked for, 0: none
 };
 
 struct entry {
@@ -165,6 +169,25 @@ uint8_t *ss_sealer_image_bytes(void *image)
 uint32_t ss_sealer_image_len(const void *image)
 {
     return ((const struct image *)image)->len;
+}
+
+bool ss_sealer_image_is_checked(const void *image, uint32_t address)
+{
+    const struct image *i = image;
+    for (unsigned n = 0; n < CHECKED_MAX; n++)
+        if (i->checked[n] == address)
+            return true;
+    return false;
+}
+
+void ss_sealer_image_set_checked(void *image, uint32_t address)
+{
+    struct image *i = image;
+    for (unsigned n = 0; n < CHECKED_MAX; n++)
+        if (!i->checked[n]) {
+            i->checked[n] = address;
+            return;
+        }
 }
 
 void ss_sealer_image_done(struct ss_sealer_cache *c, void *image)

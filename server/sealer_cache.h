@@ -64,6 +64,9 @@ void *ss_sealer_image_get(struct ss_sealer_cache *cache, const char *product, co
 void *ss_sealer_image_new(struct ss_sealer_cache *cache, const char *product, const char *version, uint32_t len);
 uint8_t *ss_sealer_image_bytes(void *image);
 uint32_t ss_sealer_image_len(const void *image);
+/// Whether @p image was found good for slot @p address before; and that it was. Of the vault's thread alone.
+bool ss_sealer_image_is_checked(const void *image, uint32_t address);
+void ss_sealer_image_set_checked(void *image, uint32_t address);
 /// The image is complete: others may have it.
 void ss_sealer_image_done(struct ss_sealer_cache *cache, void *image);
 void ss_sealer_image_release(struct ss_sealer_cache *cache, void *image);

@@ -207,9 +207,12 @@ static const uint8_t *plain_of(const struct work *w)
     return w->own ? w->own : ss_sealer_image_bytes(w->image);
 }
 
-/// It is the image that the release statement names, and one that the device can start from that slot.
+/// It is the image that the release statement names, and one that the device can start from that slot. What all devices
+/// get alike is looked at once for each slot.
 static ss_status_t check_image(struct work *w, const struct ss_vault_flash_key *key)
 {
+    if (!w->own && ss_sealer_image_is_checked(w->image, w->view.slot_address))
+        return SS_OK;
     uint8_t digest[32];
     uint32_t len = ss_sealer_image_len(w->image);
     const struct ss_seal_params params = {.chip = ss_chip_find(w->device.chip),
@@ -226,6 +229,8 @@ static ss_status_t check_image(struct work *w, const struct ss_vault_flash_key *
     if (status == SS_OK && memcmp(digest, w->fields.digest, sizeof digest) != 0)
         status = ss_error_set(&w->err, SS_ERROR_DATA_CORRUPT, SS_AREA_SERVER,
                               "the image of release %s is not the one that its statement names", w->release.version);
+    if (status == SS_OK && !w->own)
+        ss_sealer_image_set_checked(w->image, w->view.slot_address);
     return status;
 }
 
