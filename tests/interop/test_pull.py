@@ -79,9 +79,9 @@ def test_what_goes_over_the_line(chip):
     server, ended = chip.bench.server, chip.of("ended")[-1]
     assert server.traffic() <= len(offer.sealed) * 1.02
     assert ended["received"] + ended["sent"] <= len(offer.sealed) * 1.02
-    # The flash would take longer: this is what bounds an update on a real chip.
-    pages, sectors = len(offer.sealed) / 256, len(offer.sealed) / 4096
-    assert ended["flash_seconds"] > pages * 0.0007 + sectors * 0.045 * 0  # the slot was blank: nothing to erase
+    # The slot was blank: nothing to erase. Beside its pages there are two records of otadata and a few of the agent.
+    least = len(offer.sealed) / 256 * 0.0007
+    assert least < ended["flash_seconds"] < least * 1.03 + 0.1
 
 
 @pytest.mark.parametrize("name", ["demo-keyed-1.0.0", "demo-keyed-2.0.0"])
@@ -207,8 +207,7 @@ def test_bytes_that_never_are_the_image(chip):
     chip.bench.server.bend = downloads(lambda n, request, answer: dataclasses.replace(
         answer, body=bytes(b ^ 1 for b in answer.body[:100]) + answer.body[100:]))
     chip.run(until="idle")
-    expect_old_app(chip, "window" if chip.of("ended")[-1]["cause"] == "window" else "sealed-wrong",
-                   details=["given-up", chip.of("ended")[-1]["cause"]])
+    expect_old_app(chip, "sealed-wrong", details=["given-up", "sealed-wrong"])
     assert chip.of("ended")[-1]["failures"] == 5
     # Offered again, it is refused without a byte.
     before = len(chip.bench.server.downloads())
