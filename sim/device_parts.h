@@ -45,6 +45,10 @@ struct ss_sim_device {
 /// Seconds and milliseconds since the device was opened, by its own clock.
 uint64_t ss_sim_elapsed_ms(const struct ss_sim_device *d);
 void ss_sim_tell(struct ss_sim_device *d, const struct ss_sim_event *event);
+/// All that a reset takes: RAM, connections, what a host keeps for a hash that runs.
+void ss_sim_lose_ram(struct ss_sim_device *d);
+/// The app restarts the chip; why is told.
+enum ss_app_end ss_sim_restart(struct ss_sim_device *d, const char *why);
 
 // device_net.c
 
