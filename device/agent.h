@@ -117,8 +117,8 @@ enum ss_agent_alarm {
     SS_ALARM_WITHHELD, ///< for too long they have named a release or a key set that nobody offers
 };
 
-/// The agent. Memory of the caller's; all zero before ss_agent_start(). Fields other than `cause`, `refusal`, `refused`,
-/// `record` and `room.scratch` are private.
+/// The agent. Memory of the caller's; all zero before ss_agent_start(). Fields other than `cause`, `refusal`,
+/// `refused`, `record` and `room.scratch` are private.
 struct ss_agent {
     enum ss_agent_cause cause;      ///< of the last call
     struct ss_refusal refusal;      ///< with SS_CAUSE_STATEMENT
@@ -146,8 +146,8 @@ struct ss_agent {
             uint8_t digests[SS_WINDOWS_MAX * SS_STATEMENT_DIGEST_SIZE];
             uint8_t piece[SS_AGENT_PIECE];
         } in;
-        /// Nobody's while no update is received (ss_agent_receiving()): the caller may keep anything here between calls,
-        /// and what ss_agent_begin(), ss_agent_key_set() and ss_agent_freshness() are given may lie here.
+        /// Nobody's while no update is received (ss_agent_receiving()): the caller may keep anything here between
+        /// calls, and what ss_agent_begin(), ss_agent_key_set() and ss_agent_freshness() are given may lie here.
         uint8_t scratch[SS_AGENT_SCRATCH];
     } room;
 };
@@ -165,8 +165,8 @@ enum ss_agent_found {
 SS_MUST_USE ss_status_t ss_agent_start(struct ss_agent *agent, const struct ss_agent_port *port, void *context,
                                        const struct ss_agent_identity *identity, enum ss_agent_found *found);
 
-/// Called now and then, at least every few minutes: @p uptime is the number of seconds since the reset. Ends a trial that
-/// takes too long, and counts how long nothing came from the server where the device has no clock. *@p found is
+/// Called now and then, at least every few minutes: @p uptime is the number of seconds since the reset. Ends a trial
+/// that takes too long, and counts how long nothing came from the server where the device has no clock. *@p found is
 /// SS_FOUND_TAKE_BACK if the new app has not confirmed itself in time: reset now; else SS_FOUND_NOTHING.
 /// Statuses of the port (SS_CAUSE_FLASH).
 SS_MUST_USE ss_status_t ss_agent_tick(struct ss_agent *agent, uint32_t uptime, enum ss_agent_found *found);
@@ -175,13 +175,13 @@ enum ss_agent_state ss_agent_state(const struct ss_agent *agent);
 /// "confirmed", "trial", "rolled-back". Never NULL.
 const char *ss_agent_state_name(enum ss_agent_state state);
 
-/// SS_BOOTLOADER_* bits that the bootloader has, and SS_NEEDS_NVS_KEYS: what the identity says without what has turned out to be missing. An
-/// app may be built for a bootloader with rollback and run under an older one.
+/// SS_BOOTLOADER_* bits that the bootloader has, and SS_NEEDS_NVS_KEYS: what the identity says without what has turned
+/// out to be missing. An app may be built for a bootloader with rollback and run under an older one.
 uint32_t ss_agent_bootloader(const struct ss_agent *agent);
 
 /// The canonical digest of the running app, as it lies in flash. Not while an update is received.
-/// SS_ERROR_BAD_STATE (SS_CAUSE_ORDER), SS_ERROR_DATA_INVALID (SS_CAUSE_IMAGE), statuses of the port and the hash provider
-/// (SS_CAUSE_FLASH).
+/// SS_ERROR_BAD_STATE (SS_CAUSE_ORDER), SS_ERROR_DATA_INVALID (SS_CAUSE_IMAGE), statuses of the port and the hash
+/// provider (SS_CAUSE_FLASH).
 SS_MUST_USE ss_status_t ss_agent_running_digest(struct ss_agent *agent, uint8_t digest[SS_CANONICAL_DIGEST_SIZE]);
 
 /// Stores what whoever reports to a server has to know after a reset: the server's number of the delivery, and what it
@@ -194,9 +194,10 @@ SS_MUST_USE ss_status_t ss_agent_confirm(struct ss_agent *agent);
 /// Statuses as _confirm().
 SS_MUST_USE ss_status_t ss_agent_reject(struct ss_agent *agent);
 
-/// Begins, or continues, an update. Everything is checked before anything is erased: both statements (ss_update_check()),
-/// that the running app is confirmed, that the application is willing. The statements are not needed afterwards.
-/// *@p wanted is the offset of the first byte that is wanted: 0, or where it goes on; the length if none is missing.
+/// Begins, or continues, an update. Everything is checked before anything is erased: both statements
+/// (ss_update_check()), that the running app is confirmed, that the application is willing. The statements are not
+/// needed afterwards. *@p wanted is the offset of the first byte that is wanted: 0, or where it goes on; the length if
+/// none is missing.
 ///   SS_ERROR_BAD_STATE       SS_CAUSE_TRIAL
 ///   SS_ERROR_NOT_PERMITTED   SS_CAUSE_UNWILLING, SS_CAUSE_GIVEN_UP
 ///   others                   as ss_update_check() (SS_CAUSE_STATEMENT), of the port (SS_CAUSE_FLASH)
@@ -205,8 +206,8 @@ SS_MUST_USE ss_status_t ss_agent_begin(struct ss_agent *agent, const uint8_t *re
 
 /// Takes the next key set of the fleet, if ss_key_set_check_next() lets it follow the one in force, and stores it. It
 /// counts from the next start on. An update that is under way is abandoned.
-/// Statuses of ss_statement_parse(), ss_key_set_parse() and ss_key_set_check_next() (SS_CAUSE_STATEMENT), also if the port
-/// says SS_ERROR_NOT_PERMITTED; others of the port.
+/// Statuses of ss_statement_parse(), ss_key_set_parse() and ss_key_set_check_next() (SS_CAUSE_STATEMENT), also if the
+/// port says SS_ERROR_NOT_PERMITTED; others of the port.
 SS_MUST_USE ss_status_t ss_agent_key_set(struct ss_agent *agent, const uint8_t *key_set, size_t len);
 
 /// Takes a freshness record: signed by a delivery key in force, for this device, not older than the last one, nor from
@@ -225,8 +226,8 @@ const char *ss_agent_alarm_name(enum ss_agent_alarm alarm);
 bool ss_agent_receiving(const struct ss_agent *agent);
 
 /// Erases at once whatever an update that is under way has still to write, instead of sector by sector as it comes: for
-/// transports that cannot wait 45 ms now and then. SS_ERROR_BAD_STATE (SS_CAUSE_ORDER); SS_ERROR_IO (SS_CAUSE_FLASH): the
-/// update has ended.
+/// transports that cannot wait 45 ms now and then. SS_ERROR_BAD_STATE (SS_CAUSE_ORDER); SS_ERROR_IO (SS_CAUSE_FLASH):
+/// the update has ended.
 SS_MUST_USE ss_status_t ss_agent_erase_ahead(struct ss_agent *agent);
 
 /// The offset of the next byte that is wanted.
@@ -235,13 +236,13 @@ uint32_t ss_agent_wanted(const struct ss_agent *agent);
 /// The next @p len bytes of ciphertext, any number. Sectors are erased as they are reached, written, and read back.
 ///   SS_ERROR_BAD_STATE           SS_CAUSE_ORDER: no update is under way
 ///   SS_ERROR_INSUFFICIENT_SPACE  SS_CAUSE_TOO_MUCH: nothing of it was taken
-///   SS_ERROR_DATA_CORRUPT        SS_CAUSE_WINDOW: go on at ss_agent_wanted(); SS_CAUSE_GIVEN_UP if that was once too often
+///   SS_ERROR_DATA_CORRUPT        SS_CAUSE_WINDOW: go on at ss_agent_wanted(); SS_CAUSE_GIVEN_UP if once too often
 ///   SS_ERROR_DATA_INVALID        SS_CAUSE_SEALED_WRONG: the update has ended
 ///   SS_ERROR_IO                  SS_CAUSE_FLASH: the update has ended
 SS_MUST_USE ss_status_t ss_agent_write(struct ss_agent *agent, const void *in, size_t len);
 
-/// After the last byte: erases the rest of the slot, verifies the whole image through the decrypting path and against the
-/// release, and selects the slot. SS_OK: reset to try the new app. Otherwise the running app stays selected.
+/// After the last byte: erases the rest of the slot, verifies the whole image through the decrypting path and against
+/// the release, and selects the slot. SS_OK: reset to try the new app. Otherwise the running app stays selected.
 ///   SS_ERROR_BAD_STATE       SS_CAUSE_ORDER, SS_CAUSE_TOO_LITTLE
 ///   SS_ERROR_DATA_CORRUPT    SS_CAUSE_DIGEST
 ///   others                   of the port's verify (SS_CAUSE_IMAGE) and other functions (SS_CAUSE_FLASH)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the agent keeps through resets, beside the slots themselves, and its form in storage. The form does not depend on
-// compiler or version: an app that was updated, or rolled back, reads what the other one wrote.
+// What the agent keeps through resets, beside the slots themselves, and its form in storage. The form does not depend
+// on compiler or version: an app that was updated, or rolled back, reads what the other one wrote.
 #ifndef SS_DEVICE_AGENT_RECORD_H
 #define SS_DEVICE_AGENT_RECORD_H
 

@@ -39,7 +39,8 @@ static ss_status_t end_trial(struct ss_agent *a)
     return status == SS_OK && state != SS_OTA_PENDING_VERIFY ? ss_agent_take_back(a) : status;
 }
 
-// Without a clock, or before the first record, hours of running are what there is. They are stored one by one, so that resets cannot hide them.
+// Without a clock, or before the first record, hours of running are what there is. They are stored one by one, so that
+// resets cannot hide them.
 static ss_status_t count_hours(struct ss_agent *a)
 {
     if (a->identity->alarm_seconds == 0 || (ss_agent_now(a) != 0 && a->record.fresh != 0)) {

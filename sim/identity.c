@@ -129,8 +129,10 @@ static ss_status_t read_app(struct reading *r, size_t *pinned_len)
     ss_image_header_parse(r->image, &header);
     a->chip = header.chip_id;
     a->scheme = scheme_of(profile);
-    a->bootloader = (profile->rollback ? SS_BOOTLOADER_ROLLBACK : 0) |
-                    (profile->anti_rollback ? SS_BOOTLOADER_ANTI_ROLLBACK | SS_BOOTLOADER_ROLLBACK : 0);
+    a->bootloader =
+        (profile->rollback ? SS_BOOTLOADER_ROLLBACK : 0) |
+        (profile->anti_rollback ? SS_BOOTLOADER_ANTI_ROLLBACK | SS_BOOTLOADER_ROLLBACK : 0) |
+        (ss_table_find_type(&r->table, SS_PARTITION_DATA, SS_PARTITION_DATA_NVS_KEYS, 0) ? SS_NEEDS_NVS_KEYS : 0);
     if (len > SS_DESC_OFFSET &&
         ss_app_desc_parse(r->image + SS_DESC_OFFSET, len - SS_DESC_OFFSET, &r->id->app) == SS_OK)
         a->secure_version = r->id->app.secure_version;

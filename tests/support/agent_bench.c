@@ -276,7 +276,8 @@ struct device *device_offered(const struct agent_options *options, const struct 
     return d;
 }
 
-// -- The app: what runs once the bootloader has started it -------------------------------------------------------------
+// -- The app: what runs once the bootloader has started it
+// -------------------------------------------------------------
 
 void device_power_on(struct device *d)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an attacker, or a confused server, may offer. All of it is refused before the first erase, or with the first window
-// that is written; the old app keeps running.
+// What an attacker, or a confused server, may offer. All of it is refused before the first erase, or with the first
+// window that is written; the old app keeps running.
 #include "support/agent_bench.h"
 #include "support/unit.h"
 

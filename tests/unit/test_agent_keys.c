@@ -37,12 +37,13 @@ static void expect_key_set_refused(struct device *d, const struct ss_key_set *se
     assert_int_equal(d->key_sets[0].len, 0);
 }
 
-/// The fleet's key sets over two years. Each replaces release and delivery key, CA and server, and is in force for half a
-/// year; of the root keys one at a time is replaced.
+/// The fleet's key sets over two years. Each replaces release and delivery key, CA and server, and is in force for half
+/// a year; of the root keys one at a time is replaced.
 #define SETS 5u
 static struct sample_statement chain[SETS + 1]; // from 1
 
-// @p far_back: enough of the first root keys sign all of them, so that devices that still run the first app believe them.
+// @p far_back: enough of the first root keys sign all of them, so that devices that still run the first app believe
+// them.
 static void make_chain(bool far_back)
 {
     static uint8_t cas[SETS + 1][SS_STATEMENT_DIGEST_SIZE];

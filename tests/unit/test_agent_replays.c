@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is genuine, and in the wrong place or at the wrong time: signatures and statements of other devices, releases and
-// roles, old updates, other ciphertext. The old app keeps running, and nothing but the first window was touched.
+// What is genuine, and in the wrong place or at the wrong time: signatures and statements of other devices, releases
+// and roles, old updates, other ciphertext. The old app keeps running, and nothing but the first window was touched.
 #include "support/agent_bench.h"
 #include "support/unit.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens around an update: trials that are confirmed, fail, or never end; what is known and told afterwards; and the
-// ways of writing and signing that products choose between.
+// What happens around an update: trials that are confirmed, fail, or never end; what is known and told afterwards; and
+// the ways of writing and signing that products choose between.
 #include "support/agent_bench.h"
 #include "support/unit.h"
 
@@ -177,7 +177,8 @@ static void what_has_to_be_reported_outlives_resets(void **state)
     device_free(d);
 }
 
-// The digest that the running app is known by is that of its release, also where each device has a key of its own in it.
+// The digest that the running app is known by is that of its release, also where each device has a key of its own in
+// it.
 static void the_running_app_has_its_releases_digest(void **state)
 {
     (void)state;
