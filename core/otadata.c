@@ -112,6 +112,34 @@ ss_status_t ss_otadata_next_write(const struct ss_otadata *otadata, int slot, un
     return SS_OK;
 }
 
+bool ss_otadata_record_names(const struct ss_otadata_record *record, unsigned slot, unsigned slots)
+{
+    return record->seq != SS_OTADATA_ERASED_SEQ && record->crc == ss_otadata_crc(record->seq) &&
+           (record->seq - 1) % slots == slot;
+}
+
+struct ss_otadata_record ss_otadata_confirmed(unsigned slot, unsigned slots, uint32_t from)
+{
+    struct ss_otadata_record record;
+    uint32_t seq = slot + 1;
+    if (seq < from)
+        seq += (from - seq + slots - 1) / slots * slots;
+    memset(&record, 0xFF, sizeof record);
+    fill_record(&record, seq, SS_OTA_VALID);
+    return record;
+}
+
+bool ss_otadata_settle(const struct ss_otadata *otadata, unsigned running, unsigned slots,
+                       struct ss_otadata_update *out)
+{
+    int active = ss_otadata_active(otadata);
+    uint32_t seq = active < 0 ? 0 : otadata->copies[active].seq;
+    if (active >= 0 && ss_otadata_record_names(&otadata->copies[active], running, slots))
+        return false;
+    *out = (struct ss_otadata_update){.copy = active == 0 ? 1 : 0, .record = ss_otadata_confirmed(running, slots, seq)};
+    return true;
+}
+
 void ss_boot_repair_record(unsigned slot, struct ss_otadata_record *out)
 {
     memset(out, 0xFF, sizeof *out);

@@ -97,7 +97,12 @@ static ss_status_t choose(const struct ss_sim_port *p, unsigned slot, bool on_tr
 static ss_status_t select_slot(void *context, unsigned slot)
 {
     const struct ss_sim_port *p = context;
-    return choose(p, slot, p->profile->rollback);
+    struct ss_otadata otadata;
+    struct ss_otadata_update update;
+    ss_status_t status = read_otadata(p, &otadata);
+    if (status == SS_OK && ss_otadata_settle(&otadata, p->identity->running, SLOTS, &update))
+        status = write_copy(p, update.copy, &update.record);
+    return status == SS_OK ? choose(p, slot, p->profile->rollback) : status;
 }
 
 ss_status_t ss_sim_set_state(const struct ss_sim_port *p, uint32_t state)
@@ -132,8 +137,7 @@ static ss_status_t slot_state(void *context, unsigned slot, uint32_t *state)
     ss_status_t status = read_otadata(context, &otadata);
     for (unsigned i = 0; status == SS_OK && i < 2; i++) {
         const struct ss_otadata_record *copy = &otadata.copies[i];
-        if (copy->seq != SS_OTADATA_ERASED_SEQ && copy->crc == ss_otadata_crc(copy->seq) &&
-            (copy->seq - 1) % SLOTS == slot)
+        if (ss_otadata_record_names(copy, slot, SLOTS))
             *state = copy->state;
     }
     return status;

@@ -148,6 +148,19 @@ struct ss_otadata_update {
 SS_MUST_USE ss_status_t ss_otadata_next_write(const struct ss_otadata *otadata, int slot, unsigned slots, bool rollback,
                                               struct ss_otadata_update *out, struct ss_error *err);
 
+/// Whether a record with a right CRC leads to @p slot of @p slots. Says nothing about its state.
+bool ss_otadata_record_names(const struct ss_otadata_record *record, unsigned slot, unsigned slots);
+
+/// A confirmed record of @p slot (of @p slots): the lowest sequence that leads there and is not below @p from, state valid.
+struct ss_otadata_record ss_otadata_confirmed(unsigned slot, unsigned slots, uint32_t from);
+
+/// What an app in slot @p running has to write before it selects another slot, so that taking that one back leads to it
+/// again: true and a confirmed record of itself if the active copy names another slot, or none is active. That is so
+/// where otadata was erased, which decrypts to noise with flash encryption, and where the slot that it names did not
+/// start: the bootloader would then try the other slot again.
+bool ss_otadata_settle(const struct ss_otadata *otadata, unsigned running, unsigned slots,
+                       struct ss_otadata_update *out);
+
 /// Builds a fresh partition image of SS_OTADATA_SIZE bytes: copy 0 selects @p slot (seq = slot + 1) with @p state, copy
 /// 1 is erased. SS_BOOT_FACTORY gives an all-0xFF image, which is what ESP-IDF calls ota_data_initial.bin.
 /// SS_ERROR_INVALID_ARGUMENT: @p slot is not below @p slots; @p state would keep it from booting (invalid, aborted).

@@ -338,15 +338,60 @@ static void context_from_a_table(void **state)
     assert_int_equal(c.otadata_size, 0);
 }
 
+static void a_running_app_is_settled(void **state)
+{
+    (void)state;
+    const struct ss_otadata_record noise = {.seq = 0x3067F09A, .state = 0x63EFA163, .crc = 0x12345678};
+    struct ss_otadata_record erased, bad = record(5, SS_OTA_VALID);
+    erase(&erased);
+    bad.crc ^= 1;
+    const struct {
+        struct ss_otadata_record copies[2];
+        unsigned running;
+        int copy; // that is to be written; -1: none
+        uint32_t seq;
+    } cases[] = {
+        {{record(1, SS_OTA_VALID), erased}, 0, -1, 0},
+        {{record(1, SS_OTA_UNDEFINED), record(2, SS_OTA_UNDEFINED)}, 1, -1, 0},
+        {{erased, erased}, 0, 0, 1},
+        {{noise, noise}, 0, 0, 1},
+        {{noise, noise}, 1, 0, 2},
+        {{bad, noise}, 0, 0, 1},
+        {{record(2, SS_OTA_VALID), noise}, 0, 1, 3}, // the slot that it names did not start
+        {{record(2, SS_OTA_INVALID), record(7, SS_OTA_VALID)}, 1, 0, 8},
+        {{record(4, SS_OTA_VALID), record(3, SS_OTA_VALID)}, 0, 1, 5},
+        {{record(3, SS_OTA_ABORTED), record(2, SS_OTA_INVALID)}, 0, 0, 1},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct ss_otadata otadata = {{cases[i].copies[0], cases[i].copies[1]}};
+        struct ss_otadata_update update;
+        bool due = ss_otadata_settle(&otadata, cases[i].running, 2, &update);
+        assert_int_equal(due, cases[i].copy >= 0);
+        if (!due)
+            continue;
+        assert_int_equal(update.copy, cases[i].copy);
+        assert_int_equal(update.record.seq, cases[i].seq);
+        assert_int_equal(update.record.state, SS_OTA_VALID);
+        assert_false(update.erase_all);
+        struct ss_otadata then = otadata;
+        then.copies[update.copy] = update.record;
+        assert_int_equal(ss_otadata_active(&then), update.copy);
+        assert_true(ss_otadata_record_names(&update.record, cases[i].running, 2));
+        assert_false(ss_otadata_record_names(&update.record, cases[i].running ^ 1u, 2));
+    }
+    assert_false(ss_otadata_record_names(&erased, 0, 2));
+    assert_int_equal(ss_otadata_confirmed(2, 3, 7).seq, 9);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(boot_vectors),         cmocka_unit_test(crc_known_answers),
-        cmocka_unit_test(partition_is_read),    cmocka_unit_test(valid_and_invalid),
-        cmocka_unit_test(state_names),          cmocka_unit_test(next_write_follows_the_app),
-        cmocka_unit_test(next_write_cases),     cmocka_unit_test(next_write_at_the_end_of_sequences),
-        cmocka_unit_test(repair_record),        cmocka_unit_test(fresh_images),
-        cmocka_unit_test(context_from_a_table),
+        cmocka_unit_test(boot_vectors),      cmocka_unit_test(crc_known_answers),
+        cmocka_unit_test(partition_is_read), cmocka_unit_test(valid_and_invalid),
+        cmocka_unit_test(state_names),       cmocka_unit_test(next_write_follows_the_app),
+        cmocka_unit_test(next_write_cases),  cmocka_unit_test(next_write_at_the_end_of_sequences),
+        cmocka_unit_test(repair_record),     cmocka_unit_test(a_running_app_is_settled),
+        cmocka_unit_test(fresh_images),      cmocka_unit_test(context_from_a_table),
     };
     return ss_test_main(argc, argv, tests);
 }

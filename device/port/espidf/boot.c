@@ -39,36 +39,15 @@ static ss_status_t write_copy(const struct ss_idf *idf, unsigned copy, const str
     return ss_idf_status(err);
 }
 
-static bool names(const struct ss_otadata_record *record, unsigned slot)
-{
-    return record->seq != SS_OTADATA_ERASED_SEQ && record->crc == ss_otadata_crc(record->seq) &&
-           (record->seq - 1) % SS_IDF_SLOTS == slot;
-}
-
-// The record with which @p slot stays, with the lowest sequence that leads there and is not below @p from.
-static struct ss_otadata_record settled(unsigned slot, uint32_t from)
-{
-    struct ss_otadata_record record = {.seq = slot + 1, .state = SS_OTA_VALID};
-    if (record.seq < from)
-        record.seq += (from - record.seq + SS_IDF_SLOTS - 1) / SS_IDF_SLOTS * SS_IDF_SLOTS;
-    memset(record.label, 0xFF, sizeof record.label);
-    record.crc = ss_otadata_crc(record.seq);
-    return record;
-}
-
-// The running app goes on record before another one is selected. With flash encryption, erased otadata is noise, with
-// which the bootloader tries one slot after the other; and after a slot that did not start, both copies may name that one.
-// Either way an update that was taken back would start again before the app that runs now.
+// The running app goes on record before another one is selected: ESP-IDF's function does not see to that.
 ss_status_t ss_idf_select(void *context, unsigned slot)
 {
     const struct ss_idf *idf = context;
     struct ss_otadata otadata;
+    struct ss_otadata_update update;
     ss_status_t status = read_otadata(idf, &otadata);
-    int active = status == SS_OK ? ss_otadata_active(&otadata) : -1;
-    if (status == SS_OK && (active < 0 || !names(&otadata.copies[active], idf->identity.running))) {
-        struct ss_otadata_record running = settled(idf->identity.running, active < 0 ? 0 : otadata.copies[active].seq);
-        status = write_copy(idf, active == 0 ? 1 : 0, &running);
-    }
+    if (status == SS_OK && ss_otadata_settle(&otadata, idf->identity.running, SS_IDF_SLOTS, &update))
+        status = write_copy(idf, (unsigned)update.copy, &update.record);
     return status == SS_OK ? ss_idf_status(esp_ota_set_boot_partition(idf->slots[slot])) : status;
 }
 
@@ -83,7 +62,7 @@ ss_status_t ss_idf_confirm(void *context)
     if (status != SS_OK)
         return status;
     int active = ss_otadata_active(&otadata);
-    if (active < 0 || !names(&otadata.copies[active], idf->identity.running))
+    if (active < 0 || !ss_otadata_record_names(&otadata.copies[active], idf->identity.running, SS_IDF_SLOTS))
         return SS_ERROR_BAD_STATE;
     return ss_idf_status(esp_ota_mark_app_valid_cancel_rollback()); // raises the secure version in the eFuses, too
 }
@@ -97,11 +76,11 @@ static ss_status_t step_back(const struct ss_idf *idf)
     int active = status == SS_OK ? ss_otadata_active(&otadata) : -1;
     if (status != SS_OK)
         return status;
-    if (active < 0 || !names(&otadata.copies[active], idf->identity.running))
+    if (active < 0 || !ss_otadata_record_names(&otadata.copies[active], idf->identity.running, SS_IDF_SLOTS))
         return SS_ERROR_BAD_STATE;
     struct ss_otadata_record *running = &otadata.copies[active], *other = &otadata.copies[active ^ 1];
-    if (!ss_otadata_record_is_valid(other) || !names(other, back)) {
-        struct ss_otadata_record record = settled(back, running->seq);
+    if (!ss_otadata_record_is_valid(other) || !ss_otadata_record_names(other, back, SS_IDF_SLOTS)) {
+        struct ss_otadata_record record = ss_otadata_confirmed(back, SS_IDF_SLOTS, running->seq);
         status = write_copy(idf, (unsigned)active ^ 1u, &record);
     }
     running->state = SS_OTA_INVALID;
@@ -127,7 +106,7 @@ ss_status_t ss_idf_slot_state(void *context, unsigned slot, uint32_t *state)
     ss_status_t status = read_otadata(context, &otadata);
     for (unsigned i = 0; status == SS_OK && i < 2; i++) {
         const struct ss_otadata_record *copy = &otadata.copies[i];
-        if (names(copy, slot) && copy->seq > newest) {
+        if (ss_otadata_record_names(copy, slot, SS_IDF_SLOTS) && copy->seq > newest) {
             newest = copy->seq;
             *state = copy->state;
         }
