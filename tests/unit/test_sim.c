@@ -203,7 +203,8 @@ static void all_of_it_comes_from_the_chip(void **state)
         assert_string_equal(who->app.version, "1.0.0");
         assert_int_equal(who->agent.secure_version, 3);
         assert_int_equal(who->agent.scheme, SS_RELEASE_V1);
-        assert_int_equal(who->agent.bootloader, kind & 1 ? SS_BOOTLOADER_ROLLBACK : 0);
+        assert_int_equal(who->agent.bootloader,
+                         (kind & 1 ? SS_BOOTLOADER_ROLLBACK : 0) | (kind & 2 ? SS_NEEDS_NVS_KEYS : 0));
         assert_int_equal(who->agent.running, 0);
         for (unsigned i = 0; i < 2; i++) {
             assert_int_equal(who->agent.slots[i].address, slots[i]);
