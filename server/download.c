@@ -11,7 +11,7 @@
 #include "server/log.h"
 
 /// What libmicrohttpd takes from us at once, and holds.
-#define BLOCK 32768u
+#define BLOCK 65536u
 #define PIECE SS_SEALER_WINDOW_MAX
 #define AHEAD 2
 
