@@ -58,7 +58,7 @@ static void make_image(uint8_t *out, size_t size, const struct segment *segments
     device_check(ss_hash_once(SS_HASH_SHA256, out, body, out + body), &err);
 }
 
-static void make_app(uint8_t out[DEVICE_APP_SIZE])
+void device_app(uint8_t out[DEVICE_APP_SIZE])
 {
     // As linked for the ESP32: what is mapped has the same offset within 64 KiB in flash and in memory.
     static const struct segment segments[] = {
@@ -71,7 +71,7 @@ static void make_app(uint8_t out[DEVICE_APP_SIZE])
     make_image(out, DEVICE_APP_SIZE, segments, sizeof segments / sizeof *segments, desc);
 }
 
-static void make_table(uint8_t out[SS_TABLE_BINARY_SIZE])
+void device_table(uint8_t out[SS_TABLE_BINARY_SIZE])
 {
     static struct ss_partition_table table;
     table.count = 3;
@@ -135,9 +135,9 @@ void device_lay(struct ss_vchip *chip, uint64_t seed, bool sealed)
     static uint8_t app[DEVICE_APP_SIZE];
     if (app[0] == 0) {
         make_image(bootloader, sizeof bootloader, &(struct segment){0x40080400, 0}, 1, NULL);
-        make_table(table);
+        device_table(table);
         make_otadata(otadata);
-        make_app(app);
+        device_app(app);
     }
     if (sealed)
         burn_key(chip, seed);

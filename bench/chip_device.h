@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "chip/boot.h"
+#include "slotseal/partition_table.h"
 
 #define DEVICE_FLASH    (4u << 20)
 #define DEVICE_SLOT     0x10000u
@@ -24,6 +25,10 @@ struct ss_vchip *device_new(uint64_t seed, bool sealed);
 
 /// Boots and exits with the first failure unless the app runs from its slot.
 void device_boot(struct ss_vchip *chip);
+
+/// The app alone, and the partition table with its two slots.
+void device_app(uint8_t out[DEVICE_APP_SIZE]);
+void device_table(uint8_t out[SS_TABLE_BINARY_SIZE]);
 
 /// Exits with the error's message unless @p status is SS_OK.
 void device_check(ss_status_t status, const struct ss_error *err);

@@ -95,7 +95,8 @@ static bool handshake(struct run *run, struct connection *c)
 
 static bool connection_open(struct run *run, struct connection *c)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(run->load->port), .sin_addr = {htonl(0x7F000001)}};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(run->load->port), .sin_addr = {htonl(0x7F000001)}};
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     c->waiting = IDLE;
     if (c->fd < 0 || connect(c->fd, (struct sockaddr *)&to, sizeof to) != 0 || (run->tls && !handshake(run, c)))
