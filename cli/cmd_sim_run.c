@@ -129,6 +129,21 @@ static void print_started(const struct one *one, const struct ss_sim_event *e)
     printf(", key set %u\n", s.key_set);
 }
 
+static const char *failure_text(ss_status_t status)
+{
+    if (status == SS_ERROR_INVALID_SIGNATURE)
+        return "the server's certificate does not verify";
+    return status == SS_ERROR_IO ? "no connection, or no whole answer" : ss_status_name(status);
+}
+
+static void print_exchange(const char *text, const struct ss_sim_event *e)
+{
+    printf("%s: ", text);
+    if (e->http)
+        printf("%u, %llu bytes%s", e->http, (unsigned long long)e->bytes, e->status == SS_OK ? "" : ", ");
+    printf("%s\n", e->status == SS_OK ? "" : failure_text(e->status));
+}
+
 static void print_event(const struct one *one, const struct ss_sim_event *e)
 {
     char text[SS_HTTP_URL_MAX + 8];
@@ -138,11 +153,8 @@ static void print_event(const struct one *one, const struct ss_sim_event *e)
     cli_shown(e->text, text, sizeof text);
     if (e->kind == SS_SIM_STARTED)
         print_started(one, e);
-    else if (e->kind == SS_SIM_EXCHANGED && e->http)
-        printf("%s: %u, %llu bytes%s%s\n", text, e->http, (unsigned long long)e->bytes, e->status == SS_OK ? "" : ", ",
-               e->status == SS_OK ? "" : ss_status_name(e->status));
     else if (e->kind == SS_SIM_EXCHANGED)
-        printf("%s: %s\n", text, ss_status_name(e->status));
+        print_exchange(text, e);
     else if (e->kind == SS_SIM_REFUSED)
         printf("the agent refuses: %s%s%s\n", text, *e->detail ? ", " : "", e->detail);
     else if (e->kind == SS_SIM_RESET)
@@ -190,13 +202,14 @@ static bool reached(const struct one *one, uint32_t seconds)
 
 static bool is_late(const struct fleet *f)
 {
-    return f->timeout && seconds_since(&f->began) > (double)f->timeout;
+    return f->timeout && seconds_since(&f->began) >= (double)f->timeout;
 }
 
 static void pass(const struct fleet *f, struct ss_sim_device *device, uint32_t seconds)
 {
     uint32_t sleeps = seconds < f->interval ? seconds : (uint32_t)f->interval;
-    sleep_in_parts(sleeps);
+    double left = f->timeout ? (double)f->timeout - seconds_since(&f->began) : sleeps;
+    sleep_in_parts(left < sleeps ? left : sleeps);
     ss_sim_slept(device, seconds - sleeps);
 }
 

@@ -441,6 +441,21 @@ def test_an_app_that_crashes_without_rollback_in_the_bootloader(chip):
     assert chip.device.attributes["slotseal.bootloader"] == "0"
 
 
+@pytest.mark.parametrize("profile", ["profile", "no-rollback"])
+def test_an_app_that_does_not_reach_its_server(chip, profile):
+    """It would never be replaced by a better one: its trial ends after ten minutes, by its clock."""
+    chip.offer()
+
+    def bend(request, answer):
+        mute = request.path.endswith("configData") and request.json["data"]["slotseal.version"] == "2.0.0"
+        return Answer(503) if mute else answer
+
+    chip.bench.server.bend = bend
+    chip.run(until="idle", profile=profile)
+    expect_old_app(chip, "unconfirmed", details=["given-up", "unconfirmed"])
+    assert len(chip.bench.server.downloads()) == 1  # the slot was complete each time
+
+
 def test_what_cannot_be_taken_back(chip):
     """A crash before the agent's start, and a bootloader without rollback: why a canary goes first."""
     chip.offer()
