@@ -362,6 +362,8 @@ static void a_server_that_does_not_verify(void **state)
     assert_int_equal(exchange(&secure, NULL, 0), SS_ERROR_INVALID_SIGNATURE);
     fake_http.tls_code = 0x2700; // with the other sign in some versions
     assert_int_equal(exchange(&secure, NULL, 0), SS_ERROR_INVALID_SIGNATURE);
+    fake_http.tls_flags = -1; // no certificate came
+    assert_int_equal(exchange(&secure, NULL, 0), SS_ERROR_IO);
     fake_http.tls_code = -0x7280; // the connection was closed
     assert_int_equal(exchange(&secure, NULL, 0), SS_ERROR_IO);
     assert_int_equal(seen.heads, 0);
@@ -379,6 +381,9 @@ static void any_server_is_taken_for_one_connection(void **state)
     assert_non_null(fake_http.config.crt_bundle_attach);
     assert_null(fake_http.config.client_cert_pem);
     assert_null(strstr(fake_http.headers, "Authorization"));
+    fake_http.opened = ESP_FAIL;
+    fake_http.tls_flags = 0x80; // nobody has verified it
+    assert_int_equal(exchange(&request, NULL, 0), SS_ERROR_IO);
 }
 
 static void a_client_certificate_in_every_form(void **state)

@@ -82,14 +82,15 @@ static void take_body(struct exchange *x, const uint8_t *bytes, int len)
         x->stopped = !x->sink->body(x->sink->context, bytes, (size_t)len);
 }
 
-// Why a connection failed; the handle is only good for one question.
+// Why a connection failed; the handle is only good for one question. Flags are those of mbedTLS, -1 before it had looked
+// at a certificate.
 static void take_error(struct exchange *x, void *handle)
 {
     int code = 0, flags = 0;
     if (!handle)
         return;
     esp_tls_get_and_clear_last_error(handle, &code, &flags);
-    if (flags != 0 || code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || code == -MBEDTLS_ERR_X509_CERT_VERIFY_FAILED)
+    if (flags > 0 || code == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || code == -MBEDTLS_ERR_X509_CERT_VERIFY_FAILED)
         x->refused = true;
 }
 
@@ -242,7 +243,8 @@ static ss_status_t run(const struct ss_idf *idf, const struct ss_http_request *r
     // Both tell of errors once more, also what the connection failed of in v4.0.
     esp_http_client_close(x->client);
     esp_http_client_cleanup(x->client);
-    return status == SS_ERROR_IO && before_request && x->refused ? SS_ERROR_INVALID_SIGNATURE : status;
+    bool refused = x->refused && before_request && !request->any_server; // there mbedTLS notes that it did not look
+    return status == SS_ERROR_IO && refused ? SS_ERROR_INVALID_SIGNATURE : status;
 }
 
 ss_status_t ss_idf_exchange(void *context, const struct ss_http_request *request, const struct ss_http_sink *sink)
