@@ -2,6 +2,7 @@
 """Updates that are sealed while they are downloaded: front, sealer, store and vault together."""
 import base64
 import hashlib
+import json
 import os
 import pathlib
 import random
@@ -12,12 +13,17 @@ import threading
 import time
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from conftest import BUILD, ROOT, small_app
 from update_server import Device, Server, certificate
 
 TABLE = ROOT / "examples/forum/partitions.csv"
 VERSION = "1.0"
+
+
+def cache_text():
+    return "-fsanitize" if "SS_SANITIZE:STRING=\n" not in (BUILD / "CMakeCache.txt").read_text() else ""
 
 
 def slotseal(*args, **env):
@@ -75,7 +81,7 @@ class Fleet:
         return out.read_bytes()
 
 
-DEVICES = [f"240ac400000{i}" for i in range(1, 7)]  # each test has its own
+DEVICES = [f"240ac400000{i}" for i in range(1, 8)]  # each test has its own
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +265,55 @@ def test_either_process_may_die(server):
     os.kill(front, signal.SIGKILL)
     wait_for(lambda: reachable(server))
     assert server.manage("GET", f"/actions/{action}")["state"] == "finished"
+
+
+def private_number(path):
+    """The secret of a P-256 key, as hex digits."""
+    key = serialization.load_pem_private_key(path.read_bytes(), None)
+    return f"{key.private_numbers().private_value:064x}"
+
+
+def search(process, secrets):
+    p = subprocess.run([BUILD / "tests/memory_search", str(process), *secrets], capture_output=True, timeout=60)
+    assert p.returncode == 0, p.stderr.decode()
+    return json.loads(p.stdout)
+
+
+@pytest.mark.skipif(os.getuid() != 0 or "-fsanitize" in cache_text(), reason="memory of others; shadows of sanitizers")
+def test_the_front_knows_nothing(server):
+    """Under load, its whole memory has no key and no block of plaintext; the same search finds them in the sealer."""
+    fleet = server.fleet
+    device = device_of(server, 6)
+    tell(device, "ota_1")
+    action = server.assign(device.name, server.release)
+    chunk_of(device, action)
+    expected = fleet.sealed(device.name, "ota_0")
+    secrets = [f"key-file={fleet.keys}/{name}.flash" for name in DEVICES]
+    secrets += [f"key={private_number(fleet.keys / name)}" for name in ("delivery.key", "upload.key")]
+    secrets += [f"key-file={fleet.keys}/vault.key", f"plain={fleet.folder}/app.bin"]
+    done = threading.Event()
+    bodies = []
+
+    def load():
+        while not done.is_set():
+            bodies.append(device.get(f"/softwaremodules/{server.release}/artifacts/ota_0.bin").body == expected)
+
+    threads = [threading.Thread(target=load) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(bodies) > 10)
+    front, sealer = processes(server)
+    in_front, in_sealer = search(front, secrets), search(sealer, secrets)
+    before = len(bodies)
+    wait_for(lambda: len(bodies) > before)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert all(bodies)
+    assert (in_front["keys"], in_front["blocks"]) == (0, 0), in_front["where"]
+    assert in_front["bytes"] > 10 << 20
+    assert in_sealer["keys"] >= 2 and in_sealer["blocks"] > 10000, in_sealer
+    device.feedback(action, "closed", "success", "confirmed")
 
 
 def reachable(server):
