@@ -2,12 +2,13 @@
 """Updates from end to end with real processes: a chip that was provisioned is run as a device and pulls from a server
 that says the right thing, and every kind of wrong one."""
 import dataclasses
+import json
 import subprocess
 
 import pytest
-from conftest import BUILD, GENERATION
+from conftest import BUILD, GENERATION, served_chip
 from ddi_server import Answer, Authority, DdiServer, Device, openssl
-from pull_bench import MAC, PRODUCT, TABLE, WINDOW, Bench
+from pull_bench import MAC, PRODUCT, TABLE, TEMPLATE, WINDOW, Bench, app
 
 pytestmark = pytest.mark.skipif(GENERATION < 5, reason="esptool has no part in it: once is enough")
 INSTALLED = ["accepted", "selected", "confirmed"]
@@ -112,6 +113,22 @@ def test_a_device_with_a_client_certificate(bench, chip, tmp_path, form):
     assert {r.peer for r in server.requests} == {MAC}
     assert not any("authorization" in r.headers for r in server.requests)
     server.stop()
+
+
+def test_an_app_that_trusts_nobody_is_noticed(bench, tmp_path):
+    plain, pinned = tmp_path / "plain.bin", bench.folder / bench.pinned("1.0.0", 0x2000)
+    plain.write_bytes(app("1.0.0", 0x2000))
+    told = {name: json.loads(bench.slotseal("image", "info", name, "--json").stdout)["key_set"] for name in (plain, pinned)}
+    assert told == {plain: {"product": None, "version": None}, pinned: {"product": PRODUCT, "version": 1}}
+    assert "key set          lamp, version 1" in bench.slotseal("image", "info", pinned).stdout
+    assert "key set          none yet" in bench.slotseal("image", "info", plain).stdout
+    bench.slotseal("chip", "new", tmp_path / "chip", "--flash", "4MB", "--mac", "24:0a:c4:00:00:77")
+    with served_chip(tmp_path / "chip", "--rfc2217", "0") as port:
+        for image, warned in ((plain, True), (pinned, False)):
+            done = bench.slotseal("provision", "--product", PRODUCT, "--port", port, "--profile", "profile", "--bootloader",
+                                  "bootloader.bin", "--app", image, "--replace-verification-key", TEMPLATE,
+                                  "--update-server", "https://updates.example", "--dry-run")
+            assert ("no key set is pinned in this app" in done.stderr) == warned
 
 
 def test_many_in_one_process(bench, tmp_path):
