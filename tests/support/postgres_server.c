@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -96,9 +97,21 @@ static void wait_for_socket(const char *folder)
     fail_msg("the PostgreSQL server does not come up in %s", folder);
 }
 
+static void launch(struct postgres_server *server)
+{
+    char data[128], sockets[160];
+    snprintf(data, sizeof data, "%s/data", server->socket);
+    snprintf(sockets, sizeof sockets, "unix_socket_directories=%s", server->socket);
+    // The tests kill processes, never the machine: it need not sync.
+    const char *argv[] = {server->program, "-D", data,        "-c", "listen_addresses=",   "-c",
+                          sockets,         "-c", "fsync=off", "-c", "shared_buffers=16MB", NULL};
+    server->process = start(server_user(), argv);
+    wait_for_socket(server->socket);
+}
+
 bool postgres_server_start(struct postgres_server *server, const char *folder)
 {
-    char programs[96], data[96], program[128], sockets[128];
+    char programs[96], data[96];
     if (!find_programs(programs, sizeof programs))
         return false;
     const struct passwd *user = server_user();
@@ -110,14 +123,40 @@ bool postgres_server_start(struct postgres_server *server, const char *folder)
     if (getuid() == 0)
         assert_int_equal(chown(server->socket, user->pw_uid, user->pw_gid), 0);
     make_data(programs, user, data);
-    snprintf(program, sizeof program, "%s/postgres", programs);
-    snprintf(sockets, sizeof sockets, "unix_socket_directories=%s", server->socket);
-    // The tests kill clients, never the server: it need not sync.
-    const char *argv[] = {program, "-D", data,        "-c", "listen_addresses=",   "-c",
-                          sockets, "-c", "fsync=off", "-c", "shared_buffers=16MB", NULL};
-    server->process = start(user, argv);
-    wait_for_socket(server->socket);
+    snprintf(server->program, sizeof server->program, "%s/postgres", programs);
+    launch(server);
     return true;
+}
+
+/// The processes of a dead server end by themselves, and while one of them is there no new server starts.
+static void wait_for_children(const struct postgres_server *server)
+{
+    char lock[128];
+    int attached = 1;
+    snprintf(lock, sizeof lock, "%s/.s.PGSQL.5432", server->socket);
+    unlink(lock);
+    for (int i = 0; i < 200 && attached; i++) {
+        char path[160], line[256] = "";
+        unsigned long key = 0, id = 0;
+        snprintf(path, sizeof path, "%s/data/postmaster.pid", server->socket);
+        FILE *f = fopen(path, "r");
+        for (int n = 0; f && n < 7 && fgets(line, sizeof line, f); n++)
+            continue; // the seventh line names the shared memory
+        if (f)
+            fclose(f);
+        struct shmid_ds segment;
+        attached = sscanf(line, "%lu %lu", &key, &id) == 2 && shmctl((int)id, IPC_STAT, &segment) == 0 &&
+                   segment.shm_nattch > 0;
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+}
+
+void postgres_server_crash(struct postgres_server *server)
+{
+    kill(server->process, SIGKILL);
+    waitpid(server->process, NULL, 0);
+    wait_for_children(server);
+    launch(server);
 }
 
 void postgres_server_stop(struct postgres_server *server)

@@ -9,12 +9,15 @@
 
 struct postgres_server {
     pid_t process;
-    char user[32];   ///< name of the database's superuser
-    char socket[96]; ///< folder of the socket
+    char user[32];     ///< name of the database's superuser
+    char socket[96];   ///< folder of the socket
+    char program[128]; ///< postgres
 };
 
 /// Starts one under @p folder. False if PostgreSQL is not installed; fails the test for anything else.
 bool postgres_server_start(struct postgres_server *server, const char *folder);
+/// Kills the server with all its processes as the kernel would when memory runs out, and starts it again on its data.
+void postgres_server_crash(struct postgres_server *server);
 void postgres_server_stop(struct postgres_server *server);
 
 #endif

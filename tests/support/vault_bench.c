@@ -41,6 +41,11 @@ int vault_bench_start(void **state)
     exit(SKIPPED);
 }
 
+void vault_bench_crash_server(void)
+{
+    postgres_server_crash(&server);
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
     (void)st, (void)type, (void)ftw;
