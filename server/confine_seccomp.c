@@ -72,9 +72,10 @@ static int add_sockets(scmp_filter_ctx filter)
 {
     static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
     int result = 0;
-    for (size_t i = 0; i < sizeof families / sizeof *families && result == 0; i++)
-        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+    for (size_t i = 0; i < sizeof families / sizeof *families && result == 0; i++) {
+        const struct scmp_arg_cmp family = {.op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)families[i]};
+        result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &family);
+    }
     return result == 0 ? add(filter, SCMP_ACT_ALLOW, connecting) : result;
 }
 
