@@ -3,8 +3,8 @@
 # usage: demo.sh BUILD_DIR OUT_DIR [ESPTOOL_BIN_DIR]
 #
 # Two devices, the partition table of this folder, one release per slot: keys, signatures made with a key per device, sealed images.
-# Then two blank virtual chips that are provisioned over a serial port and boot encrypted, with secure boot V1 armed, and
-# take updates.
+# Then two blank virtual chips that are provisioned over a serial port and boot encrypted, with secure boot V1 armed. A server seals
+# updates for them while they download, there and back; one more update is carried to them by hand.
 # With ESPTOOL_BIN_DIR, every file is made or checked a second time by the real espsecure and must agree.
 set -euo pipefail
 build=$(realpath "$1") out=$2 espsecure=${3:+$(realpath "$3")/espsecure}
@@ -96,8 +96,8 @@ run compare "${devices[0]}-1.0.0.ota_0.bin" "${devices[1]}-1.0.0.ota_0.bin"
 run compare "${devices[0]}-1.0.0.ota_0.bin" next.ota_0.bin
 
 title "two blank chips become such devices, over a serial port: flash key, sealed flash, eFuses, secure boot"
-server=
-trap '[ -z "$server" ] || kill "$server"' EXIT
+chip_port='' serving=''
+trap 'kill $chip_port $serving 2>/dev/null || true' EXIT
 export SLOTSEAL_VAULT="sqlite:fleet.vault" SLOTSEAL_VAULT_KEY=file:fleet.key SLOTSEAL_VAULT_SIGNING_KEY=file:fleet.signing.key
 run vault init
 run product add forum --table "$here/partitions.csv" --flash-size 4MB --secure-boot v1-one-time --per-device-sign-keys
@@ -111,45 +111,94 @@ run keyset sign draft.keys --key root.pem -o fleet.keys
 for update in "${updates[@]}"; do
     run keyset embed "demo-${update%:*}.bin" --key-set fleet.keys -o "pinned-${update%:*}.bin"
 done
+server_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
+    -keyout server.key -out server.pem 2>/dev/null
 for device in "${devices[@]}"; do
     run chip new "chip-$device" --flash 4MB --mac "$(sed 's/../&:/g;s/:$//' <<<"$device")"
     mkfifo port
     "$slotseal" chip serve "chip-$device" >port &
-    server=$!
+    chip_port=$!
     read -r address <port
     rm port
     provision=(provision --product forum --port "$address" --reset-command "$here/press.sh $slotseal chip-$device" --profile "$here/provision.profile"
         --bootloader bootloader.bin --app pinned-1.0.0.bin --replace-verification-key "$template"
-        --update-server https://updates.example.com --confirm "$device")
+        --update-server "https://127.0.0.1:$server_port" --ca server.pem --confirm "$device")
     printf '$ slotseal'; printf ' %s' "${provision[@]}"; printf '\n'
     "$slotseal" "${provision[@]}" >provision.txt || fail "$device: not provisioned: $(tail -1 provision.txt)"
     sed -n '/^rehearsal/,$p' provision.txt
-    kill "$server"
-    wait "$server" || true
-    server=
+    kill "$chip_port"
+    wait "$chip_port" || true
+    chip_port=
     "$slotseal" chip boot "chip-$device" >boot.txt || fail "$device does not boot"
     printf '$ slotseal chip boot chip-%s\n' "$device"
     grep -E 'flash encryption is enabled|secure boot is already enabled|^app|slotseal-demo' boot.txt
     "$slotseal" doctor "chip-$device" >doctor.txt || fail "the doctor has something to say about $device"
 done
 
-title "updates, carried to the devices by hand: to ota_1, back to ota_0, to ota_1 again"
+title "two releases: statements, and for each device its own signature"
 for update in "${updates[@]}"; do
     version=${update%:*}
     run release sign "pinned-$version.bin" --key release.pem --product forum --secure-boot v1 --verification-key "$template" \
         -o "$version.release"
 done
+
+title "the update server: one process speaks HTTPS and has no key of a device, the other one seals"
+mkdir front
+openssl req -x509 -newkey rsa:3072 -nodes -days 30 -subj /CN=sealer -keyout upload.key -out upload.pem 2>/dev/null
+chmod 600 upload.key delivery.pem
+cat >server.conf <<END
+[server]
+listen = 127.0.0.1:$server_port
+url = https://127.0.0.1:$server_port
+certificate = server.pem
+key = server.key
+store = sqlite:front/store.db
+polling = 00:00:05
+[sealer]
+vault = $SLOTSEAL_VAULT
+vault_key = $SLOTSEAL_VAULT_KEY
+delivery_key = delivery.pem
+upload_key = upload.key
+key_set = fleet.keys
+[log]
+level = warning
+END
+run operator add demo --store sqlite:front/store.db -o operator.token
+mkfifo up
+"$slotseal" serve --config server.conf >up 2>server.log &
+serving=$!
+printf '$ slotseal serve --config server.conf &\n'
+read -r line <up || fail "the server does not start: $(tail -1 server.log)"
+printf '%s\n' "$line"
+export SLOTSEAL_SERVER="https://127.0.0.1:$server_port" SLOTSEAL_TOKEN_FILE=operator.token
+run keyset publish fleet.keys --server-ca server.pem
+for update in "${updates[@]}"; do
+    version=${update%:*}
+    run release upload "pinned-$version.bin" --release "$version.release" --upload-key upload.pem --server-ca server.pem
+    run release personalize forum "$version"
+done
+
+title "both devices update themselves to ota_1, and back to ota_0, while the server seals for them"
+for version in 2.0.0 1.0.0; do
+    for device in "${devices[@]}"; do run device assign "$device" "$version" --server-ca server.pem; done
+    run sim run "${devices[@]/#/chip-}" --profile "$here/provision.profile" --interval 1 --until installed --timeout 60 >sim.txt ||
+        fail "not installed: $(tail -1 sim.txt)"
+    grep -E 'runs|confirmed|ended' sim.txt || tail -4 sim.txt
+done
+run device history "${devices[0]}" --server-ca server.pem
+kill "$serving"
+wait "$serving" || fail "the server did not end well"
+serving=
+
+title "the same without a network: statements and ciphertext, carried to the device"
 for device in "${devices[@]}"; do
-    sequence=0
-    for update in 2.0.0:ota_1 1.0.0:ota_0 2.0.0:ota_1; do
-        version=${update%:*} slot=${update#*:} sequence=$((sequence + 1))
-        run sign --device "$device" --replace-verification-key "$template" "pinned-$version.bin" -o update.signed.bin
-        run seal update.signed.bin --device "$device" --slot "$slot" -o update.sealed.bin
-        run release deliver update.sealed.bin --release "$version.release" --key delivery.pem --key-set fleet.keys \
-            --device "$device" --table table.bin --slot "$slot" --sequence "$sequence" -o update.delivery
-        run sim push "chip-$device" --release "$version.release" --delivery update.delivery --sealed update.sealed.bin \
-            --profile "$here/provision.profile"
-    done
+    run sign --device "$device" --replace-verification-key "$template" pinned-2.0.0.bin -o update.signed.bin
+    run seal update.signed.bin --device "$device" --slot ota_1 -o update.sealed.bin
+    run release deliver update.sealed.bin --release 2.0.0.release --key delivery.pem --key-set fleet.keys \
+        --device "$device" --table table.bin --slot ota_1 --sequence 100 -o update.delivery
+    run sim push "chip-$device" --release 2.0.0.release --delivery update.delivery --sealed update.sealed.bin \
+        --profile "$here/provision.profile"
 done
 
 [ -n "$espsecure" ] || { printf '\ndone, without espsecure to compare with\n'; exit 0; }
