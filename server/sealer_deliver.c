@@ -8,58 +8,19 @@
 #include <time.h>
 
 #include "core/crypto.h"
-#include "server/sealer_parts.h"
-#include "slotseal/canonical.h"
-#include "slotseal/seal.h"
-#include "slotseal/seal_many.h"
-#include "slotseal/sign.h"
+#include "server/sealer_work.h"
 #include "slotseal/statement_sign.h"
 #include "vault/floor.h"
 #include "vault/locked.h"
-#include "vault/signing.h"
 
-/// Ciphertext of a batch, bytes: as many deliveries as fit are made together, one always.
-#define BATCH_BYTES (48u << 20)
-
-/// One order on its way.
-struct work {
-    struct ss_sealer_job *job;
-    const struct ss_sealer_order *order;
-    ss_status_t status;
-    struct ss_error err;
-    uint64_t now;
-    struct ss_vault_device device;
-    struct ss_vault_product product;
-    struct ss_vault_release release;
-    struct ss_release fields;
-    uint8_t reference[32]; ///< of the release statement
-    uint8_t table_digest[32];
-    char slot[SS_SEALER_SLOT_SIZE];
-    struct ss_device_view view;
-    uint32_t epoch;
-    struct ss_vault_delivery delivery;
-    bool known, usable; ///< it was sealed before; and its statement will do
-    // While it is sealed.
-    void *image;
-    struct ss_sealer_personal personal;
-    struct ss_sealer_cipher cipher;
-    uint8_t *own;    ///< locked: the device's own plaintext; NULL: the release's
-    uint8_t *sealed; ///< ciphertext
-};
-
-static bool good(const struct work *w)
-{
-    return w->status == SS_OK;
-}
-
-static ss_status_t refuse(struct work *w, ss_status_t status, const char *text)
+static ss_status_t refuse(struct ss_sealer_work *w, ss_status_t status, const char *text)
 {
     return ss_error_set(&w->err, status, SS_AREA_SERVER, "device %s %s", w->order->device, text);
 }
 
 // What is known of device and release
 
-static ss_status_t check_member(struct ss_sealer_service *service, struct work *w)
+static ss_status_t check_member(struct ss_sealer_service *service, struct ss_sealer_work *w)
 {
     char fact[128], text[80];
     enum ss_sealer_credential credential;
@@ -77,7 +38,7 @@ static ss_status_t check_member(struct ss_sealer_service *service, struct work *
 }
 
 /// The slot that does not run, by the vault's table of the device.
-static ss_status_t choose_slot(struct work *w)
+static ss_status_t choose_slot(struct ss_sealer_work *w)
 {
     const struct ss_vault_table *kept = w->device.table.len ? &w->device.table : &w->product.table;
     const struct ss_sealer_told *told = &w->order->told;
@@ -103,7 +64,7 @@ static ss_status_t choose_slot(struct work *w)
     return SS_OK;
 }
 
-static ss_status_t describe_device(struct work *w)
+static ss_status_t describe_device(struct ss_sealer_work *w)
 {
     static const uint8_t schemes[] = {[SS_SECURE_BOOT_NONE] = SS_RELEASE_UNSIGNED,
                                       [SS_SECURE_BOOT_V1_ONE_TIME] = SS_RELEASE_V1,
@@ -125,7 +86,7 @@ static ss_status_t describe_device(struct work *w)
     return SS_OK;
 }
 
-static ss_status_t check_release(struct ss_sealer_service *service, struct work *w)
+static ss_status_t check_release(struct ss_sealer_service *service, struct ss_sealer_work *w)
 {
     char floor[SS_VAULT_VERSION_SIZE];
     uint64_t floor_signed;
@@ -146,7 +107,7 @@ static ss_status_t check_release(struct ss_sealer_service *service, struct work 
 }
 
 /// Everything that can be said before a key is touched.
-static ss_status_t look_up(struct ss_sealer_service *service, struct work *w)
+static ss_status_t look_up(struct ss_sealer_service *service, struct ss_sealer_work *w)
 {
     struct ss_vault *vault = service->vault;
     const struct ss_vault_accepted accepted = {w->order->told.epoch, w->order->told.sequence};
@@ -177,161 +138,9 @@ static ss_status_t look_up(struct ss_sealer_service *service, struct work *w)
     return status == SS_ERROR_DOES_NOT_EXIST ? SS_OK : status;
 }
 
-// Plaintext
-
-/// The device's own image, signed with its own key: composed and verified.
-static ss_status_t compose(struct ss_sealer_service *service, struct work *w)
-{
-    struct ss_vault_signing_key key;
-    ss_signing_key_t *public_key = NULL;
-    uint32_t len = ss_sealer_image_len(w->image);
-    ss_status_t status =
-        ss_sealer_personal_load(service, &w->device, &w->release, &w->fields, w->image, &w->personal, &w->err);
-    if (status == SS_OK)
-        status = ss_vault_signing_key_get(service->vault, w->device.sign_key, &key, &w->err);
-    if (status == SS_OK)
-        status = ss_signing_key_load((const uint8_t *)key.public_key, strlen(key.public_key), &public_key, &w->err);
-    if (status == SS_OK && !(w->own = ss_locked_new(len)))
-        status = ss_error_set(&w->err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "out of memory for an image");
-    if (status == SS_OK) {
-        memcpy(w->own, ss_sealer_image_bytes(w->image), len);
-        ss_sealer_patch_range(w->personal.patches, w->personal.count, 0, w->own, len);
-        status = ss_sign_verify(SS_SIGN_ANY, public_key, w->own, len, NULL, &w->err);
-    }
-    ss_signing_key_free(public_key);
-    return status == SS_OK ? SS_OK : ss_error_prefix(&w->err, status, "device %s", w->device.id);
-}
-
-static const uint8_t *plain_of(const struct work *w)
-{
-    return w->own ? w->own : ss_sealer_image_bytes(w->image);
-}
-
-/// It is the image that the release statement names, and one that the device can start from that slot. What all devices
-/// get alike is looked at once for each slot.
-static ss_status_t check_image(struct work *w, const struct ss_vault_flash_key *key)
-{
-    if (!w->own && ss_sealer_image_is_checked(w->image, w->view.slot_address))
-        return SS_OK;
-    uint8_t digest[32];
-    uint32_t len = ss_sealer_image_len(w->image);
-    const struct ss_seal_params params = {.chip = ss_chip_find(w->device.chip),
-                                          .kind = SS_SEAL_APP,
-                                          .address = w->view.slot_address,
-                                          .capacity = w->view.slot_size,
-                                          .place = w->slot,
-                                          .key = key->bytes,
-                                          .key_len = key->len,
-                                          .crypt_config = w->device.crypt_config};
-    ss_status_t status = ss_seal_check(&params, plain_of(w), len, NULL, &w->err);
-    if (status == SS_OK)
-        status = ss_canonical_digest(plain_of(w), len, w->fields.vk_offset, digest, &w->err);
-    if (status == SS_OK && memcmp(digest, w->fields.digest, sizeof digest) != 0)
-        status = ss_error_set(&w->err, SS_ERROR_DATA_CORRUPT, SS_AREA_SERVER,
-                              "the image of release %s is not the one that its statement names", w->release.version);
-    if (status == SS_OK && !w->own)
-        ss_sealer_image_set_checked(w->image, w->view.slot_address);
-    return status;
-}
-
-static ss_status_t get_plain(struct ss_sealer_service *service, struct work *w, const struct ss_vault_flash_key *key)
-{
-    ss_status_t status = ss_sealer_image_load(service, &w->release, &w->fields, &w->image, &w->err);
-    if (status == SS_OK && w->product.per_device_sign_keys)
-        status = compose(service, w);
-    if (status == SS_OK)
-        status = check_image(w, key);
-    if (status == SS_OK)
-        status = ss_sealer_cipher_init(&w->cipher, &w->device, key, &w->err);
-    if (status != SS_OK)
-        return status;
-    w->delivery.length = ss_sealer_image_len(w->image);
-    w->delivery.window = ss_window_size(w->view.slot_size);
-    w->delivery.windows =
-        (uint8_t)((w->delivery.length + w->delivery.window - 1) / w->delivery.window); // 32 cover the slot
-    w->sealed = malloc(w->delivery.length);
-    return w->sealed ? SS_OK
-                     : ss_error_set(&w->err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER,
-                                    "out of memory for a sealed image");
-}
-
-// Sealing: the windows of all devices together, then one digest over each device's whole
-
-static size_t window_jobs(struct work *w, struct ss_seal_job *jobs)
-{
-    struct ss_vault_delivery *d = &w->delivery;
-    for (size_t i = 0; i < d->windows; i++) {
-        uint32_t at = (uint32_t)i * d->window, left = d->length - at;
-        jobs[i] = (struct ss_seal_job){.cipher = w->cipher.is_xts ? NULL : &w->cipher.as.esp32,
-                                       .xts = w->cipher.is_xts ? &w->cipher.as.xts : NULL,
-                                       .address = w->view.slot_address + at,
-                                       .in = plain_of(w) + at,
-                                       .out = w->sealed + at,
-                                       .len = left < d->window ? left : d->window,
-                                       .sealed_digest = d->digests + 32 * i};
-    }
-    return d->windows;
-}
-
-static ss_status_t seal_together(struct work **works, size_t count, struct ss_error *err)
-{
-    struct ss_seal_job jobs[SS_SEALER_BATCH * SS_WINDOWS_MAX], whole[SS_SEALER_BATCH];
-    size_t n = 0;
-    for (size_t i = 0; i < count; i++) {
-        n += window_jobs(works[i], jobs + n);
-        whole[i] = (struct ss_seal_job){
-            .in = works[i]->sealed, .len = works[i]->delivery.length, .plain_digest = works[i]->delivery.sha256};
-    }
-    ss_status_t status = ss_seal_many(jobs, n, err);
-    return status == SS_OK ? ss_seal_many(whole, count, err) : status;
-}
-
-static void end_sealing(struct ss_sealer_service *service, struct work *w)
-{
-    free(w->sealed);
-    if (w->own)
-        ss_locked_free(w->own, ss_sealer_image_len(w->image));
-    ss_sealer_image_release(service->cache, w->image);
-    w->sealed = w->own = NULL;
-    w->image = NULL;
-    ss_wipe(&w->cipher, sizeof w->cipher);
-}
-
-/// The cipher is there now, and the device will ask for windows next.
-static void keep_ready(struct ss_sealer_service *service, const struct work *w)
-{
-    struct ss_sealer_key key = {.address = w->delivery.id.address};
-    strcpy(key.device, w->delivery.id.device);
-    strcpy(key.version, w->delivery.id.version);
-    // If all room is held, the window's request will try again.
-    (void)ss_sealer_cache_put(service->cache, &key, &w->cipher, w->image, w->personal.patches, w->personal.count);
-}
-
-static void seal_batch(struct ss_sealer_service *service, struct work **works, const struct ss_vault_sealing *items,
-                       size_t count)
-{
-    struct work *ready[SS_SEALER_BATCH];
-    struct ss_error err = {0};
-    size_t n = 0;
-    for (size_t i = 0; i < count; i++) {
-        works[i]->status = get_plain(service, works[i], &items[i].key);
-        if (good(works[i]))
-            ready[n++] = works[i];
-    }
-    ss_status_t status = n ? seal_together(ready, n, &err) : SS_OK;
-    for (size_t i = 0; i < n; i++) {
-        ready[i]->status = status;
-        ready[i]->err = err;
-        if (status == SS_OK)
-            keep_ready(service, ready[i]);
-    }
-    for (size_t i = 0; i < count; i++)
-        end_sealing(service, works[i]);
-}
-
 // Statements
 
-static ss_status_t sign(struct ss_sealer_service *service, struct work *w, uint64_t sequence)
+static ss_status_t sign(struct ss_sealer_service *service, struct ss_sealer_work *w, uint64_t sequence)
 {
     struct ss_vault_delivery *d = &w->delivery;
     const struct ss_delivery fields = {.device = ss_span_of(w->device.id),
@@ -351,7 +160,7 @@ static ss_status_t sign(struct ss_sealer_service *service, struct work *w, uint6
 }
 
 /// What the device will ask, asked first.
-static ss_status_t check_update(struct ss_sealer_service *service, struct work *w)
+static ss_status_t check_update(struct ss_sealer_service *service, struct ss_sealer_work *w)
 {
     struct ss_key_ring ring;
     struct ss_update update;
@@ -368,10 +177,10 @@ static ss_status_t check_update(struct ss_sealer_service *service, struct work *
 
 // The batch
 
-static void begin(struct work **works, size_t count, struct ss_vault_sealing *items)
+static void begin(struct ss_sealer_work **works, size_t count, struct ss_vault_sealing *items)
 {
     for (size_t i = 0; i < count; i++) {
-        struct work *w = works[i];
+        struct ss_sealer_work *w = works[i];
         items[i] = (struct ss_vault_sealing){.id = w->delivery.id,
                                              .accepted = {w->order->told.epoch, w->order->told.sequence},
                                              .epoch = w->epoch,
@@ -380,7 +189,7 @@ static void begin(struct work **works, size_t count, struct ss_vault_sealing *it
 }
 
 /// Whether it makes sense to begin at all; a sequence would be used up.
-static ss_status_t check_personal(struct ss_sealer_service *service, struct work *w)
+static ss_status_t check_personal(struct ss_sealer_service *service, struct ss_sealer_work *w)
 {
     struct ss_vault_signature signature;
     if (!w->product.per_device_sign_keys || w->known)
@@ -394,15 +203,15 @@ static ss_status_t check_personal(struct ss_sealer_service *service, struct work
                         w->release.version, w->device.id, w->product.name, w->release.version);
 }
 
-static void keep(struct ss_sealer_service *service, struct work **works, size_t count)
+static void keep(struct ss_sealer_service *service, struct ss_sealer_work **works, size_t count)
 {
     struct ss_vault_delivery *deliveries = calloc(count, sizeof *deliveries);
     struct ss_vault_accepted accepted[SS_SEALER_BATCH];
-    struct work *made[SS_SEALER_BATCH];
+    struct ss_sealer_work *made[SS_SEALER_BATCH];
     struct ss_error err = {0};
     size_t n = 0;
     for (size_t i = 0; i < count && deliveries; i++) {
-        if (!good(works[i]))
+        if (!ss_sealer_good(works[i]))
             continue;
         deliveries[n] = works[i]->delivery;
         accepted[n] = (struct ss_vault_accepted){works[i]->order->told.epoch, works[i]->order->told.sequence};
@@ -420,10 +229,10 @@ static void keep(struct ss_sealer_service *service, struct work **works, size_t 
 }
 
 /// Makes what is not there yet, up to SS_SEALER_BATCH deliveries.
-static void make(struct ss_sealer_service *service, struct work **works, size_t count)
+static void make(struct ss_sealer_service *service, struct ss_sealer_work **works, size_t count)
 {
     struct ss_vault_sealing *items = ss_locked_new(count * sizeof *items);
-    struct work *seals[SS_SEALER_BATCH];
+    struct ss_sealer_work *seals[SS_SEALER_BATCH];
     struct ss_vault_sealing *seal_items = ss_locked_new(count * sizeof *items);
     struct ss_error err = {0};
     size_t n = 0;
@@ -439,15 +248,15 @@ static void make(struct ss_sealer_service *service, struct work **works, size_t 
             continue;
         works[i]->status = items[i].status;
         snprintf(works[i]->err.message, sizeof works[i]->err.message, "%s", items[i].message);
-        if (good(works[i]) && !works[i]->known) {
+        if (ss_sealer_good(works[i]) && !works[i]->known) {
             seal_items[n] = items[i];
             seals[n++] = works[i];
         }
     }
     if (n)
-        seal_batch(service, seals, seal_items, n);
+        ss_sealer_seal_batch(service, seals, seal_items, n);
     for (size_t i = 0; i < count; i++)
-        if (good(works[i]) && (works[i]->status = sign(service, works[i], items[i].sequence)) == SS_OK)
+        if (ss_sealer_good(works[i]) && (works[i]->status = sign(service, works[i], items[i].sequence)) == SS_OK)
             works[i]->status = check_update(service, works[i]);
     keep(service, works, count);
     if (items)
@@ -457,7 +266,7 @@ static void make(struct ss_sealer_service *service, struct work **works, size_t 
 }
 
 /// Those of one slot of one device may be asked for twice in a batch: the second waits for the first.
-static bool is_double(struct work **batch, size_t count, const struct work *w)
+static bool is_double(struct ss_sealer_work **batch, size_t count, const struct ss_sealer_work *w)
 {
     for (size_t i = 0; i < count; i++)
         if (!memcmp(&batch[i]->delivery.id, &w->delivery.id, sizeof w->delivery.id))
@@ -465,18 +274,18 @@ static bool is_double(struct work **batch, size_t count, const struct work *w)
     return false;
 }
 
-static void make_all(struct ss_sealer_service *service, struct work *works, size_t count)
+static void make_all(struct ss_sealer_service *service, struct ss_sealer_work *works, size_t count)
 {
     for (size_t next = 0; next < count;) {
-        struct work *batch[SS_SEALER_BATCH];
+        struct ss_sealer_work *batch[SS_SEALER_BATCH];
         uint64_t bytes = 0;
         size_t n = 0;
         for (; next < count && n < SS_SEALER_BATCH; next++) {
-            struct work *w = &works[next];
-            if (!good(w) || w->usable || (w->status = check_personal(service, w)) != SS_OK)
+            struct ss_sealer_work *w = &works[next];
+            if (!ss_sealer_good(w) || w->usable || (w->status = check_personal(service, w)) != SS_OK)
                 continue;
             bytes += ss_release_file_len(&w->fields);
-            if (n && (bytes > BATCH_BYTES || is_double(batch, n, w)))
+            if (n && (bytes > SS_SEALER_BATCH_BYTES || is_double(batch, n, w)))
                 break;
             batch[n++] = w;
         }
@@ -487,7 +296,7 @@ static void make_all(struct ss_sealer_service *service, struct work *works, size
 
 // Answers
 
-static void answer(struct work *w)
+static void answer(struct ss_sealer_work *w)
 {
     uint8_t payload[sizeof(struct ss_sealer_delivery) + 64];
     struct ss_sealer_delivery out = {.address = w->view.slot_address, .length = w->delivery.length};
@@ -508,7 +317,7 @@ static void answer(struct work *w)
 
 void ss_sealer_do_deliver(struct ss_sealer_service *service, struct ss_sealer_job **jobs, size_t count)
 {
-    struct work *works = calloc(count, sizeof *works);
+    struct ss_sealer_work *works = calloc(count, sizeof *works);
     bool lost = false;
     assert(count <= SS_SEALER_BATCH);
     for (size_t i = 0; i < count && works; i++) {
@@ -522,7 +331,7 @@ void ss_sealer_do_deliver(struct ss_sealer_service *service, struct ss_sealer_jo
     for (size_t i = 0; i < count; i++) {
         if (!works)
             ss_sealer_refuse(jobs[i], SS_ERROR_INSUFFICIENT_MEMORY, "out of memory");
-        else if (good(&works[i]))
+        else if (ss_sealer_good(&works[i]))
             answer(&works[i]);
         else
             ss_sealer_refuse(jobs[i], works[i].status, works[i].err.message);
