@@ -6,7 +6,7 @@
 // For many devices in one process: nothing here is global, a device is used by one thread at a time, and ss_sim_step()
 // blocks for one exchange with the server at most and then says how long the device sleeps. So a fleet is a queue of
 // devices by the time at which they wake, worked off by as many threads as there are to be exchanges at once. A device
-// that sleeps holds no connection and, beside its chip, about 70 KiB.
+// that sleeps holds no connection and, beside its chip, about 40 KiB.
 #ifndef SS_SIM_DEVICE_H
 #define SS_SIM_DEVICE_H
 
