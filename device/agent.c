@@ -40,6 +40,15 @@ ss_status_t ss_agent_failed(struct ss_agent *a, ss_status_t status, enum ss_agen
     return ss_agent_ended(a, status, a->record.failures == SS_AGENT_FAILURES_MAX ? SS_CAUSE_GIVEN_UP : cause);
 }
 
+static ss_status_t note_confirmed(struct ss_agent *a)
+{
+    a->record.phase = SS_AGENT_IDLE;
+    a->record.cause = SS_CAUSE_NONE;
+    a->record.trial_boots = 0;
+    memcpy(a->record.running, a->record.release, sizeof a->record.running);
+    return ss_agent_store(a);
+}
+
 // The app itself has said that it is unfit: this delivery is never tried again.
 static ss_status_t note_rejected(struct ss_agent *a)
 {
@@ -85,11 +94,8 @@ static ss_status_t find_new_app(struct ss_agent *a, enum ss_agent_found *found)
     ss_status_t status = ss_agent_from_port(a, a->port->state(a->context, a->record.slot, &state));
     if (status != SS_OK)
         return status;
-    if (state == SS_OTA_VALID) {
-        a->record.phase = SS_AGENT_IDLE; // confirmed, and the power went before that was noted
-        a->record.cause = SS_CAUSE_NONE;
-        return ss_agent_store(a);
-    }
+    if (state == SS_OTA_VALID)
+        return note_confirmed(a); // the power went before that was noted
     if (state == SS_OTA_NEW)
         a->record.lacks = SS_BOOTLOADER_ALL;
     if (state != SS_OTA_PENDING_VERIFY && a->record.trial_boots >= SS_AGENT_TRIAL_BOOTS_MAX) {
@@ -136,12 +142,7 @@ ss_status_t ss_agent_confirm(struct ss_agent *agent)
     if (!ss_agent_on_trial(agent))
         return ss_agent_ended(agent, SS_ERROR_BAD_STATE, SS_CAUSE_ORDER);
     ss_status_t status = ss_agent_from_port(agent, agent->port->confirm(agent->context));
-    if (status != SS_OK)
-        return status;
-    agent->record.phase = SS_AGENT_IDLE;
-    agent->record.cause = SS_CAUSE_NONE;
-    agent->record.trial_boots = 0;
-    return ss_agent_store(agent);
+    return status == SS_OK ? note_confirmed(agent) : status;
 }
 
 ss_status_t ss_agent_reject(struct ss_agent *agent)

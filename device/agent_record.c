@@ -25,6 +25,7 @@ enum {
     AT_WITHHELD = 40,
     AT_ACCEPTED = 48,
     AT_RELEASE = 80,
+    AT_RUNNING = 112,
 };
 
 void ss_agent_record_write(const struct ss_agent_record *r, uint8_t out[SS_AGENT_RECORD_SIZE])
@@ -46,6 +47,7 @@ void ss_agent_record_write(const struct ss_agent_record *r, uint8_t out[SS_AGENT
     ss_put_le64(out + AT_WITHHELD, r->withheld);
     memcpy(out + AT_ACCEPTED, r->accepted, sizeof r->accepted);
     memcpy(out + AT_RELEASE, r->release, sizeof r->release);
+    memcpy(out + AT_RUNNING, r->running, sizeof r->running);
 }
 
 void ss_agent_record_read(const uint8_t *in, size_t len, struct ss_agent_record *r)
@@ -69,4 +71,5 @@ void ss_agent_record_read(const uint8_t *in, size_t len, struct ss_agent_record 
     r->withheld = ss_get_le64(in + AT_WITHHELD);
     memcpy(r->accepted, in + AT_ACCEPTED, sizeof r->accepted);
     memcpy(r->release, in + AT_RELEASE, sizeof r->release);
+    memcpy(r->running, in + AT_RUNNING, sizeof r->running);
 }

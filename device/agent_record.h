@@ -26,6 +26,7 @@ struct ss_agent_record {
     uint32_t epoch;                             ///< highest from which a delivery was accepted
     uint8_t accepted[SS_STATEMENT_DIGEST_SIZE]; ///< reference of that delivery
     uint8_t release[SS_STATEMENT_DIGEST_SIZE];  ///< reference of its release
+    uint8_t running[SS_STATEMENT_DIGEST_SIZE];  ///< reference of the release that was confirmed last
     uint16_t stale_hours;                       ///< hours of running without a freshness record and without a clock
     uint8_t phase;                              ///< enum ss_agent_phase, of that delivery
     uint8_t slot;                               ///< that it is for
@@ -37,7 +38,7 @@ struct ss_agent_record {
 };
 
 /// Length of a record in storage, bytes; a multiple of 16.
-#define SS_AGENT_RECORD_SIZE 128u
+#define SS_AGENT_RECORD_SIZE 144u
 
 /// Makes the stored form of @p record.
 void ss_agent_record_write(const struct ss_agent_record *record, uint8_t out[SS_AGENT_RECORD_SIZE]);

@@ -81,14 +81,15 @@ static ss_status_t check_record(struct ss_agent *a, const uint8_t *in, size_t le
                            : status;
 }
 
-// It names a release or a key set that has not been offered.
+// It names a release or a key set that has not been offered. The release that runs is not, if a later one has failed.
 static bool lacks(const struct ss_agent *a, const struct ss_freshness *fresh)
 {
     uint32_t newest = a->identity->ring.current->version;
     if (a->key_set > newest)
         newest = a->key_set;
     return fresh->key_set > newest ||
-           (fresh->release && memcmp(fresh->release, a->record.release, sizeof a->record.release) != 0);
+           (fresh->release && memcmp(fresh->release, a->record.release, sizeof a->record.release) != 0 &&
+            memcmp(fresh->release, a->record.running, sizeof a->record.running) != 0);
 }
 
 ss_status_t ss_agent_freshness(struct ss_agent *agent, const uint8_t *record, size_t len)

@@ -197,6 +197,33 @@ static void an_alarm_when_updates_are_withheld(void **state)
     }
 }
 
+// An update that failed leaves the device with the release before it: that is no longer offered, and need not be.
+static void the_release_that_runs_is_not_withheld(void **state)
+{
+    (void)state;
+    struct parcel p, next;
+    struct device *d = watched(NOW);
+    make_parcel(d, &agent_usual, &p);
+    d->in = &p;
+    device_boot(d);
+    device_expect(d, 1);
+    uint8_t runs[SS_STATEMENT_DIGEST_SIZE];
+    memcpy(runs, d->agent.record.running, sizeof runs);
+    assert_memory_equal(runs, d->agent.record.release, sizeof runs);
+    make_parcel(d, &(struct parcel_options){.version = 3, .slot = 0, .sequence = 8}, &next);
+    d->in = &next;
+    d->unhealthy = true;
+    device_boot(d);
+    device_expect(d, 1);
+    assert_memory_not_equal(runs, d->agent.record.release, sizeof runs);
+    for (unsigned day = 0; day < 20; day++) {
+        now += DAY;
+        assert_int_equal(give_fresh(d, &(struct fresh){.time = now, .release = runs}), SS_OK);
+        assert_int_equal(ss_agent_alarm(&d->agent), SS_ALARM_NONE);
+    }
+    device_free(d);
+}
+
 static ss_status_t keep_for_later(void *context, const uint8_t *key_set, size_t len)
 {
     (void)context, (void)key_set, (void)len;
@@ -243,9 +270,13 @@ static void a_record_from_the_future(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(freshness_records_that_are_refused), cmocka_unit_test(an_alarm_when_nothing_comes),
-        cmocka_unit_test(hours_are_counted_without_a_clock),  cmocka_unit_test(an_alarm_when_updates_are_withheld),
-        cmocka_unit_test(a_key_set_that_counts_later),        cmocka_unit_test(a_record_from_the_future),
+        cmocka_unit_test(freshness_records_that_are_refused),
+        cmocka_unit_test(an_alarm_when_nothing_comes),
+        cmocka_unit_test(hours_are_counted_without_a_clock),
+        cmocka_unit_test(an_alarm_when_updates_are_withheld),
+        cmocka_unit_test(the_release_that_runs_is_not_withheld),
+        cmocka_unit_test(a_key_set_that_counts_later),
+        cmocka_unit_test(a_record_from_the_future),
     };
     return ss_test_main(argc, argv, tests);
 }

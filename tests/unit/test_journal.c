@@ -217,7 +217,7 @@ static void a_record_survives_its_form(void **state)
     uint8_t raw[SS_AGENT_RECORD_SIZE], again[SS_AGENT_RECORD_SIZE];
     struct ss_agent_record r, zero = {0};
     for (unsigned i = 0; i < sizeof raw; i++)
-        raw[i] = (uint8_t)(i < 112 ? i + 1 : 0);
+        raw[i] = (uint8_t)(i + 1);
     raw[14] = raw[15] = 0;
     raw[1] = SS_AGENT_SWITCHING;
     raw[2] = 1;
