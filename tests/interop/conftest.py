@@ -22,6 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("SS_BUILD_DIR", "build/release")
 LIFE = 100  # seconds after which a forgotten server ends by itself
 GENERATION = int(esptool.__version__.split(".")[0])
+# For tests in which esptool has no part.
+ONCE = pytest.mark.skipif(GENERATION < 5, reason="esptool has no part in it: once is enough")
 
 
 def spelled(args):

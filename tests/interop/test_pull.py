@@ -6,11 +6,11 @@ import json
 import subprocess
 
 import pytest
-from conftest import BUILD, GENERATION, served_chip
+from conftest import BUILD, ONCE, served_chip
 from ddi_server import Answer, Authority, DdiServer, Device, openssl
 from pull_bench import MAC, PRODUCT, TABLE, TEMPLATE, WINDOW, Bench, app
 
-pytestmark = pytest.mark.skipif(GENERATION < 5, reason="esptool has no part in it: once is enough")
+pytestmark = ONCE
 INSTALLED = ["accepted", "selected", "confirmed"]
 
 

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from conftest import ONCE
+
+pytestmark = ONCE
+
 UNITS = Path(__file__).parents[2] / "server" / "systemd"
 SERVICES = ["slotseal.service", "slotseal-sealer.service"]
 

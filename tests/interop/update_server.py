@@ -74,6 +74,7 @@ class Server:
         self.store, self.tls, self.process = store, tls, None
         self.extra, self.limits = extra, limits
         self.port = 0
+        self.url = f"{'https' if tls else 'http'}://updates.test"
         self.token = None
         self.log = self.folder / "server.log"
         if operator:
@@ -85,8 +86,7 @@ class Server:
         self.token = path.read_text().strip()
 
     def write_config(self):
-        scheme = "https" if self.tls else "http"
-        lines = ["[server]", f"listen = 127.0.0.1:{self.port}", f"url = {scheme}://updates.test",
+        lines = ["[server]", f"listen = 127.0.0.1:{self.port}", f"url = {self.url}",
                  f"store = {self.store}", self.tls or "plain_http = yes", "threads = 2", self.extra, "[limits]",
                  "address_rate = 0", "device_rate = 0", self.limits, ""]
         text = "\n".join(lines)
