@@ -43,6 +43,15 @@ static void forget_ram(void)
     fake.nvs_ready = false;
 }
 
+// What another task sees meanwhile.
+static void look_at_progress(uint32_t at)
+{
+    struct ss_device_report report;
+    assert_int_equal(ss_device_report(&report), ESP_OK);
+    assert_true(report.receiving);
+    assert_int_equal(report.received, at);
+}
+
 static esp_err_t push(void)
 {
     uint32_t at;
@@ -53,6 +62,8 @@ static esp_err_t push(void)
         memcpy(buffer, in->sealed + at, n);
         err = ss_device_write(buffer, n);
         at += (uint32_t)n;
+        if (err == ESP_OK)
+            look_at_progress(at);
     }
     return err == ESP_OK ? ss_device_finish() : err;
 }

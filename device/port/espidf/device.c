@@ -119,10 +119,18 @@ static uint32_t uptime(void *context)
     return (uint32_t)(esp_timer_get_time() / 1000000);
 }
 
+// A download is one long step of the task; its progress is noted on the way.
+static ss_status_t write_and_note(void *context, uint32_t address, const void *in, size_t len)
+{
+    ss_status_t status = ss_idf_write_raw(context, address, in, len);
+    note_report();
+    return status;
+}
+
 static const struct ss_agent_port agent_port = {
     .read_raw = ss_idf_read_raw,
     .read_plain = ss_idf_read_plain,
-    .write_raw = ss_idf_write_raw,
+    .write_raw = write_and_note,
     .erase = ss_idf_erase,
     .load = ss_idf_load,
     .store = ss_idf_store,

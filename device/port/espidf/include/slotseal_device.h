@@ -95,7 +95,7 @@ struct ss_device_report {
     bool encrypted;             ///< flash encryption is on
 };
 
-/// As of the last time that nothing was being done; while an update comes in, as of some seconds ago. Does not wait.
+/// As of the last time that nothing was being done; while an update comes in, as of the last sector. Does not wait.
 /// ESP_ERR_INVALID_STATE: not started.
 esp_err_t ss_device_report(struct ss_device_report *report);
 
