@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import threading
@@ -15,7 +16,7 @@ import time
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from conftest import BUILD, ROOT, small_app
+from conftest import BUILD, LIFE, ROOT, small_app
 from update_server import Device, Server, certificate
 
 TABLE = ROOT / "examples/forum/partitions.csv"
@@ -81,7 +82,7 @@ class Fleet:
         return out.read_bytes()
 
 
-DEVICES = [f"240ac400000{i}" for i in range(1, 8)]  # each test has its own
+DEVICES = [f"240ac400000{i}" for i in range(1, 9)]  # each test has its own
 
 
 @pytest.fixture(scope="module")
@@ -314,6 +315,62 @@ def test_the_front_knows_nothing(server):
     assert in_front["bytes"] > 10 << 20
     assert in_sealer["keys"] >= 2 and in_sealer["blocks"] > 10000, in_sealer
     device.feedback(action, "closed", "success", "confirmed")
+
+
+def start_sealer(config):
+    return subprocess.Popen(["timeout", "--foreground", str(LIFE), BUILD / "slotseal", "sealer", "--config", config],
+                            stderr=subprocess.PIPE, text=True)
+
+
+def test_a_sealer_elsewhere(fleet):
+    """The sealer connects outward to the front, which has no vault; it is killed and comes back."""
+    folder = fleet.folder / "elsewhere"
+    folder.mkdir()
+    certificate(folder, "internal", ca=True)
+    for name in ("front", "sealer", "stranger"):
+        certificate(folder, name, issuer=None if name == "stranger" else "internal")
+        os.chmod(folder / f"{name}.key", 0o600)
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+
+    def ends(name):
+        return f"certificate = {folder}/{name}.pem\nkey = {folder}/{name}.key\nca = {folder}/internal.pem"
+
+    server = Server(folder, f"sqlite:{folder}/server.db",
+                    extra=f"[sealer]\nlisten = 127.0.0.1:{port}\n{ends('front')}").start()
+    assert server.call("GET", "/readyz").status == 503
+    for name in ("stranger", "sealer"):
+        (folder / f"{name}.conf").write_text(f"{fleet.config()}\nconnect = 127.0.0.1:{port}\n{ends(name)}\n")
+    stranger = start_sealer(folder / "stranger.conf")  # who it is, another CA says
+    for line in stranger.stderr:
+        if "ended" in line:
+            break
+    assert server.call("GET", "/readyz").status == 503
+    stranger.kill()
+    sealer = start_sealer(folder / "sealer.conf")
+    wait_for(lambda: server.call("GET", "/readyz").status == 200)
+    wait_for(lambda: len(server.manage("GET", "/devices")["devices"]) == len(DEVICES))
+    slotseal("release", "upload", fleet.folder / "app.bin", "--release", fleet.folder / "app.release", "--upload-key",
+             fleet.keys / "upload.pem", "--server", f"http://127.0.0.1:{server.port}", "--token-file",
+             folder / "tester.token")
+    (release,) = [r["id"] for r in server.manage("GET", "/releases")["releases"]]
+    device = device_of(server, 7)
+    tell(device, "ota_0")
+    chunk_of(device, server.assign(device.name, release))
+    path = f"/softwaremodules/{release}/artifacts/ota_1.bin"
+    expected = fleet.sealed(device.name, "ota_1")
+    assert device.get(path).body == expected
+    bodies = []
+    sealer.send_signal(signal.SIGTERM)
+    sealer.wait()
+    fetch = threading.Thread(target=lambda: bodies.append(device.get(path).body))
+    fetch.start()  # waits for a sealer
+    sealer = start_sealer(folder / "sealer.conf")
+    fetch.join()
+    assert bodies == [expected]
+    sealer.send_signal(signal.SIGTERM)
+    assert sealer.wait(20) == 0
+    server.stop()
 
 
 def reachable(server):
