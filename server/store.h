@@ -194,7 +194,7 @@ struct ss_store_device {
                        ///< between processes
 };
 
-/// SS_ERROR_DOES_NOT_EXIST.
+/// @p id may point into @p out. SS_ERROR_DOES_NOT_EXIST.
 SS_MUST_USE ss_status_t ss_store_device_get(struct ss_store *store, const char *id, struct ss_store_device *out,
                                             struct ss_error *err);
 /// As _get(), and notes that the device was seen now; costs nothing more.

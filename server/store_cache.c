@@ -240,13 +240,15 @@ static ss_status_t load(struct ss_sql *db, void *context, struct ss_error *err)
 static ss_status_t get(struct ss_store *store, const char *id, int64_t seen, struct ss_store_device *out,
                        struct ss_error *err)
 {
+    char name[SS_STORE_NAME_SIZE]; // @p id may lie in @p out: what is known of a device is looked up again
     uint64_t epoch;
-    if (get_cached(store, id, seen, out, &epoch)) {
+    ss_store_copy(name, sizeof name, strnlen(id, sizeof name) < sizeof name ? id : "");
+    if (get_cached(store, name, seen, out, &epoch)) {
         atomic_fetch_add_explicit(&store->hits, 1, memory_order_relaxed);
         return SS_OK;
     }
     atomic_fetch_add_explicit(&store->misses, 1, memory_order_relaxed);
-    struct load l = {id, out};
+    struct load l = {name, out};
     memset(out, 0, sizeof *out);
     ss_status_t status = ss_store_read(store, load, &l, err);
     if (status != SS_OK)

@@ -38,15 +38,26 @@ class Postgres:
         data = self.folder / "data"
         subprocess.run([self.programs / "initdb", "-D", data, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
                         "--no-sync"], check=True, stdout=subprocess.DEVNULL, preexec_fn=self.become)
-        self.process = subprocess.Popen(
-            [self.programs / "postgres", "-D", data, "-c", "listen_addresses=", "-c",
-             f"unix_socket_directories={self.folder}", "-c", "fsync=off", "-c", "shared_buffers=16MB"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=self.become)
-        for _ in range(200):
+        self.launch()
+
+    def launch(self):
+        command = [self.programs / "postgres", "-D", self.folder / "data", "-c", "listen_addresses=", "-c",
+                   f"unix_socket_directories={self.folder}", "-c", "fsync=off", "-c", "shared_buffers=16MB"]
+        self.process = None
+        for _ in range(400):
+            if not self.process or self.process.poll() is not None:  # after a crash: what is left of it ends first
+                self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                                preexec_fn=self.become)
             if subprocess.run([self.programs / "pg_isready", "-q", "-h", self.folder]).returncode == 0:
                 return
             time.sleep(0.05)
         raise RuntimeError("PostgreSQL does not come up")
+
+    def crash(self):
+        """kill -9, and started again on its data."""
+        self.process.kill()
+        self.process.wait()
+        self.launch()
 
     def become(self):
         if os.getuid() == 0:
@@ -68,6 +79,7 @@ class Postgres:
 
 class Server:
     """`slotseal serve` on a store, with one operator."""
+    program = BUILD / "slotseal"
 
     def __init__(self, folder, store, tls=None, extra="", limits="", operator=True):
         self.folder = pathlib.Path(folder)
@@ -100,7 +112,7 @@ class Server:
     def start(self, *options, preexec=None, **environment):
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                ["timeout", "--foreground", str(LIFE), BUILD / "slotseal", "serve", "--config", self.write_config(),
+                ["timeout", "--foreground", str(LIFE), self.program, "serve", "--config", self.write_config(),
                  *options], stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **environment})
         line = self.process.stdout.readline()
         assert line.startswith("listening on port "), self.log.read_text()

@@ -94,6 +94,12 @@ static void test_devices(void **state)
     assert_int_equal(store_bench_get(store, "d1").registration.credential, SS_STORE_NO_CREDENTIAL);
     assert_int_not_equal(store_bench_get(store, "d1").revision, revision);
 
+    // Looked up again by the id in what is known, just when that is out of date.
+    r.credential = SS_STORE_TOKEN;
+    assert_ok(ss_store_devices_put(store, &r, 1, &err), err);
+    assert_ok(ss_store_device_touch(store, d.registration.id, &d, &err), err);
+    assert_string_equal(d.registration.id, "d1");
+
     strcpy(r.id, "no/such");
     assert_refused(ss_store_devices_put(store, &r, 1, &err), SS_ERROR_INVALID_ARGUMENT, &err, "id of the device");
     assert_refused(ss_store_devices_put(store, &r, 1001, &err), SS_ERROR_INVALID_ARGUMENT, &err, "at most 1000");
