@@ -218,16 +218,28 @@ def test_opaque_releases_never_reach_sealed_devices(server):
     assert other.get(f"/softwaremodules/{release}/artifacts/a.swu").body == b"plaintext"
 
 
+def links(process):
+    """What its file descriptors are; they come and go."""
+    for fd in pathlib.Path(f"/proc/{process}/fd").iterdir():
+        try:
+            yield os.readlink(fd)
+        except FileNotFoundError:
+            pass
+
+
 def processes(server):
     """Numbers of the running front and sealer, by what they are confined to: only the front listens."""
     (main,) = pathlib.Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    children = pathlib.Path(f"/proc/{main}/task/{main}/children").read_text().split()
     listens = {}
-    for child in children:
-        inodes = [os.readlink(fd) for fd in pathlib.Path(f"/proc/{child}/fd").iterdir() if fd.exists()]
-        tcp = {line.split()[9] for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]
+    while len(listens) < 2:  # one that was killed is about to be started again
+        listens = {}
+        tcp = {f"socket:[{line.split()[9]}]" for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]
                if line.split()[3] == "0A"}
-        listens[any(name == f"socket:[{inode}]" for name in inodes for inode in tcp)] = int(child)
+        for child in pathlib.Path(f"/proc/{main}/task/{main}/children").read_text().split():
+            try:
+                listens[not tcp.isdisjoint(links(child))] = int(child)
+            except FileNotFoundError:
+                pass
     return listens[True], listens[False]
 
 
