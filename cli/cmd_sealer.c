@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sealer on a host of its own.
-#include <stdio.h>
 #include <time.h>
 
 #include "ask.h"
 #include "commands.h"
+#include "server/log.h"
 #include "server/sealer_process.h"
 
 static const struct cli_option sealer_options[] = {
@@ -15,7 +15,7 @@ static const struct cli_option sealer_options[] = {
 static void log_line(void *context, const char *text)
 {
     (void)context;
-    fprintf(stderr, "slotseal: sealer: %s\n", text);
+    ss_log(SS_LOG_INFO, "sealer", "detail", text, NULL);
 }
 
 static int run_sealer(const struct cli_args *args)
@@ -24,6 +24,7 @@ static int run_sealer(const struct cli_args *args)
     struct ss_error err = {0};
     if (ss_server_config_read(args->options[OPT_CONFIG], &config, &err) != SS_OK)
         return cli_fail(&err);
+    ss_log_setup(config->log.format, config->log.level);
     const struct ss_sealer_process_options options = {.config = config, .ask = ask_secret, .log = log_line};
     int status = ss_sealer_process(&options, -1);
     ss_server_config_free(config);

@@ -21,6 +21,7 @@
 
 #include "core/crypto.h"
 #include "server/confine.h"
+#include "server/log.h"
 #include "server/sealer_service.h"
 #include "server/supervise.h"
 #include "vault/pkcs11.h"
@@ -334,7 +335,7 @@ int ss_sealer_process(const struct ss_sealer_process_options *options, int contr
         close(p.stop);
     if (status == SS_OK)
         return 0;
-    say(&p, "%s", err.message);
+    ss_log(SS_LOG_ERROR, "the sealer does not start", "reason", err.message, NULL);
     // A database that does not answer may answer later; keys and configuration stay as they are.
     return status == SS_ERROR_IO || status == SS_ERROR_INSUFFICIENT_MEMORY ? 1 : SS_SUPERVISE_GIVE_UP;
 }
