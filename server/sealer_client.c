@@ -219,6 +219,16 @@ static bool stopping(struct ss_sealer *s)
     return stop;
 }
 
+static bool any_failed(struct ss_sealer *s)
+{
+    bool failed = false;
+    pthread_mutex_lock(&s->lock);
+    for (unsigned i = 0; i < SS_SEALER_PEERS_MAX; i++)
+        failed |= s->peers[i].failed;
+    pthread_mutex_unlock(&s->lock);
+    return failed;
+}
+
 void *ss_sealer_thread(void *context)
 {
     struct ss_sealer *s = context;
@@ -230,13 +240,10 @@ void *ss_sealer_thread(void *context)
         collect(s, &p);
         if (poll(p.fds, p.count, TICK_MS) < 0)
             continue;
-        bool failed = false;
         for (unsigned i = 0; i < p.count; i++)
             if (p.fds[i].revents)
                 handle(s, p.peers[i]);
-        for (unsigned i = 0; i < SS_SEALER_PEERS_MAX; i++)
-            failed |= s->peers[i].failed; // set by others only with a wake-up
-        if (failed || ss_sealer_now_ms() - ticked >= TICK_MS) {
+        if (any_failed(s) || ss_sealer_now_ms() - ticked >= TICK_MS) {
             end_failed(s);
             end_late(s);
             ticked = ss_sealer_now_ms();

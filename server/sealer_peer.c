@@ -82,6 +82,8 @@ void ss_sealer_peer_end(struct ss_sealer *s, int index)
     *p = (struct ss_sealer_peer){.devices = devices};
     ss_sealer_link_release(link);
     s->ready -= was_ready;
+    if (devices)
+        pthread_cond_signal(&s->registry_wake); // to free them
 }
 
 static void continue_upload(struct ss_sealer_peer *p)
