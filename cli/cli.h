@@ -160,6 +160,7 @@ enum cli_option_id {
     OPT_CONFIG,
     OPT_SAMPLE,
     OPT_NO_SANDBOX,
+    OPT_PRESEALED,
     OPT_SERVER,
     OPT_TOKEN_FILE,
     OPT_SERVER_CA,

@@ -12,6 +12,8 @@ static const struct cli_option options[] = {
     {OPT_CONFIG, "config", 'c', false, "FILE", "the server's configuration", NULL, COMPLETE_FILE},
     {OPT_SAMPLE, "sample", 0, false, NULL, "print a configuration with every key and its default", NULL,
      COMPLETE_NOTHING},
+    {OPT_PRESEALED, "presealed", 0, false, "FOLDER", "serve what was sealed elsewhere, without a sealer or any key",
+     NULL, COMPLETE_FILE},
     {OPT_NO_SANDBOX, "insecure-no-sandbox", 0, false, NULL,
      "serve even if neither another user nor Landlock is to be had", NULL, COMPLETE_NOTHING},
     OPTION_END,
@@ -107,6 +109,8 @@ static int run(const struct cli_args *args)
     if (!args->options[OPT_CONFIG])
         return cli_usage("slotseal serve --sample prints a configuration to begin with", "--config is needed");
     ss_status_t status = ss_server_config_read(args->options[OPT_CONFIG], &config, &err);
+    if (status == SS_OK && args->options[OPT_PRESEALED])
+        status = ss_server_config_set_presealed(config, args->options[OPT_PRESEALED], &err);
     if (status == SS_OK) {
         struct serving serving = {
             .config = config, .path = args->options[OPT_CONFIG], .no_sandbox = args->options[OPT_NO_SANDBOX] != NULL};

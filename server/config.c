@@ -379,6 +379,14 @@ void ss_server_config_free(struct ss_server_config *config)
     free(config);
 }
 
+ss_status_t ss_server_config_set_presealed(struct ss_server_config *config, const char *folder, struct ss_error *err)
+{
+    free(config->presealed.folder);
+    config->presealed.folder = strdup(folder);
+    return config->presealed.folder ? SS_OK
+                                    : ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "no memory");
+}
+
 void ss_server_config_sample(FILE *out)
 {
     const char *section = "";

@@ -122,6 +122,9 @@ SS_MUST_USE ss_status_t ss_server_config_read(const char *path, struct ss_server
 /// The same for @p len bytes of @p text; @p name stands in messages.
 SS_MUST_USE ss_status_t ss_server_config_parse(const char *name, const char *text, size_t len,
                                                struct ss_server_config **config, struct ss_error *err);
+/// Sets [presealed] folder. SS_ERROR_INSUFFICIENT_MEMORY.
+SS_MUST_USE ss_status_t ss_server_config_set_presealed(struct ss_server_config *config, const char *folder,
+                                                       struct ss_error *err);
 /// NULL is allowed.
 void ss_server_config_free(struct ss_server_config *config);
 

@@ -228,6 +228,16 @@ def links(process):
 
 
 def processes(server):
+    """As below, once both are there: the supervisor starts again what was killed."""
+    for _ in range(200):
+        try:
+            return find_processes(server)
+        except (FileNotFoundError, KeyError):
+            time.sleep(0.05)
+    return find_processes(server)
+
+
+def find_processes(server):
     """Numbers of the running front and sealer, by what they are confined to: only the front listens."""
     (main,) = pathlib.Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     listens = {}
