@@ -394,6 +394,33 @@ static void test_many_at_once(void **state)
     world_free(&w);
 }
 
+/// The database ends all connections, as when it is started again: the sealer makes a new one, and nothing is lost.
+static void test_database_restarts(void **state)
+{
+    (void)state;
+    struct world w;
+    ss_status_t status = SS_ERROR_IO;
+    if (vault_bench_is_sqlite())
+        skip();
+    world_make(&w, 3, 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        char id[8];
+        snprintf(id, sizeof id, "d%u", i);
+        const struct ss_sealer_order order = order_for(id, "1.0", "ota_0");
+        vault_bench_tamper(w.fleet.url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                                        "WHERE pid <> pg_backend_pid() AND datname = current_database()");
+        status = SS_ERROR_IO;
+        for (int n = 0; n < 100 && status == SS_ERROR_IO; n++) {
+            status = deliver(w.front.client, &order).status;
+            if (status == SS_ERROR_IO)
+                nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        }
+        assert_int_equal(status, SS_OK);
+    }
+    assert_int_equal(vault_bench_number(w.fleet.url, "SELECT count(*) FROM deliveries"), 3);
+    world_free(&w);
+}
+
 // Devices with signing keys of their own
 
 static void test_personal(void **state)
@@ -680,6 +707,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_one_delivery),
         cmocka_unit_test(test_race),
         cmocka_unit_test(test_many_at_once),
+        cmocka_unit_test(test_database_restarts),
         cmocka_unit_test(test_personal),
         cmocka_unit_test(test_upload),
         cmocka_unit_test(test_registry),
