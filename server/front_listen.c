@@ -2,6 +2,8 @@
 // The sockets that a front listens on.
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +13,16 @@
 /// First of the descriptors that systemd passes (sd_listen_fds(3)).
 #define SYSTEMD_FIRST 3
 #define BACKLOG       1024
+/// Bytes of a download that wait in the kernel for a slow device, beyond those that are on their way. Without it, they
+/// are megabytes.
+#define UNSENT_MAX 131072
+
+/// For all connections that come in by @p fd.
+static void limit_unsent(int fd)
+{
+    int bytes = UNSENT_MAX;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes); // a kernel without it needs more memory
+}
 
 static int listen_on(const char *text)
 {
@@ -23,6 +35,7 @@ static int listen_on(const char *text)
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    limit_unsent(fd);
     if (bind(fd, (struct sockaddr *)&address, len) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     int saved = errno;
@@ -48,6 +61,7 @@ ss_status_t ss_front_listen(const struct ss_server_config *config, struct ss_fro
         listeners->fds[i] = SYSTEMD_FIRST + (int)i;
         fcntl(listeners->fds[i], F_SETFD, FD_CLOEXEC);
         fcntl(listeners->fds[i], F_SETFL, fcntl(listeners->fds[i], F_GETFL) | O_NONBLOCK);
+        limit_unsent(listeners->fds[i]);
     }
     if (listeners->count)
         return SS_OK;

@@ -253,11 +253,40 @@ def find_processes(server):
     return listens[True], listens[False]
 
 
+def memory_of(process):
+    """Bytes of RAM, shared memory with ciphertext included."""
+    lines = pathlib.Path(f"/proc/{process}/status").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon", "RssShmem"))) * 1024
+
+
+@pytest.mark.skipif(b"__asan_init" in (BUILD / "slotseal").read_bytes(), reason="sanitizers take memory of their own")
+def test_downloads_take_a_fixed_amount_of_memory(server):
+    """Whatever the image's size: two windows, what is being sent, and the connection; at most 256 KiB each."""
+    front, _ = processes(server)
+    devices = [device_of(server, number) for number in range(len(DEVICES))]
+    for device in devices:
+        tell(device, "ota_0")
+        chunk_of(device, server.assign(device.name, server.release, code=None))
+    before, sockets = memory_of(front), []
+    for device in devices * 4:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # it takes next to nothing
+        sock.connect(("127.0.0.1", server.port))
+        sock.sendall(device.head(f"/softwaremodules/{server.release}/artifacts/ota_1.bin"))
+        assert sock.recv(15).endswith(b"200 OK")
+        sockets.append(sock)
+    lines = server.call("GET", "/metrics").body.decode().splitlines()
+    assert f"slotseal_downloads {len(sockets)}" in lines  # none is through
+    assert memory_of(front) - before < len(sockets) * 262144
+    for sock in sockets:
+        sock.close()
+
+
 def test_either_process_may_die(server):
     """kill -9 of front or sealer while devices download: they go on, and every byte is right."""
     device = device_of(server, 3)
     tell(device, "ota_0")
-    action = server.assign(device.name, server.release)
+    action = server.assign(device.name, server.release, code=None)
     chunk_of(device, action)
     expected = server.fleet.sealed(device.name, "ota_1")
     path = f"/softwaremodules/{server.release}/artifacts/ota_1.bin"
