@@ -207,7 +207,8 @@ static bool get_cached(struct ss_store *store, const char *id, int64_t seen, str
     return found;
 }
 
-static void put(struct ss_store *store, uint64_t epoch, int64_t seen, const struct ss_store_device *device)
+/// What was fetched may not be written yet: @p device learns of it from what was cached before.
+static void put(struct ss_store *store, uint64_t epoch, int64_t seen, struct ss_store_device *device)
 {
     uint64_t h = hash(device->registration.id);
     struct ss_store_shard *shard = shard_of(store, h);
@@ -216,10 +217,9 @@ static void put(struct ss_store *store, uint64_t epoch, int64_t seen, const stru
     if (!e)
         e = add(store, shard, h);
     if (e) {
-        int64_t fetched = e->device.freshness_fetched; // may not be written yet
+        if (e->device.freshness_fetched > device->freshness_fetched)
+            device->freshness_fetched = e->device.freshness_fetched;
         e->device = *device;
-        if (fetched > device->freshness_fetched)
-            e->device.freshness_fetched = fetched;
         e->valid = epoch == shard->epoch;
         note_seen(e, seen);
     }

@@ -11,6 +11,7 @@
 enum {
     WAIT_MS = 200,
     RETRY_MS = 250,
+    CONNECT_MS = 1000,
     KEEP = 10000, ///< changes that are kept; a node that is further behind drops everything
 };
 
@@ -122,6 +123,9 @@ ss_status_t ss_store_watcher_start(struct ss_store *store, struct ss_error *err)
     int failed = pthread_create(&store->watcher, NULL, watcher, store);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     store->watching = !failed;
+    // From here on answers can come from memory; without it, a little later.
+    for (unsigned ms = 0; !failed && ms < CONNECT_MS && !atomic_load(&store->watched); ms++)
+        pause_ms(1);
     return failed ? ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "cannot start a thread: %s",
                                  strerror(failed))
                   : SS_OK;

@@ -12,6 +12,7 @@
 
 #include "core/bytes.h"
 #include "core/crypto.h"
+#include "core/openssl.h"
 
 enum { RSA_BITS_MIN = 3072 };
 
@@ -20,19 +21,30 @@ static ss_status_t fail(struct ss_error *err, ss_status_t status, const char *te
     return ss_error_set(err, status, SS_AREA_SERVER, "%s", text);
 }
 
-/// A certificate from PEM, else from DER.
+/// What OpenSSL's failure means: no memory, or the verdict.
+static ss_status_t judge(struct ss_error *err, ss_status_t verdict, const char *text)
+{
+    ss_status_t status = ss_openssl_status(verdict);
+    return fail(err, status, status == SS_ERROR_INSUFFICIENT_MEMORY ? "out of memory" : text);
+}
+
+/// A certificate, PEM or DER.
 static ss_status_t read_certificate(const uint8_t *in, size_t len, X509 **out, struct ss_error *err)
 {
     *out = NULL;
-    BIO *bio = len && len < INT32_MAX ? BIO_new_mem_buf(in, (int)len) : NULL;
-    if (bio) {
-        *out = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-        if (!*out && BIO_reset(bio) == 1)
-            *out = d2i_X509_bio(bio, NULL);
-    }
-    BIO_free(bio);
+    if (!len || len > INT32_MAX)
+        return fail(err, SS_ERROR_DATA_INVALID, "there is no certificate in it");
     ERR_clear_error();
-    return *out ? SS_OK : fail(err, SS_ERROR_DATA_INVALID, "there is no certificate in it");
+    BIO *bio = BIO_new_mem_buf(in, (int)len);
+    if (bio && memmem(in, len, "-----BEGIN", 10))
+        *out = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+    else if (bio)
+        *out = d2i_X509_bio(bio, NULL);
+    BIO_free(bio);
+    if (!*out)
+        return judge(err, SS_ERROR_DATA_INVALID, "there is no certificate in it");
+    ERR_clear_error();
+    return SS_OK;
 }
 
 static bool is_p256(EVP_PKEY *key)
@@ -47,15 +59,17 @@ static bool is_p256(EVP_PKEY *key)
 static ss_status_t add_recipient(CMS_ContentInfo *cms, X509 *certificate, struct ss_error *err)
 {
     EVP_PKEY *key = X509_get0_pubkey(certificate);
-    bool rsa = key && EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) >= RSA_BITS_MIN;
-    if (!rsa && (!key || !is_p256(key)))
+    if (!key)
+        return judge(err, SS_ERROR_NOT_SUPPORTED, "the certificate's key is of no kind that is known");
+    bool rsa = EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) >= RSA_BITS_MIN;
+    if (!rsa && !is_p256(key))
         return fail(err, SS_ERROR_NOT_SUPPORTED, "an upload key is RSA of at least 3,072 bits, or on P-256");
     CMS_RecipientInfo *recipient = CMS_add1_recipient_cert(cms, certificate, CMS_KEY_PARAM);
     EVP_PKEY_CTX *context = recipient ? CMS_RecipientInfo_get0_pkey_ctx(recipient) : NULL;
     bool ok = context && (rsa ? EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_OAEP_PADDING) == 1 &&
                                     EVP_PKEY_CTX_set_rsa_oaep_md(context, EVP_sha256()) == 1
                               : EVP_PKEY_CTX_set_ecdh_kdf_md(context, EVP_sha256()) == 1);
-    return ok ? SS_OK : fail(err, SS_ERROR_GENERIC, "the upload cannot be addressed to this certificate");
+    return ok ? SS_OK : judge(err, SS_ERROR_GENERIC, "the upload cannot be addressed to this certificate");
 }
 
 static ss_status_t encrypt(X509 *certificate, const uint8_t *content, size_t len, uint8_t **out, size_t *out_len,
@@ -70,7 +84,7 @@ static ss_status_t encrypt(X509 *certificate, const uint8_t *content, size_t len
         status = add_recipient(cms, certificate, err);
     if (status == SS_OK &&
         (CMS_set_detached(cms, 0) != 1 || CMS_final(cms, in, NULL, CMS_BINARY) != 1 || i2d_CMS_bio(der, cms) != 1))
-        status = fail(err, SS_ERROR_GENERIC, "the upload cannot be encrypted");
+        status = judge(err, SS_ERROR_GENERIC, "the upload cannot be encrypted");
     char *bytes;
     long n = status == SS_OK ? BIO_get_mem_data(der, &bytes) : 0;
     if (status == SS_OK && (*out = malloc((size_t)n)) == NULL)

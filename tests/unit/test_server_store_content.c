@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The store: uploads, releases, artifacts, deliveries, key sets, certificates, freshness records, operators.
+#include "support/alloc_fault.h"
 #include "support/sealer_bench.h"
 #include "support/statement_sample.h"
 #include "support/store_bench.h"
@@ -425,6 +426,31 @@ static void test_encrypted_upload(void **state)
     sealer_fleet_free(&fleet);
 }
 
+struct encrypting {
+    uint8_t *certificate;
+    size_t len;
+};
+
+static ss_status_t encrypt_once(void *context)
+{
+    const struct encrypting *e = context;
+    uint8_t *out;
+    size_t len;
+    ss_status_t status = ss_upload_encrypt(e->certificate, e->len, (const uint8_t *)"s", 1, (const uint8_t *)"image", 5,
+                                           &out, &len, NULL);
+    free(out);
+    return status;
+}
+
+static void test_encrypting_without_memory(void **state)
+{
+    (void)state;
+    struct encrypting e;
+    e.certificate = sealer_upload_certificate(&e.len);
+    assert_true(alloc_fault_some(encrypt_once, &e) > 20);
+    free(e.certificate);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -432,7 +458,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_opaque_release),   cmocka_unit_test(test_deliveries),
         cmocka_unit_test(test_key_sets),         cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_freshness),        cmocka_unit_test(test_operators),
-        cmocka_unit_test(test_encrypted_upload),
+        cmocka_unit_test(test_encrypted_upload), cmocka_unit_test(test_encrypting_without_memory),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
