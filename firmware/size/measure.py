@@ -18,7 +18,9 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).parents[2]  # files are named from here: -ffile-prefix-map
-AGENT_CODE_MAX, RAM_MAX, CODE_MAX = 24 * 1024, 6 * 1024, 34 * 1024  # of the agent; of agent and pull; of both
+# Of the agent with the JSON reader, of agent and pull mode, and RAM of both. The second is what it takes now: whatever
+# makes it larger is to be noticed.
+AGENT_CODE_MAX, CODE_MAX, RAM_MAX = 24 * 1024, 31500, 6 * 1024
 PULL = ("pull", "json", "text", "agent_names", "statement_names")
 # No crypto port but the first can be compiled here: the others need their library, for Xtensa.
 CRYPTO_PORTS = {"min": "crypto_min", "mbedtls": None, "psa": None}
@@ -44,21 +46,27 @@ def fail(message):
 
 
 class Map:
-    """Bytes of each object in the linker's map."""
+    """Bytes of each object in the linker's map. Strings that several objects share are listed with each of them, in the
+    same place: what ends where the next begins counts no further."""
 
     def __init__(self, path):
         self.code, self.data = {}, {}
         text = path.read_text().split("Linker script and memory map", 1)[1]
         # A long section name has the rest on the next line.
+        found = re.findall(r"^ (\.\S+|\*fill\*)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) *(\S*)$", text, re.M)
+        starts = [int(start, 16) for _, start, _, _ in found]
         name = kind = None
-        for section, size, file in re.findall(r"^ (\.\S+|\*fill\*)\s+0x[0-9a-f]+\s+0x([0-9a-f]+) *(\S*)$", text, re.M):
+        for (section, _, size, file), start, following in zip(found, starts, [*starts[1:], 0]):
             if section != "*fill*":  # which counts where it follows
                 kind = section.split(".")[1]
                 name = re.sub(r".*\((.*)\)$", r"\1", file).rsplit("/", 1)[-1]
+            size = int(size, 16)
+            if start <= following < start + size:
+                size = following - start
             if kind in ("text", "literal", "rodata"):
-                self.code[name] = self.code.get(name, 0) + int(size, 16)
+                self.code[name] = self.code.get(name, 0) + size
             elif kind in ("data", "bss"):
-                self.data[name] = self.data.get(name, 0) + int(size, 16)
+                self.data[name] = self.data.get(name, 0) + size
 
 
 class Calls:
@@ -132,6 +140,9 @@ def measure(folder):
     linked = {s[3] for s in symbols if len(s) == 4 and s[2] in "Tt"}
     ram = {s[3].removesuffix("_ram"): int(s[1], 16) for s in symbols if s[-1].endswith("_ram")}
     sizes, calls = Map(folder / "size.map"), Calls(folder)
+    sections = dict(re.findall(r"^(\.text|\.rodata)\s+(\d+)", run("xtensa-lx106-elf-size", "-A", str(elf)), re.M))
+    if sum(sizes.code.values()) != sum(map(int, sections.values())):
+        fail(f"the map has {sum(sizes.code.values())} bytes of code, the file {sections}")
     crypto = {o for o in sizes.code if o.startswith(CRYPTO_PORTS["min"])}
     pull = {o for o in sizes.code if o.startswith(PULL)}
     agent = {o for o in sizes.code if o not in crypto | pull and o not in ("main.o", LIBC)}
@@ -171,7 +182,8 @@ def table(result):
 
 def check(result):
     agent, pull = result["agent"], result["pull"]
-    for what, size, limit in (("agent's code", agent["code_bytes"], AGENT_CODE_MAX),
+    reader = result["files"]["json"]
+    for what, size, limit in (("code of agent and JSON reader", agent["code_bytes"] + reader, AGENT_CODE_MAX),
                               ("code of agent and pull mode", agent["code_bytes"] + pull["code_bytes"], CODE_MAX),
                               ("RAM of agent and pull mode", agent["ram_bytes"] + pull["ram_bytes"], RAM_MAX)):
         if size > limit:
