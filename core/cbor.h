@@ -27,10 +27,14 @@ void ss_cbor_fail_at(struct ss_cbor_reader *r, const uint8_t *at, enum ss_reason
 
 /// An unsigned integer from @p min to @p max, else SS_REASON_RANGE.
 uint64_t ss_cbor_uint(struct ss_cbor_reader *r, uint64_t min, uint64_t max);
+/// The same of 32 bits, which is what devices have registers for.
+uint32_t ss_cbor_u32(struct ss_cbor_reader *r, uint32_t min, uint32_t max);
+/// An integer from 1 to SS_STATEMENT_INT_MAX.
+uint64_t ss_cbor_positive(struct ss_cbor_reader *r);
 /// An unsigned integer from @p min to @p max that is a multiple of @p unit, else SS_REASON_RANGE.
 uint32_t ss_cbor_multiple(struct ss_cbor_reader *r, uint32_t unit, uint32_t min, uint32_t max);
 /// The integer -1 - @p n, and no other: SS_REASON_RANGE.
-void ss_cbor_negative(struct ss_cbor_reader *r, uint64_t n);
+void ss_cbor_negative(struct ss_cbor_reader *r, uint32_t n);
 /// A byte string of @p min to @p max bytes.
 struct ss_span ss_cbor_bytes(struct ss_cbor_reader *r, size_t min, size_t max);
 /// A byte string of exactly @p len bytes; NULL after a fault.
@@ -42,7 +46,7 @@ struct ss_span ss_cbor_name(struct ss_cbor_reader *r, size_t max);
 /// The head of an array of @p min to @p max items; their number.
 unsigned ss_cbor_array(struct ss_cbor_reader *r, unsigned min, unsigned max);
 /// The tag @p tag, and no other.
-void ss_cbor_tag(struct ss_cbor_reader *r, uint64_t tag);
+void ss_cbor_tag(struct ss_cbor_reader *r, uint32_t tag);
 
 /// The head of a map. Its keys are small unsigned integers; asking for them in ascending order is what enforces the
 /// order of deterministic encoding, and leaves no room for a key that comes twice.

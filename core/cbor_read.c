@@ -82,16 +82,26 @@ uint64_t ss_cbor_uint(struct ss_cbor_reader *r, uint64_t min, uint64_t max)
     return head(r, UNSIGNED, min, max);
 }
 
+uint64_t ss_cbor_positive(struct ss_cbor_reader *r)
+{
+    return head(r, UNSIGNED, 1, SS_STATEMENT_INT_MAX);
+}
+
+uint32_t ss_cbor_u32(struct ss_cbor_reader *r, uint32_t min, uint32_t max)
+{
+    return (uint32_t)head(r, UNSIGNED, min, max);
+}
+
 uint32_t ss_cbor_multiple(struct ss_cbor_reader *r, uint32_t unit, uint32_t min, uint32_t max)
 {
     const uint8_t *at = r->p;
-    uint32_t v = (uint32_t)head(r, UNSIGNED, min, max);
+    uint32_t v = ss_cbor_u32(r, min, max);
     if (v % unit)
         ss_cbor_fail_at(r, at, SS_REASON_RANGE);
     return v;
 }
 
-void ss_cbor_negative(struct ss_cbor_reader *r, uint64_t n)
+void ss_cbor_negative(struct ss_cbor_reader *r, uint32_t n)
 {
     (void)head(r, NEGATIVE, n, n);
 }
@@ -142,7 +152,7 @@ unsigned ss_cbor_array(struct ss_cbor_reader *r, unsigned min, unsigned max)
     return (unsigned)head(r, ARRAY, min, max);
 }
 
-void ss_cbor_tag(struct ss_cbor_reader *r, uint64_t tag)
+void ss_cbor_tag(struct ss_cbor_reader *r, uint32_t tag)
 {
     (void)head(r, TAG, tag, tag);
 }

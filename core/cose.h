@@ -42,7 +42,17 @@ struct ss_span ss_cose_content_type(enum ss_statement_kind kind);
 SS_MUST_USE ss_status_t ss_cose_digest(const struct ss_statement *statement, struct ss_span signer_header,
                                        uint8_t digest[32]);
 
-/// A reader of the payload of @p statement, which is to be of @p kind.
-void ss_cose_open_payload(const struct ss_statement *statement, enum ss_statement_kind kind, struct ss_cbor_reader *r);
+/// How the payload of one kind is read.
+struct ss_cose_payload {
+    /// Reads the fields into @p out, which is all zero. The reader is in the map, and what is left there is a fault.
+    void (*read_fields)(struct ss_cbor_reader *r, void *out);
+    uint16_t size; ///< of what it reads into
+    uint8_t kind;  ///< enum ss_statement_kind
+};
+
+/// Reads the payload of @p statement into @p out. SS_ERROR_DATA_INVALID with @p why (may be NULL); @p out is all zero
+/// then.
+SS_MUST_USE ss_status_t ss_cose_read_payload(const struct ss_statement *statement, void *out, struct ss_refusal *why,
+                                             const struct ss_cose_payload *payload);
 
 #endif

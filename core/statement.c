@@ -116,7 +116,7 @@ static void read_proof(struct ss_cbor_reader *r, struct ss_statement *s)
     const uint8_t *from = r->p;
     (void)ss_cbor_array(r, 3, 3);
     (void)ss_cbor_bytes(r, 1, SS_STATEMENT_MAX);
-    (void)ss_cbor_uint(r, 0, UINT32_MAX);
+    (void)ss_cbor_u32(r, 0, UINT32_MAX);
     (void)ss_cbor_bytes(r, 0, SS_STATEMENT_MAX);
     s->rest = (struct ss_span){from, (uint16_t)(r->p - from)};
 }
@@ -172,38 +172,47 @@ static void read_sign(struct ss_cbor_reader *r, struct ss_statement *s)
 ss_status_t ss_statement_parse(const uint8_t *in, size_t len, struct ss_statement *statement, struct ss_refusal *why)
 {
     struct ss_cbor_reader r;
-    struct ss_statement s = {.start = in};
-    *statement = (struct ss_statement){0};
+    *statement = (struct ss_statement){.start = in};
     ss_cbor_reader_init(&r, in, len);
     if (len > SS_STATEMENT_MAX) {
         r.p += SS_STATEMENT_MAX;
         ss_cbor_fail(&r, SS_REASON_TOO_LONG);
     } else if (len && in[0] == (0xC0 | SS_COSE_TAG_SIGN1)) {
         ss_cbor_tag(&r, SS_COSE_TAG_SIGN1);
-        read_sign1(&r, &s);
+        read_sign1(&r, statement);
     } else {
         ss_cbor_tag(&r, SS_COSE_TAG_SIGN);
-        read_sign(&r, &s);
+        read_sign(&r, statement);
     }
     ss_cbor_end(&r);
-    if (r.reason == SS_REASON_NONE && len > kinds[s.kind].max) {
-        r.p = in + kinds[s.kind].max;
+    if (r.reason == SS_REASON_NONE && len > kinds[statement->kind].max) {
+        r.p = in + kinds[statement->kind].max;
         ss_cbor_fail(&r, SS_REASON_TOO_LONG);
     }
     ss_status_t status = ss_cbor_status(&r, in, why);
-    if (status == SS_OK)
-        *statement = s;
+    if (status != SS_OK)
+        *statement = (struct ss_statement){0};
     return status;
 }
 
-void ss_cose_open_payload(const struct ss_statement *statement, enum ss_statement_kind kind, struct ss_cbor_reader *r)
+ss_status_t ss_cose_read_payload(const struct ss_statement *statement, void *out, struct ss_refusal *why,
+                                 const struct ss_cose_payload *payload)
 {
-    ss_cbor_reader_init(r, statement->payload.p, statement->payload.len);
-    if (statement->kind != kind || !statement->payload.p) {
-        r->p = statement->header.p;
-        ss_cbor_fail(r, SS_REASON_KIND);
+    struct ss_cbor_reader r;
+    memset(out, 0, payload->size);
+    ss_cbor_reader_init(&r, statement->payload.p, statement->payload.len);
+    if (statement->kind != payload->kind || !statement->payload.p) {
+        r.p = statement->header.p;
+        ss_cbor_fail(&r, SS_REASON_KIND);
     }
-    ss_cbor_map(r);
+    ss_cbor_map(&r);
+    payload->read_fields(&r, out);
+    ss_cbor_map_end(&r);
+    ss_cbor_end(&r);
+    ss_status_t status = ss_cbor_status(&r, statement->start, why);
+    if (status != SS_OK)
+        memset(out, 0, payload->size);
+    return status;
 }
 
 ss_status_t ss_statement_reference(const struct ss_statement *statement, uint8_t reference[SS_STATEMENT_DIGEST_SIZE])

@@ -35,39 +35,37 @@ static void read_digests(struct ss_cbor_reader *r, struct ss_delivery *f)
     f->windows = (uint8_t)(digests.len / SS_STATEMENT_DIGEST_SIZE);
 }
 
+static void read_fields(struct ss_cbor_reader *r, void *out)
+{
+    struct ss_delivery *f = out;
+    ss_cbor_need(r, DEVICE);
+    f->device = ss_cbor_name(r, SS_DEVICE_ID_MAX);
+    ss_cbor_need(r, RELEASE);
+    f->release = ss_cbor_fixed(r, SS_STATEMENT_DIGEST_SIZE);
+    ss_cbor_need(r, SLOT_ADDRESS);
+    f->slot_address = ss_cbor_multiple(r, SS_WINDOW_UNIT, SS_WINDOW_UNIT, UINT32_MAX);
+    ss_cbor_need(r, SLOT_SIZE);
+    f->slot_size = ss_cbor_multiple(r, SS_WINDOW_UNIT, SS_WINDOW_UNIT, UINT32_MAX);
+    ss_cbor_need(r, LENGTH);
+    f->length = ss_cbor_multiple(r, 16, 16, f->slot_size);
+    ss_cbor_need(r, WINDOW);
+    f->window = ss_cbor_multiple(r, SS_WINDOW_UNIT, SS_WINDOW_UNIT, UINT32_MAX);
+    ss_cbor_need(r, DIGESTS);
+    read_digests(r, f);
+    ss_cbor_need(r, EPOCH);
+    f->epoch = ss_cbor_u32(r, 1, UINT32_MAX);
+    ss_cbor_need(r, SEQUENCE);
+    f->sequence = ss_cbor_positive(r);
+    if (ss_cbor_has(r, EXPIRY))
+        f->expiry = ss_cbor_positive(r);
+}
+
 ss_status_t ss_delivery_parse(const struct ss_statement *statement, struct ss_delivery *delivery,
                               struct ss_refusal *why)
 {
-    struct ss_cbor_reader r;
-    struct ss_delivery f = {0};
-    *delivery = f;
-    ss_cose_open_payload(statement, SS_STATEMENT_DELIVERY, &r);
-    ss_cbor_need(&r, DEVICE);
-    f.device = ss_cbor_name(&r, SS_DEVICE_ID_MAX);
-    ss_cbor_need(&r, RELEASE);
-    f.release = ss_cbor_fixed(&r, SS_STATEMENT_DIGEST_SIZE);
-    ss_cbor_need(&r, SLOT_ADDRESS);
-    f.slot_address = ss_cbor_multiple(&r, SS_WINDOW_UNIT, SS_WINDOW_UNIT, UINT32_MAX);
-    ss_cbor_need(&r, SLOT_SIZE);
-    f.slot_size = ss_cbor_multiple(&r, SS_WINDOW_UNIT, SS_WINDOW_UNIT, UINT32_MAX);
-    ss_cbor_need(&r, LENGTH);
-    f.length = ss_cbor_multiple(&r, 16, 16, f.slot_size);
-    ss_cbor_need(&r, WINDOW);
-    f.window = ss_cbor_multiple(&r, SS_WINDOW_UNIT, SS_WINDOW_UNIT, UINT32_MAX);
-    ss_cbor_need(&r, DIGESTS);
-    read_digests(&r, &f);
-    ss_cbor_need(&r, EPOCH);
-    f.epoch = (uint32_t)ss_cbor_uint(&r, 1, UINT32_MAX);
-    ss_cbor_need(&r, SEQUENCE);
-    f.sequence = ss_cbor_uint(&r, 1, SS_STATEMENT_INT_MAX);
-    if (ss_cbor_has(&r, EXPIRY))
-        f.expiry = ss_cbor_uint(&r, 1, SS_STATEMENT_INT_MAX);
-    ss_cbor_map_end(&r);
-    ss_cbor_end(&r);
-    ss_status_t status = ss_cbor_status(&r, statement->start, why);
-    if (status == SS_OK)
-        *delivery = f;
-    return status;
+    static const struct ss_cose_payload payload = {
+        .read_fields = read_fields, .size = sizeof(struct ss_delivery), .kind = SS_STATEMENT_DELIVERY};
+    return ss_cose_read_payload(statement, delivery, why, &payload);
 }
 
 void ss_delivery_put(struct ss_cbor_writer *w, const struct ss_delivery *f)

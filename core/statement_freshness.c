@@ -30,7 +30,7 @@ static void read_leaf(struct ss_cbor_reader *outer, struct ss_freshness *f)
     ss_cbor_need(&r, DEVICE);
     f->device = ss_cbor_name(&r, SS_DEVICE_ID_MAX);
     ss_cbor_need(&r, KEY_SET);
-    f->key_set = (uint32_t)ss_cbor_uint(&r, 1, UINT32_MAX);
+    f->key_set = ss_cbor_u32(&r, 1, UINT32_MAX);
     if (ss_cbor_has(&r, RELEASE))
         f->release = ss_cbor_fixed(&r, SS_STATEMENT_DIGEST_SIZE);
     ss_cbor_map_end(&r);
@@ -44,7 +44,7 @@ static void read_proof(struct ss_cbor_reader *r, struct ss_freshness *f)
 {
     (void)ss_cbor_array(r, 3, 3);
     read_leaf(r, f);
-    f->index = (uint32_t)ss_cbor_uint(r, 0, f->leaves - 1);
+    f->index = ss_cbor_u32(r, 0, f->leaves - 1);
     const uint8_t *at = r->p;
     struct ss_span path = ss_cbor_bytes(r, 0, SS_MERKLE_PATH_MAX * SS_STATEMENT_DIGEST_SIZE);
     if (r->reason != SS_REASON_NONE)
@@ -55,31 +55,33 @@ static void read_proof(struct ss_cbor_reader *r, struct ss_freshness *f)
         ss_cbor_fail_at(r, at, SS_REASON_INCONSISTENT);
 }
 
+static void read_fields(struct ss_cbor_reader *r, void *out)
+{
+    struct ss_freshness *f = out;
+    ss_cbor_need(r, PRODUCT);
+    f->product = ss_cbor_name(r, SS_PRODUCT_NAME_MAX);
+    ss_cbor_need(r, TIME);
+    f->time = ss_cbor_positive(r);
+    ss_cbor_need(r, LEAVES);
+    f->leaves = ss_cbor_u32(r, 1, SS_MERKLE_LEAVES_MAX);
+    ss_cbor_need(r, ROOT);
+    f->root = ss_cbor_fixed(r, SS_STATEMENT_DIGEST_SIZE);
+}
+
 ss_status_t ss_freshness_parse(const struct ss_statement *statement, struct ss_freshness *record,
                                struct ss_refusal *why)
 {
-    struct ss_cbor_reader r;
-    struct ss_freshness f = {0};
-    *record = f;
-    ss_cose_open_payload(statement, SS_STATEMENT_FRESHNESS, &r);
-    ss_cbor_need(&r, PRODUCT);
-    f.product = ss_cbor_name(&r, SS_PRODUCT_NAME_MAX);
-    ss_cbor_need(&r, TIME);
-    f.time = ss_cbor_uint(&r, 1, SS_STATEMENT_INT_MAX);
-    ss_cbor_need(&r, LEAVES);
-    f.leaves = (uint32_t)ss_cbor_uint(&r, 1, SS_MERKLE_LEAVES_MAX);
-    ss_cbor_need(&r, ROOT);
-    f.root = ss_cbor_fixed(&r, SS_STATEMENT_DIGEST_SIZE);
-    ss_cbor_map_end(&r);
-    ss_cbor_end(&r);
-    ss_status_t status = ss_cbor_status(&r, statement->start, why);
+    static const struct ss_cose_payload payload = {
+        .read_fields = read_fields, .size = sizeof(struct ss_freshness), .kind = SS_STATEMENT_FRESHNESS};
+    ss_status_t status = ss_cose_read_payload(statement, record, why, &payload);
     if (status != SS_OK)
         return status;
+    struct ss_cbor_reader r;
     ss_cbor_reader_init(&r, statement->rest.p, statement->rest.len);
-    read_proof(&r, &f);
+    read_proof(&r, record);
     status = ss_cbor_status(&r, statement->start, why);
-    if (status == SS_OK)
-        *record = f;
+    if (status != SS_OK)
+        *record = (struct ss_freshness){0};
     return status;
 }
 

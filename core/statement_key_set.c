@@ -45,7 +45,7 @@ static void read_delivery_keys(struct ss_cbor_reader *r, struct ss_key_set *f)
     for (unsigned i = 0; i < keys->count; i++) {
         (void)ss_cbor_array(r, 2, 2);
         keys->keys[i] = read_ascending(r, i ? keys->keys[i - 1] : NULL, SS_STATEMENT_KEY_SIZE);
-        f->epochs[i] = (uint32_t)ss_cbor_uint(r, 1, UINT32_MAX);
+        f->epochs[i] = ss_cbor_u32(r, 1, UINT32_MAX);
     }
 }
 
@@ -65,7 +65,7 @@ static void read_servers(struct ss_cbor_reader *r, struct ss_key_set *f)
 
 static uint64_t read_time(struct ss_cbor_reader *r, unsigned key)
 {
-    return ss_cbor_has(r, key) ? ss_cbor_uint(r, 1, SS_STATEMENT_INT_MAX) : 0;
+    return ss_cbor_has(r, key) ? ss_cbor_positive(r) : 0;
 }
 
 // The n-th key of all roles; NULL behind the last.
@@ -104,37 +104,37 @@ static void check_fields(struct ss_cbor_reader *r, const struct ss_key_set *f)
         ss_cbor_fail(r, SS_REASON_SHARED_KEY);
 }
 
+static void read_fields(struct ss_cbor_reader *r, void *out)
+{
+    struct ss_key_set *f = out;
+    ss_cbor_need(r, PRODUCT);
+    f->product = ss_cbor_name(r, SS_PRODUCT_NAME_MAX);
+    ss_cbor_need(r, VERSION);
+    f->version = ss_cbor_u32(r, 1, UINT32_MAX);
+    ss_cbor_need(r, THRESHOLD);
+    f->threshold = (uint8_t)ss_cbor_u32(r, 1, SS_ROOT_KEYS_MAX);
+    ss_cbor_need(r, ROOT_KEYS);
+    read_keys(r, &f->roles[SS_ROLE_ROOT], SS_ROOT_KEYS_MAX);
+    ss_cbor_need(r, RELEASE_KEYS);
+    read_keys(r, &f->roles[SS_ROLE_RELEASE], SS_RELEASE_KEYS_MAX);
+    ss_cbor_need(r, DELIVERY_KEYS);
+    read_delivery_keys(r, f);
+    if (ss_cbor_has(r, OPERATOR_KEYS))
+        read_keys(r, &f->roles[SS_ROLE_OPERATOR], SS_OPERATOR_KEYS_MAX);
+    read_servers(r, f);
+    f->not_before = read_time(r, NOT_BEFORE);
+    f->not_after = read_time(r, NOT_AFTER);
+    f->previous_until = read_time(r, PREVIOUS_UNTIL);
+    ss_cbor_map_end(r);
+    ss_cbor_end(r);
+    check_fields(r, f);
+}
+
 ss_status_t ss_key_set_parse(const struct ss_statement *statement, struct ss_key_set *set, struct ss_refusal *why)
 {
-    struct ss_cbor_reader r;
-    struct ss_key_set f = {0};
-    *set = f;
-    ss_cose_open_payload(statement, SS_STATEMENT_KEY_SET, &r);
-    ss_cbor_need(&r, PRODUCT);
-    f.product = ss_cbor_name(&r, SS_PRODUCT_NAME_MAX);
-    ss_cbor_need(&r, VERSION);
-    f.version = (uint32_t)ss_cbor_uint(&r, 1, UINT32_MAX);
-    ss_cbor_need(&r, THRESHOLD);
-    f.threshold = (uint8_t)ss_cbor_uint(&r, 1, SS_ROOT_KEYS_MAX);
-    ss_cbor_need(&r, ROOT_KEYS);
-    read_keys(&r, &f.roles[SS_ROLE_ROOT], SS_ROOT_KEYS_MAX);
-    ss_cbor_need(&r, RELEASE_KEYS);
-    read_keys(&r, &f.roles[SS_ROLE_RELEASE], SS_RELEASE_KEYS_MAX);
-    ss_cbor_need(&r, DELIVERY_KEYS);
-    read_delivery_keys(&r, &f);
-    if (ss_cbor_has(&r, OPERATOR_KEYS))
-        read_keys(&r, &f.roles[SS_ROLE_OPERATOR], SS_OPERATOR_KEYS_MAX);
-    read_servers(&r, &f);
-    f.not_before = read_time(&r, NOT_BEFORE);
-    f.not_after = read_time(&r, NOT_AFTER);
-    f.previous_until = read_time(&r, PREVIOUS_UNTIL);
-    ss_cbor_map_end(&r);
-    ss_cbor_end(&r);
-    check_fields(&r, &f);
-    ss_status_t status = ss_cbor_status(&r, statement->start, why);
-    if (status == SS_OK)
-        *set = f;
-    return status;
+    static const struct ss_cose_payload payload = {
+        .read_fields = read_fields, .size = sizeof(struct ss_key_set), .kind = SS_STATEMENT_KEY_SET};
+    return ss_cose_read_payload(statement, set, why, &payload);
 }
 
 static void put_keys(struct ss_cbor_writer *w, unsigned field, const struct ss_role_keys *keys)

@@ -22,41 +22,38 @@ enum field {
     TIMESTAMP,
 };
 
+static void read_fields(struct ss_cbor_reader *r, void *out)
+{
+    struct ss_release *f = out;
+    ss_cbor_need(r, PRODUCT);
+    f->product = ss_cbor_name(r, SS_PRODUCT_NAME_MAX);
+    ss_cbor_need(r, CHIP);
+    f->chip = (uint16_t)ss_cbor_u32(r, 0, UINT16_MAX);
+    ss_cbor_need(r, VERSION);
+    f->version = ss_cbor_text(r, 1, SS_VERSION_MAX);
+    ss_cbor_need(r, SECURE_VERSION);
+    f->secure_version = ss_cbor_u32(r, 0, UINT32_MAX);
+    ss_cbor_need(r, IMAGE_LEN);
+    f->image_len = ss_cbor_multiple(r, 16, SS_RELEASE_IMAGE_MIN, SS_IMAGE_MAX_SIZE);
+    ss_cbor_need(r, DIGEST);
+    f->digest = ss_cbor_fixed(r, SS_STATEMENT_DIGEST_SIZE);
+    if (ss_cbor_has(r, VK_OFFSET))
+        f->vk_offset = ss_cbor_u32(r, VK_MIN, f->image_len < VK_MIN + SS_VK_SIZE ? 0 : f->image_len - SS_VK_SIZE);
+    ss_cbor_need(r, SCHEME);
+    f->scheme = (uint8_t)ss_cbor_u32(r, SS_RELEASE_UNSIGNED, SS_RELEASE_V2);
+    if (ss_cbor_has(r, TABLE_DIGEST))
+        f->table_digest = ss_cbor_fixed(r, SS_STATEMENT_DIGEST_SIZE);
+    ss_cbor_need(r, BOOTLOADER);
+    f->bootloader = ss_cbor_u32(r, 0, SS_NEEDS_ALL);
+    ss_cbor_need(r, TIMESTAMP);
+    f->timestamp = ss_cbor_positive(r);
+}
+
 ss_status_t ss_release_parse(const struct ss_statement *statement, struct ss_release *release, struct ss_refusal *why)
 {
-    struct ss_cbor_reader r;
-    struct ss_release f = {0};
-    *release = f;
-    ss_cose_open_payload(statement, SS_STATEMENT_RELEASE, &r);
-    ss_cbor_need(&r, PRODUCT);
-    f.product = ss_cbor_name(&r, SS_PRODUCT_NAME_MAX);
-    ss_cbor_need(&r, CHIP);
-    f.chip = (uint16_t)ss_cbor_uint(&r, 0, UINT16_MAX);
-    ss_cbor_need(&r, VERSION);
-    f.version = ss_cbor_text(&r, 1, SS_VERSION_MAX);
-    ss_cbor_need(&r, SECURE_VERSION);
-    f.secure_version = (uint32_t)ss_cbor_uint(&r, 0, UINT32_MAX);
-    ss_cbor_need(&r, IMAGE_LEN);
-    f.image_len = ss_cbor_multiple(&r, 16, SS_RELEASE_IMAGE_MIN, SS_IMAGE_MAX_SIZE);
-    ss_cbor_need(&r, DIGEST);
-    f.digest = ss_cbor_fixed(&r, SS_STATEMENT_DIGEST_SIZE);
-    if (ss_cbor_has(&r, VK_OFFSET))
-        f.vk_offset =
-            (uint32_t)ss_cbor_uint(&r, VK_MIN, f.image_len < VK_MIN + SS_VK_SIZE ? 0 : f.image_len - SS_VK_SIZE);
-    ss_cbor_need(&r, SCHEME);
-    f.scheme = (uint8_t)ss_cbor_uint(&r, SS_RELEASE_UNSIGNED, SS_RELEASE_V2);
-    if (ss_cbor_has(&r, TABLE_DIGEST))
-        f.table_digest = ss_cbor_fixed(&r, SS_STATEMENT_DIGEST_SIZE);
-    ss_cbor_need(&r, BOOTLOADER);
-    f.bootloader = (uint32_t)ss_cbor_uint(&r, 0, SS_NEEDS_ALL);
-    ss_cbor_need(&r, TIMESTAMP);
-    f.timestamp = ss_cbor_uint(&r, 1, SS_STATEMENT_INT_MAX);
-    ss_cbor_map_end(&r);
-    ss_cbor_end(&r);
-    ss_status_t status = ss_cbor_status(&r, statement->start, why);
-    if (status == SS_OK)
-        *release = f;
-    return status;
+    static const struct ss_cose_payload payload = {
+        .read_fields = read_fields, .size = sizeof(struct ss_release), .kind = SS_STATEMENT_RELEASE};
+    return ss_cose_read_payload(statement, release, why, &payload);
 }
 
 void ss_release_put(struct ss_cbor_writer *w, const struct ss_release *f)

@@ -21,7 +21,7 @@ static void read_list(struct ss_cbor_reader *r, struct ss_rollout *f)
 {
     (void)ss_cbor_array(r, 2, 2);
     f->list = ss_cbor_fixed(r, SS_STATEMENT_DIGEST_SIZE);
-    f->list_count = (uint32_t)ss_cbor_uint(r, 1, UINT32_MAX);
+    f->list_count = ss_cbor_u32(r, 1, UINT32_MAX);
     f->targets = SS_TARGETS_LIST;
 }
 
@@ -52,41 +52,39 @@ static void read_stages(struct ss_cbor_reader *r, struct ss_rollout *f)
     for (unsigned i = 0; i < f->stage_count; i++) {
         bool last = i + 1u == f->stage_count;
         (void)ss_cbor_array(r, 3, 3);
-        f->stages[i].percent = (uint8_t)ss_cbor_uint(r, last ? 100 : least, last ? 100 : 99);
-        f->stages[i].soak = (uint32_t)ss_cbor_uint(r, 0, UINT32_MAX);
-        f->stages[i].max_failed = (uint8_t)ss_cbor_uint(r, 0, 100);
+        f->stages[i].percent = (uint8_t)ss_cbor_u32(r, last ? 100 : least, last ? 100 : 99);
+        f->stages[i].soak = ss_cbor_u32(r, 0, UINT32_MAX);
+        f->stages[i].max_failed = (uint8_t)ss_cbor_u32(r, 0, 100);
         least = f->stages[i].percent + 1u;
     }
 }
 
+static void read_fields(struct ss_cbor_reader *r, void *out)
+{
+    struct ss_rollout *f = out;
+    ss_cbor_need(r, PRODUCT);
+    f->product = ss_cbor_name(r, SS_PRODUCT_NAME_MAX);
+    ss_cbor_need(r, ID);
+    f->id = ss_cbor_name(r, SS_ROLLOUT_ID_MAX);
+    ss_cbor_need(r, RELEASE);
+    f->release = ss_cbor_fixed(r, SS_STATEMENT_DIGEST_SIZE);
+    if (ss_cbor_has(r, LIST))
+        read_list(r, f);
+    else if (ss_cbor_has(r, DEVICES))
+        read_devices(r, f);
+    ss_cbor_need(r, STAGES);
+    read_stages(r, f);
+    ss_cbor_need(r, NOT_BEFORE);
+    f->not_before = ss_cbor_uint(r, 1, SS_STATEMENT_INT_MAX - 1);
+    ss_cbor_need(r, EXPIRY);
+    f->expiry = ss_cbor_uint(r, f->not_before + 1, SS_STATEMENT_INT_MAX);
+}
+
 ss_status_t ss_rollout_parse(const struct ss_statement *statement, struct ss_rollout *rollout, struct ss_refusal *why)
 {
-    struct ss_cbor_reader r;
-    struct ss_rollout f = {.targets = SS_TARGETS_PRODUCT};
-    *rollout = f;
-    ss_cose_open_payload(statement, SS_STATEMENT_ROLLOUT, &r);
-    ss_cbor_need(&r, PRODUCT);
-    f.product = ss_cbor_name(&r, SS_PRODUCT_NAME_MAX);
-    ss_cbor_need(&r, ID);
-    f.id = ss_cbor_name(&r, SS_ROLLOUT_ID_MAX);
-    ss_cbor_need(&r, RELEASE);
-    f.release = ss_cbor_fixed(&r, SS_STATEMENT_DIGEST_SIZE);
-    if (ss_cbor_has(&r, LIST))
-        read_list(&r, &f);
-    else if (ss_cbor_has(&r, DEVICES))
-        read_devices(&r, &f);
-    ss_cbor_need(&r, STAGES);
-    read_stages(&r, &f);
-    ss_cbor_need(&r, NOT_BEFORE);
-    f.not_before = ss_cbor_uint(&r, 1, SS_STATEMENT_INT_MAX - 1);
-    ss_cbor_need(&r, EXPIRY);
-    f.expiry = ss_cbor_uint(&r, f.not_before + 1, SS_STATEMENT_INT_MAX);
-    ss_cbor_map_end(&r);
-    ss_cbor_end(&r);
-    ss_status_t status = ss_cbor_status(&r, statement->start, why);
-    if (status == SS_OK)
-        *rollout = f;
-    return status;
+    static const struct ss_cose_payload payload = {
+        .read_fields = read_fields, .size = sizeof(struct ss_rollout), .kind = SS_STATEMENT_ROLLOUT};
+    return ss_cose_read_payload(statement, rollout, why, &payload);
 }
 
 static void put_targets(struct ss_cbor_writer *w, const struct ss_rollout *f)

@@ -22,7 +22,9 @@ static uint64_t read_as(const char *type, struct ss_cbor_reader *r, struct ss_sp
     if (strcmp(type, "uint") == 0)
         return ss_cbor_uint(r, 0, UINT64_MAX);
     if (strcmp(type, "small") == 0)
-        return ss_cbor_uint(r, 2, 100);
+        return ss_cbor_u32(r, 2, 100);
+    if (strcmp(type, "positive") == 0)
+        return ss_cbor_positive(r);
     if (strcmp(type, "aligned") == 0)
         return ss_cbor_multiple(r, 16, 16, 4096);
     if (strcmp(type, "minus-7") == 0)
