@@ -4,10 +4,13 @@
 
 #include "core/bytes.h"
 #include "device/agent_parts.h"
+#include "device/blank.h"
 #include "slotseal/image.h"
 
 /// Bytes read back at a time: of the stack.
 #define READ 256u
+
+_Static_assert(SS_BLANK_SECTOR == SS_AGENT_SECTOR, "sectors are sectors");
 
 void ss_agent_abandon(struct ss_agent *a)
 {
@@ -71,29 +74,9 @@ ss_status_t ss_agent_resume(struct ss_agent *a)
     return ss_agent_from_port(a, ss_hash_init(&a->hash.window, SS_HASH_SHA256));
 }
 
-static ss_status_t is_blank(struct ss_agent *a, uint32_t address, bool *blank)
-{
-    uint8_t piece[READ];
-    *blank = true;
-    for (uint32_t at = 0; *blank && at < SS_AGENT_SECTOR; at += READ) {
-        ss_status_t status = a->port->read_raw(a->context, address + at, piece, READ);
-        if (status != SS_OK)
-            return status;
-        *blank = ss_all_bytes(piece, READ, 0xFF);
-    }
-    return SS_OK;
-}
-
-// Erases a sector that is not blank: flash wears.
 static ss_status_t clear(struct ss_agent *a, uint32_t address)
 {
-    bool blank;
-    ss_status_t status = is_blank(a, address, &blank);
-    if (status == SS_OK && !blank)
-        status = a->port->erase(a->context, address);
-    if (status == SS_OK && !blank)
-        status = is_blank(a, address, &blank);
-    return status == SS_OK && !blank ? SS_ERROR_IO : status;
+    return ss_blank_make(a->port->read_raw, a->port->erase, a->context, address);
 }
 
 static ss_status_t read_back(struct ss_agent *a, uint32_t address, uint32_t len)

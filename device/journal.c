@@ -4,12 +4,15 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "device/blank.h"
 
 #define LINE       SS_JOURNAL_LINE
 #define PIECE      128u ///< bytes read or written at a time: of the stack
 #define TAG        0x5Au
 #define CHECKED    8u ///< bytes of a record's line that its checksum covers
 #define GENERATION 8u ///< in a head's line
+
+_Static_assert(SS_BLANK_SECTOR == SS_JOURNAL_SECTOR, "sectors are sectors");
 
 static const uint8_t magic[8] = "ssjrnl1";
 
@@ -80,20 +83,6 @@ static ss_status_t check(const struct ss_journal *j, unsigned half, uint32_t off
     return status == SS_OK ? read_data(j, half, offset, line, NULL) : status;
 }
 
-static ss_status_t is_blank(const struct ss_journal *j, unsigned half, uint32_t from, uint32_t to, bool *blank)
-{
-    uint8_t piece[PIECE];
-    *blank = true;
-    for (uint32_t at = from, n; *blank && at < to; at += n) {
-        n = to - at < PIECE ? to - at : PIECE;
-        ss_status_t status = j->flash->read_raw(j->context, address_of(j, half, at), piece, n);
-        if (status != SS_OK)
-            return status;
-        *blank = ss_all_bytes(piece, n, 0xFF);
-    }
-    return SS_OK;
-}
-
 // The generation of a half; 0 if it has none.
 static ss_status_t read_head(const struct ss_journal *j, unsigned half, uint32_t *generation)
 {
@@ -118,7 +107,7 @@ static ss_status_t scan(struct ss_journal *j)
         ss_status_t status = check(j, j->active, at, j->generation, &line);
         if (status == SS_ERROR_DATA_CORRUPT) {
             bool blank;
-            status = is_blank(j, j->active, at, j->half, &blank);
+            status = ss_blank_check(j->flash->read_raw, j->context, address_of(j, j->active, at), j->half - at, &blank);
             j->end = blank ? at : j->half;
             return status;
         }
@@ -229,19 +218,13 @@ static ss_status_t write_head(const struct ss_journal *j, unsigned half, uint32_
     return status == SS_OK && now != generation ? SS_ERROR_IO : status;
 }
 
-// Erases a half, its head first. Sectors that are blank stay as they are: flash wears.
+// Erases a half, its head first.
 static ss_status_t erase_half(const struct ss_journal *j, unsigned half)
 {
     for (uint32_t at = 0; at < j->half; at += SS_JOURNAL_SECTOR) {
-        bool blank;
-        ss_status_t status = is_blank(j, half, at, at + SS_JOURNAL_SECTOR, &blank);
-        if (status == SS_OK && !blank) {
-            status = j->flash->erase(j->context, address_of(j, half, at));
-            if (status == SS_OK)
-                status = is_blank(j, half, at, at + SS_JOURNAL_SECTOR, &blank);
-        }
-        if (status != SS_OK || !blank)
-            return status == SS_OK ? SS_ERROR_IO : status;
+        ss_status_t status = ss_blank_make(j->flash->read_raw, j->flash->erase, j->context, address_of(j, half, at));
+        if (status != SS_OK)
+            return status;
     }
     return SS_OK;
 }

@@ -7,7 +7,7 @@ set(SS_DEVICE_CORE
   core/statement_release.c core/statement_trust.c core/update_check.c)
 set(SS_DEVICE_AGENT
   device/agent.c device/agent_flash.c device/agent_image.c device/agent_names.c device/agent_record.c device/agent_watch.c
-  device/pins.c device/text.c device/trust.c)
+  device/blank.c device/pins.c device/text.c device/trust.c)
 set(SS_DEVICE_PULL
   device/json.c device/pull.c device/pull_download.c device/pull_http.c device/pull_keys.c device/pull_offer.c
   device/pull_poll.c device/pull_report.c device/pull_url.c core/statement_names.c)
