@@ -263,7 +263,7 @@ def memory_of(process):
 def test_downloads_take_a_fixed_amount_of_memory(server):
     """Whatever the image's size: two windows, what is being sent, and the connection; at most 256 KiB each."""
     front, _ = processes(server)
-    devices = [device_of(server, number) for number in range(len(DEVICES))]
+    devices = [device_of(server, number) for number in range(6)]
     for device in devices:
         tell(device, "ota_0")
         chunk_of(device, server.assign(device.name, server.release, code=None))
