@@ -27,15 +27,18 @@ enum state {
     BAD,
 };
 
-/// A token that is longer than the buffer is of no interest: no path has such a name.
+/// A token that is longer than the buffer is of no interest: no place has such a name.
 #define TOO_LONG UINT8_MAX
 
-void ss_json_start(struct ss_json *json, const char *const *paths, unsigned path_count, ss_json_value_fn value,
-                   void *context)
+/// No place.
+#define NONE 0xFFu
+
+void ss_json_start(struct ss_json *json, const struct ss_json_place *places, unsigned place_count, unsigned wanted,
+                   ss_json_value_fn value, void *context)
 {
-    *json = (struct ss_json){.paths = paths, .value = value, .context = context, .path = -1, .state = VALUE};
-    json->path_count = (uint8_t)path_count;
-    json->next = (uint16_t)((1u << path_count) - 1);
+    *json = (struct ss_json){.places = places, .value = value, .context = context, .state = VALUE, .next = SS_JSON_TOP};
+    json->place_count = (uint8_t)place_count;
+    json->wanted = (uint8_t)wanted;
 }
 
 static bool fail(struct ss_json *j)
@@ -46,7 +49,7 @@ static bool fail(struct ss_json *j)
 
 static bool emit(struct ss_json *j, enum ss_json_event event, const char *bytes, size_t len)
 {
-    return j->path < 0 || j->value(j->context, (unsigned)j->path, event, bytes, len) || fail(j);
+    return j->place >= j->wanted || j->value(j->context, j->place, event, bytes, len) || fail(j);
 }
 
 static void keep(struct ss_json *j, const char *bytes, size_t len)
@@ -66,41 +69,15 @@ static bool in_array(const struct ss_json *j)
     return j->depth > 0 && j->arrays >> (j->depth - 1) & 1;
 }
 
-// Name number @p n of @p path, NULL if it has fewer; its length to @p len.
-static const char *name_of(const char *path, unsigned n, size_t *len)
-{
-    while (*path && n > 0)
-        n -= *path++ == '/';
-    if (n > 0)
-        return NULL;
-    *len = 0;
-    while (path[*len] && path[*len] != '/')
-        (*len)++;
-    return path;
-}
-
-// The paths that still lead somewhere when @p name is entered.
+// The place of what has this name in what is open.
 static void enter(struct ss_json *j, const char *name, size_t len)
 {
-    j->next = 0;
-    if (j->depth > SS_JSON_NAMES_MAX)
-        return;
-    for (unsigned p = 0; p < j->path_count; p++) {
-        size_t n = 0;
-        const char *own = j->alive[j->depth] >> p & 1 ? name_of(j->paths[p], j->depth - 1u, &n) : NULL;
-        if (own && n == len && memcmp(own, name, len) == 0)
-            j->next |= (uint16_t)(1u << p);
+    j->next = NONE;
+    for (unsigned i = 0; i < j->place_count; i++) {
+        const struct ss_json_place *p = &j->places[i];
+        if (p->parent == j->open[j->depth] && strlen(p->name) == len && memcmp(p->name, name, len) == 0)
+            j->next = (uint8_t)i;
     }
-}
-
-// The path that ends at depth @p depth, of those in @p alive.
-static int8_t path_at(const struct ss_json *j, unsigned alive, unsigned depth)
-{
-    size_t len;
-    for (unsigned p = 0; depth > 0 && alive >> p; p++)
-        if (alive >> p & 1 && !name_of(j->paths[p], depth, &len))
-            return (int8_t)p;
-    return -1;
 }
 
 static bool open(struct ss_json *j, bool array)
@@ -110,9 +87,7 @@ static bool open(struct ss_json *j, bool array)
     if (!emit(j, SS_JSON_BEGIN, NULL, 0))
         return false;
     j->arrays = (j->arrays & ~(1u << j->depth)) | (uint32_t)array << j->depth;
-    j->depth++;
-    if (j->depth <= SS_JSON_NAMES_MAX + 1)
-        j->alive[j->depth] = j->next;
+    j->open[++j->depth] = j->next;
     j->state = array ? VALUE_OR_END : NAME_OR_END;
     return true;
 }
@@ -121,9 +96,7 @@ static bool close(struct ss_json *j, bool array)
 {
     if (in_array(j) != array || j->depth == 0)
         return fail(j);
-    unsigned alive = j->depth <= SS_JSON_NAMES_MAX + 1 ? j->alive[j->depth] : 0;
-    j->depth--;
-    j->path = path_at(j, alive, j->depth);
+    j->place = j->open[j->depth--];
     j->state = AFTER;
     return emit(j, SS_JSON_END, NULL, 0);
 }
@@ -144,7 +117,7 @@ static bool end_text(struct ss_json *j)
     if (!j->key)
         return emit(j, SS_JSON_END, NULL, 0);
     if (j->token_len == TOO_LONG)
-        j->next = 0;
+        j->next = NONE;
     else
         enter(j, j->token, j->token_len);
     return true;
@@ -265,7 +238,7 @@ static enum state number(enum state state, char c)
 static bool end_token(struct ss_json *j)
 {
     j->state = AFTER;
-    if (j->path >= 0 && j->token_len == TOO_LONG)
+    if (j->place < j->wanted && j->token_len == TOO_LONG)
         return fail(j);
     return emit(j, SS_JSON_WORD, j->token, j->token_len);
 }
@@ -298,7 +271,7 @@ static bool begin_value(struct ss_json *j, char c)
 {
     if (in_array(j))
         enter(j, "[]", 2);
-    j->path = path_at(j, j->next, j->depth);
+    j->place = j->next;
     if (c == '{' || c == '[')
         return open(j, c == '[');
     return c == '"' ? begin_text(j, false) : begin_word(j, c);

@@ -16,10 +16,18 @@
 
 /// Deepest nesting that is read.
 #define SS_JSON_DEPTH_MAX 32u
-/// Most names in a path, most paths at a time, longest name in a path and longest number that is handed on, characters.
-#define SS_JSON_NAMES_MAX 10u
-#define SS_JSON_PATHS_MAX 16u
-#define SS_JSON_TOKEN_MAX 20u
+/// Most places at a time; longest name of one and longest number that is handed on, characters.
+#define SS_JSON_PLACES_MAX 254u
+#define SS_JSON_TOKEN_MAX  20u
+/// Parent of those places that are members or elements of the whole.
+#define SS_JSON_TOP 0xFEu
+
+/// Where a value may be: under this name in that object, `[]` for any element of that array. Those that are asked for
+/// come first; behind them, those that only lead there. No two are the same.
+struct ss_json_place {
+    const char *name;
+    uint8_t parent; ///< number of a place, or SS_JSON_TOP
+};
 
 enum ss_json_event {
     SS_JSON_BEGIN, ///< an object, an array or a string begins; no bytes
@@ -28,31 +36,30 @@ enum ss_json_event {
     SS_JSON_WORD,  ///< a number, `true`, `false` or `null`, whole, as it stands
 };
 
-/// What is called for a value at path number @p path. False ends the reading: SS_ERROR_DATA_INVALID.
-typedef bool (*ss_json_value_fn)(void *context, unsigned path, enum ss_json_event event, const char *bytes, size_t len);
+/// What is called for a value at place number @p place. False ends the reading: SS_ERROR_DATA_INVALID.
+typedef bool (*ss_json_value_fn)(void *context, unsigned place, enum ss_json_event event, const char *bytes,
+                                 size_t len);
 
 /// A reading. Private.
 struct ss_json {
-    const char *const *paths;
+    const struct ss_json_place *places;
     ss_json_value_fn value;
     void *context;
-    const char *word;                      ///< rest of a literal
-    uint32_t arrays;                       ///< bit d: what is open at depth d + 1 is an array
-    uint16_t alive[SS_JSON_NAMES_MAX + 2]; ///< bit p: path p leads here; by depth
-    uint16_t next;                         ///< the same of the value that comes
-    uint16_t unit, high;                   ///< of \u escapes
-    uint8_t path_count, depth, state, digits, token_len;
-    int8_t path; ///< of the value under way; -1: not asked for
-    bool key;    ///< the string under way is a name
+    const char *word;    ///< rest of a literal
+    uint32_t arrays;     ///< bit d: what is open at depth d + 1 is an array
+    uint16_t unit, high; ///< of \u escapes
+    uint8_t place_count, wanted, depth, state, digits, token_len;
+    uint8_t open[SS_JSON_DEPTH_MAX + 1]; ///< the place of what is open, by depth
+    uint8_t next, place;                 ///< of the value that comes; of the one under way
+    bool key;                            ///< the string under way is a name
     char token[SS_JSON_TOKEN_MAX];
 };
 
-/// Begins. @p paths are names with `/` between them, `[]` for an element of an array: `chunks/[]/metadata/[]/key`. No
-/// two are the same; they must stay as they are. At most SS_JSON_PATHS_MAX.
-void ss_json_start(struct ss_json *json, const char *const *paths, unsigned path_count, ss_json_value_fn value,
-                   void *context);
+/// Begins. The first @p wanted of @p place_count places are asked for; all must stay as they are.
+void ss_json_start(struct ss_json *json, const struct ss_json_place *places, unsigned place_count, unsigned wanted,
+                   ss_json_value_fn value, void *context);
 
-/// The next @p len bytes. SS_ERROR_DATA_INVALID: not JSON, nested too deeply, a number at a path that is longer than
+/// The next @p len bytes. SS_ERROR_DATA_INVALID: not JSON, nested too deeply, a number at a wanted place that is longer than
 /// SS_JSON_TOKEN_MAX, or stopped by the function. The reading has ended then, and stays so.
 SS_MUST_USE ss_status_t ss_json_read(struct ss_json *json, const void *in, size_t len);
 

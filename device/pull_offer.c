@@ -5,20 +5,19 @@
 
 #include <string.h>
 
-static const char *const paths[] = {
-    "id",
-    "deployment/download",
-    "deployment/update",
-    "deployment/chunks/[]",
-    "deployment/chunks/[]/metadata/[]",
-    "deployment/chunks/[]/metadata/[]/key",
-    "deployment/chunks/[]/metadata/[]/value",
-    "deployment/chunks/[]/artifacts/[]",
-    "deployment/chunks/[]/artifacts/[]/size",
-    "deployment/chunks/[]/artifacts/[]/_links/download/href",
-    "deployment/chunks/[]/artifacts/[]/_links/download-http/href",
+enum { ID, DOWNLOAD, UPDATE, CHUNK, ENTRY, KEY, VALUE, ARTIFACT, SIZE, LINK, LINK_HTTP, WANTED };
+enum { DEPLOYMENT = WANTED, CHUNKS, METADATA, ARTIFACTS, LINKS, LINK_AT, LINK_HTTP_AT };
+static const struct ss_json_place places[] = {
+    [ID] = {"id", SS_JSON_TOP},           [DOWNLOAD] = {"download", DEPLOYMENT},
+    [UPDATE] = {"update", DEPLOYMENT},    [CHUNK] = {"[]", CHUNKS},
+    [ENTRY] = {"[]", METADATA},           [KEY] = {"key", ENTRY},
+    [VALUE] = {"value", ENTRY},           [ARTIFACT] = {"[]", ARTIFACTS},
+    [SIZE] = {"size", ARTIFACT},          [LINK] = {"href", LINK_AT},
+    [LINK_HTTP] = {"href", LINK_HTTP_AT}, [DEPLOYMENT] = {"deployment", SS_JSON_TOP},
+    [CHUNKS] = {"chunks", DEPLOYMENT},    [METADATA] = {"metadata", CHUNK},
+    [ARTIFACTS] = {"artifacts", CHUNK},   [LINKS] = {"_links", ARTIFACT},
+    [LINK_AT] = {"download", LINKS},      [LINK_HTTP_AT] = {"download-http", LINKS},
 };
-enum { ID, DOWNLOAD, UPDATE, CHUNK, ENTRY, KEY, VALUE, ARTIFACT, SIZE, LINK, LINK_HTTP };
 
 // -- The statements ---------------------------------------------------------------------------------------------------
 
@@ -97,9 +96,9 @@ static uint32_t at_most(uint64_t v, uint32_t limit)
     return v < limit ? (uint32_t)v : limit;
 }
 
-static bool scalar(struct ss_pull *p, unsigned path)
+static bool scalar(struct ss_pull *p, unsigned place)
 {
-    switch (path) {
+    switch (place) {
     case ID:
         p->action = ss_pull_token_number(p);
         break;
@@ -116,14 +115,14 @@ static bool scalar(struct ss_pull *p, unsigned path)
     return true;
 }
 
-static bool value(void *context, unsigned path, enum ss_json_event event, const char *bytes, size_t len)
+static bool value(void *context, unsigned place, enum ss_json_event event, const char *bytes, size_t len)
 {
     struct ss_pull *p = context;
-    switch (path) {
+    switch (place) {
     case CHUNK:
     case ARTIFACT:
         if (event == SS_JSON_BEGIN)
-            count(path == CHUNK ? &p->offer.chunks : &p->offer.artifacts);
+            count(place == CHUNK ? &p->offer.chunks : &p->offer.artifacts);
         return true;
     case ENTRY:
         if (event == SS_JSON_BEGIN)
@@ -139,7 +138,7 @@ static bool value(void *context, unsigned path, enum ss_json_event event, const 
     case LINK_HTTP:
         return ss_pull_link(p, 1, event, bytes, len);
     default:
-        return !ss_pull_token(p, event, bytes, len) || scalar(p, path);
+        return !ss_pull_token(p, event, bytes, len) || scalar(p, place);
     }
 }
 
@@ -246,5 +245,9 @@ static void done(struct ss_pull *p, enum ss_answer answer)
         begin(p);
 }
 
-const struct ss_job ss_job_offer = {
-    .ask = ask, .done = done, .paths = paths, .path_count = sizeof paths / sizeof *paths, .value = value};
+const struct ss_job ss_job_offer = {.ask = ask,
+                                    .done = done,
+                                    .places = places,
+                                    .place_count = sizeof places / sizeof *places,
+                                    .wanted = WANTED,
+                                    .value = value};

@@ -65,11 +65,16 @@ bool ss_pull_link(struct ss_pull *p, uint8_t rank, enum ss_json_event event, con
 
 // -- The poll ---------------------------------------------------------------------------------------------------------
 
-static const char *const poll_paths[] = {
-    "config/polling/sleep", "_links/cancelAction/href", "_links/deploymentBase/href", "_links/configData",
-    "_links/keySet",        "_links/freshness",
+enum { POLL_SLEEP, POLL_CANCEL, POLL_OFFER, POLL_CONFIG, POLL_KEYS, POLL_FRESHNESS, POLL_WANTED };
+enum { IN_CONFIG = POLL_WANTED, IN_POLLING, IN_LINKS, IN_CANCEL, IN_OFFER };
+static const struct ss_json_place poll_places[] = {
+    [POLL_SLEEP] = {"sleep", IN_POLLING},      [POLL_CANCEL] = {"href", IN_CANCEL},
+    [POLL_OFFER] = {"href", IN_OFFER},         [POLL_CONFIG] = {"configData", IN_LINKS},
+    [POLL_KEYS] = {"keySet", IN_LINKS},        [POLL_FRESHNESS] = {"freshness", IN_LINKS},
+    [IN_CONFIG] = {"config", SS_JSON_TOP},     [IN_POLLING] = {"polling", IN_CONFIG},
+    [IN_LINKS] = {"_links", SS_JSON_TOP},      [IN_CANCEL] = {"cancelAction", IN_LINKS},
+    [IN_OFFER] = {"deploymentBase", IN_LINKS},
 };
-enum { POLL_SLEEP, POLL_CANCEL, POLL_OFFER, POLL_CONFIG, POLL_KEYS, POLL_FRESHNESS };
 
 // HH:MM:SS. Anything else leaves things as they are.
 static void read_sleep(struct ss_pull *p)
@@ -99,19 +104,19 @@ static void read_offered(struct ss_pull *p)
     p->offered = read_number(p->url + at, end - at);
 }
 
-static bool poll_value(void *context, unsigned path, enum ss_json_event event, const char *bytes, size_t len)
+static bool poll_value(void *context, unsigned place, enum ss_json_event event, const char *bytes, size_t len)
 {
     static const uint8_t links[] = {0, LINK_CANCEL, LINK_OFFER, LINK_CONFIG, LINK_KEYS, LINK_FRESHNESS};
     struct ss_pull *p = context;
     if (event != SS_JSON_WORD)
-        p->links |= links[path];
-    if (path == POLL_SLEEP && ss_pull_token(p, event, bytes, len))
+        p->links |= links[place];
+    if (place == POLL_SLEEP && ss_pull_token(p, event, bytes, len))
         read_sleep(p);
-    if (path != POLL_CANCEL && path != POLL_OFFER)
+    if (place != POLL_CANCEL && place != POLL_OFFER)
         return true;
-    uint8_t rank = path == POLL_CANCEL ? 2 : 1;
+    uint8_t rank = place == POLL_CANCEL ? 2 : 1;
     bool ok = ss_pull_link(p, rank, event, bytes, len);
-    if (ok && event == SS_JSON_END && path == POLL_OFFER && p->url_rank == rank)
+    if (ok && event == SS_JSON_END && place == POLL_OFFER && p->url_rank == rank)
         read_offered(p);
     return ok;
 }
@@ -163,7 +168,9 @@ static void poll_done(struct ss_pull *p, enum ss_answer answer)
     }
 }
 
-#define POLL_JSON .paths = poll_paths, .path_count = sizeof poll_paths / sizeof *poll_paths, .value = poll_value
+#define POLL_JSON                                                                                                      \
+    .places = poll_places, .place_count = sizeof poll_places / sizeof *poll_places, .wanted = POLL_WANTED,             \
+    .value = poll_value
 
 const struct ss_job ss_job_poll = {.ask = ask_poll, .done = poll_done, POLL_JSON};
 
@@ -200,14 +207,19 @@ const struct ss_job ss_job_ask_again = {.ask = ask_again, .done = again_done, PO
 
 // -- A cancellation ---------------------------------------------------------------------------------------------------
 
-static const char *const cancel_paths[] = {"id", "cancelAction/stopId"};
+enum { CANCEL_ID, CANCEL_STOP_ID, CANCEL_WANTED, IN_ACTION = CANCEL_WANTED };
+static const struct ss_json_place cancel_places[] = {
+    [CANCEL_ID] = {"id", SS_JSON_TOP},
+    [CANCEL_STOP_ID] = {"stopId", IN_ACTION},
+    [IN_ACTION] = {"cancelAction", SS_JSON_TOP},
+};
 
-static bool cancel_value(void *context, unsigned path, enum ss_json_event event, const char *bytes, size_t len)
+static bool cancel_value(void *context, unsigned place, enum ss_json_event event, const char *bytes, size_t len)
 {
     struct ss_pull *p = context;
     if (!ss_pull_token(p, event, bytes, len))
         return true;
-    uint64_t *number = path == 0 ? &p->action : &p->canceled;
+    uint64_t *number = place == CANCEL_ID ? &p->action : &p->canceled;
     *number = ss_pull_token_number(p);
     return *number != 0;
 }
@@ -233,6 +245,7 @@ static void cancel_done(struct ss_pull *p, enum ss_answer answer)
 
 const struct ss_job ss_job_cancel = {.ask = ask_cancel,
                                      .done = cancel_done,
-                                     .paths = cancel_paths,
-                                     .path_count = sizeof cancel_paths / sizeof *cancel_paths,
+                                     .places = cancel_places,
+                                     .place_count = sizeof cancel_places / sizeof *cancel_places,
+                                     .wanted = CANCEL_WANTED,
                                      .value = cancel_value};

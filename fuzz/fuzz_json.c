@@ -9,13 +9,26 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static const char *const paths[] = {
-    "a", "b/c", "list/[]", "list/[]/x", "deep/[]/[]/y", "", "[]", "a/a/a/a/a/a/a/a/a/a"};
-#define PATHS (sizeof paths / sizeof *paths)
+enum { A, B_C, LIST_ITEM, LIST_X, DEEP_Y, EMPTY, ITEM, A_A, WANTED, B = WANTED, LIST, DEEP, DEEP_ITEM, DEEP_ITEM_ITEM };
+static const struct ss_json_place places[] = {
+    [A] = {"a", SS_JSON_TOP},
+    [B_C] = {"c", B},
+    [LIST_ITEM] = {"[]", LIST},
+    [LIST_X] = {"x", LIST_ITEM},
+    [DEEP_Y] = {"y", DEEP_ITEM_ITEM},
+    [EMPTY] = {"", SS_JSON_TOP},
+    [ITEM] = {"[]", SS_JSON_TOP},
+    [A_A] = {"a", A},
+    [B] = {"b", SS_JSON_TOP},
+    [LIST] = {"list", SS_JSON_TOP},
+    [DEEP] = {"deep", SS_JSON_TOP},
+    [DEEP_ITEM] = {"[]", DEEP},
+    [DEEP_ITEM_ITEM] = {"[]", DEEP_ITEM},
+};
 
 struct heard {
     uint32_t hash;
-    unsigned open[PATHS]; ///< that have begun and not ended
+    unsigned open[WANTED]; ///< that have begun and not ended
     unsigned all;
 };
 
@@ -25,15 +38,15 @@ static void must(bool condition)
         abort();
 }
 
-static bool hear(void *context, unsigned path, enum ss_json_event event, const char *bytes, size_t len)
+static bool hear(void *context, unsigned place, enum ss_json_event event, const char *bytes, size_t len)
 {
     struct heard *h = context;
-    must(path < PATHS && (len == 0 || bytes));
-    h->open[path] += event == SS_JSON_BEGIN;
-    must(event != SS_JSON_END || h->open[path] > 0);
-    h->open[path] -= event == SS_JSON_END;
+    must(place < WANTED && (len == 0 || bytes));
+    h->open[place] += event == SS_JSON_BEGIN;
+    must(event != SS_JSON_END || h->open[place] > 0);
+    h->open[place] -= event == SS_JSON_END;
     // Text comes in pieces: only its bytes count.
-    uint8_t start[2] = {(uint8_t)path, (uint8_t)event};
+    uint8_t start[2] = {(uint8_t)place, (uint8_t)event};
     for (size_t i = 0; i < len + (event == SS_JSON_TEXT ? 0 : 2); i++)
         h->hash = (h->hash ^ (i < len ? (uint8_t)bytes[i] : start[i - len])) * 16777619u;
     return ++h->all < 5000;
@@ -44,7 +57,7 @@ static ss_status_t read_pieces(const uint8_t *data, size_t len, size_t piece, st
     struct ss_json json;
     ss_status_t status = SS_OK;
     *h = (struct heard){0};
-    ss_json_start(&json, paths, PATHS, hear, h);
+    ss_json_start(&json, places, sizeof places / sizeof *places, WANTED, hear, h);
     for (size_t at = 0; status == SS_OK && at < len; at += piece)
         status = ss_json_read(&json, data + at, len - at < piece ? len - at : piece);
     must(status == SS_OK || status == SS_ERROR_DATA_INVALID);
@@ -63,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (status != SS_OK)
         return 0;
     must(whole.hash == pieces.hash);
-    for (unsigned i = 0; i < PATHS; i++)
+    for (unsigned i = 0; i < WANTED; i++)
         must(whole.open[i] == 0);
     return 0;
 }
