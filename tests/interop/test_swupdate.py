@@ -155,6 +155,7 @@ def gateway(tmp_path, bundle):
     gateway.action = server.assign(device.name, release)
     yield gateway
     gateway.process and gateway.stop()
+    relay.listener.shutdown(socket.SHUT_RDWR)  # closing alone would not wake the thread that waits
     relay.listener.close()
     server.stop()
 

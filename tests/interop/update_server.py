@@ -155,13 +155,13 @@ class Server:
         finally:
             connection.close()
 
-    def manage(self, method, path, value=None, code=200, headers=None, data=None):
+    def manage(self, method, path, value=None, code=200, headers=None, data=None, context=None):
         """The management API, with the operator's token."""
         head = {"Authorization": f"Bearer {self.token}", **(headers or {})}
         if value is not None:
             head["Content-Type"] = "application/json"
             data = json.dumps(value)
-        answer = self.call(method, "/api/v1" + path, data, head)
+        answer = self.call(method, "/api/v1" + path, data, head, context)
         assert answer.status == code or (code is None and answer.status < 300), (method, path, answer.status, answer.body)
         return answer.json()
 
