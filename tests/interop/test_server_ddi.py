@@ -10,7 +10,10 @@ import time
 
 import pytest
 
+from conftest import ONCE
 from update_server import Postgres, Server, read_all, read_answer
+
+pytestmark = ONCE
 
 FIRMWARE = bytes(range(256)) * 1000 + b"the end"
 

@@ -9,8 +9,10 @@ import time
 
 import pytest
 
-from conftest import BUILD
+from conftest import BUILD, ONCE
 from update_server import Postgres, Server
+
+pytestmark = ONCE
 
 DEVICES, ROUNDS = 4, 4
 DOWN = (ConnectionError, http.client.HTTPException, TimeoutError, OSError)

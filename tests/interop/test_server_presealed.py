@@ -6,8 +6,11 @@ import random
 
 import pytest
 
+from conftest import ONCE
 from test_server_sealed import Fleet, chunk_of, slotseal, tell, wait_for
 from update_server import Device, Server
+
+pytestmark = ONCE
 
 DEVICES = ["240ac4000011", "240ac4000012"]
 

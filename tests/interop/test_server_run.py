@@ -17,8 +17,10 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from conftest import BUILD
+from conftest import BUILD, ONCE
 from update_server import Server, certificate, read_all, read_answer, tls_context
+
+pytestmark = ONCE
 
 CLIENT = x509.ExtendedKeyUsageOID.CLIENT_AUTH
 

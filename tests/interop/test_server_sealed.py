@@ -16,8 +16,10 @@ import time
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from conftest import BUILD, LIFE, ROOT, small_app
+from conftest import BUILD, LIFE, ONCE, ROOT, small_app
 from update_server import Device, Server, certificate
+
+pytestmark = ONCE
 
 TABLE = ROOT / "examples/forum/partitions.csv"
 VERSION = "1.0"

@@ -12,9 +12,11 @@ cbor2 = pytest.importorskip("cbor2")
 pytest.importorskip("pycose")
 
 import statement_model as model  # noqa: E402
-from conftest import ROOT, run_slotseal  # noqa: E402
+from conftest import ONCE, ROOT, run_slotseal  # noqa: E402
 from pycose.algorithms import Es256, Es384  # noqa: E402
 from pycose.headers import KID, Algorithm, ContentType  # noqa: E402
+
+pytestmark = ONCE
 
 NOW = 1800000000
 ROOTS = [model.Key(f"root {n}") for n in range(3)]

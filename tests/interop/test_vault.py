@@ -18,7 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from conftest import BUILD, ROOT, small_app
+from conftest import BUILD, ONCE, ROOT, small_app
+
+pytestmark = ONCE
 
 TABLE = ROOT / "examples/forum/partitions.csv"
 
