@@ -2,7 +2,6 @@
 // What an update costs beside what the flash itself takes, and what many devices in one process cost.
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sealer on a host of its own.
-#include <time.h>
 
 #include "ask.h"
 #include "commands.h"

@@ -4,8 +4,6 @@
 
 #include "device/pull_parts.h"
 
-#include <string.h>
-
 /// Delay after the first failure, seconds; it doubles with each, up to the longest.
 #define DELAY_FIRST 10u
 #define DELAY_MAX   3600u

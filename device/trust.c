@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device/trust.h"
 
-#include <string.h>
-
 // Reads the key set in @p span. False: it is none.
 static bool read_set(struct ss_span span, struct ss_key_set *set, struct ss_statement *statement)
 {

@@ -2,7 +2,6 @@
 // Channels within one host: a socket pair, and memory that both sides see.
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>

@@ -2,7 +2,6 @@
 // What pull mode has of a simulated device: network, clock, certificates, self test.
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "sim/device_parts.h"
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/sim_port.h"
 
-#include <string.h>
-
 #include "chip/flash.h"
 #include "sim/identity.h"
 #include "slotseal/otadata.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Uploads in parts. The server knows how far it got: a cut connection costs a part, not the whole.
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "cli/progress.h"

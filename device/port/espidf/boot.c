@@ -4,8 +4,6 @@
 #include "device/port/espidf/idf.h"
 #include "slotseal/otadata.h"
 
-#include <string.h>
-
 ss_status_t ss_idf_verify(void *context, unsigned slot)
 {
     const struct ss_idf *idf = context;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an app calls. One lock is around everything that touches the agent; reports are copies.
-#include <inttypes.h>
-#include <string.h>
 #include <time.h>
 
 #include "freertos/FreeRTOS.h"

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the device is, from the running app, the partition table and NVS; nothing of it is told from outside.
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "device/pins.h"
 #include "device/port/espidf/idf.h"

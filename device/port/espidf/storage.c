@@ -2,7 +2,6 @@
 // What the device keeps, in the NVS namespace that provisioning has begun. The forms in NVS are those of
 // provision/device_config.h: text, and bytes.
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/crypto.h"
 #include "device/port/espidf/idf.h"
