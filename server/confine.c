@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static ss_status_t system_error(struct ss_error *err, const char *what)
@@ -74,25 +73,4 @@ ss_status_t ss_confine(const struct ss_confine_options *options, struct ss_confi
         status = ss_confine_seccomp(options->sockets, err);
     d->seccomp = status == SS_OK;
     return status;
-}
-
-static bool is_kept(const int *keep, int fd)
-{
-    while (*keep >= 0 && *keep != fd)
-        keep++;
-    return *keep == fd;
-}
-
-void ss_confine_close_files(const int *keep)
-{
-    int highest = STDERR_FILENO;
-    for (const int *k = keep; *k >= 0; k++)
-        if (*k > highest)
-            highest = *k;
-    for (int fd = STDERR_FILENO + 1; fd <= highest; fd++)
-        if (!is_kept(keep, fd))
-            close(fd);
-    if (close_range((unsigned)highest + 1, ~0u, 0) != 0)
-        for (int fd = highest + 1; fd < 65536; fd++) // a kernel before 5.9
-            close(fd);
 }

@@ -45,9 +45,6 @@ struct ss_confined {
 SS_MUST_USE ss_status_t ss_confine(const struct ss_confine_options *options, struct ss_confined *done,
                                    struct ss_error *err);
 
-/// Closes every file descriptor above standard error that is not in @p keep, ended by -1.
-void ss_confine_close_files(const int *keep);
-
 // The parts, each in a file of its own: Landlock returns the ABI in *@p abi, 0 where the kernel has none.
 SS_MUST_USE ss_status_t ss_confine_landlock(const struct ss_confine_options *options, int *abi, struct ss_error *err);
 SS_MUST_USE ss_status_t ss_confine_seccomp(enum ss_confine_sockets sockets, struct ss_error *err);
