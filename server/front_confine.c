@@ -39,18 +39,33 @@ static void folder_of(const char *path, char out[PATH_MAX])
     snprintf(out, PATH_MAX, "%s", dirname(copy));
 }
 
+static const char *behind(const char *text, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return strncmp(text, prefix, len) == 0 ? text + len : text;
+}
+
+/// The file that @p where names, be it one of systemd's credentials, as it really is. False if it names none.
+static bool find_file(const char *where, char real[PATH_MAX])
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    char path[PATH_MAX];
+    where = behind(behind(behind(where, "passphrase:"), "file:"), "sqlite:");
+    const char *name = behind(where, "credential:");
+    if (name == where)
+        return realpath(where, real) != NULL;
+    return folder && snprintf(path, sizeof path, "%s/%s", folder, name) < (int)sizeof path && realpath(path, real);
+}
+
 /// True if a secret of the sealer lies in @p folder or below it.
 static bool holds_secrets(const struct ss_server_config *config, const char *folder)
 {
-    const char *key = config->sealer.vault_key;
-    const char *vault = config->sealer.vault;
-    const char *secrets[] = {key && !strncmp(key, "file:", 5) ? key + 5 : NULL,
-                             vault && !strncmp(vault, "sqlite:", 7) ? vault + 7 : NULL, config->sealer.delivery_key,
+    const char *secrets[] = {config->sealer.vault_key, config->sealer.vault, config->sealer.delivery_key,
                              config->sealer.upload_key};
     char real[PATH_MAX], where[PATH_MAX];
     size_t len = realpath(folder, real) ? strlen(real) : 0;
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
-        if (len && secrets[i] && realpath(secrets[i], where) && !strncmp(where, real, len) &&
+        if (len && secrets[i] && find_file(secrets[i], where) && !strncmp(where, real, len) &&
             (where[len] == '/' || len == 1))
             return true;
     return false;
@@ -82,7 +97,6 @@ static void add_client_files(struct paths *paths)
     char path[PATH_MAX];
     add(paths, getenv("PGPASSFILE"));
     add(paths, getenv("PGSERVICEFILE"));
-    add(paths, getenv("CREDENTIALS_DIRECTORY"));
     add(paths, "/etc/postgresql-common");
     add(paths, "/etc/passwd");
     for (int i = 0; home && i < 3; i++) {

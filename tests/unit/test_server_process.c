@@ -18,12 +18,15 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/crypto.h"
 #include "server/confine.h"
+#include "server/front_parts.h"
+#include "server/log.h"
 #include "server/sealer_process.h"
 #include "server/supervise.h"
 #include "vault/fault.h"
@@ -469,6 +472,62 @@ static void test_confined(void **state)
     assert_int_equal(confined(SS_CONFINE_LISTEN, folder, write_elsewhere), 0);
 }
 
+static void write_credential(const char *name, char path[200])
+{
+    snprintf(path, 200, "%s/%s", vault_bench_path("credentials"), name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_int_equal(write(fd, "x", 1), 1);
+    close(fd);
+}
+
+/// The front of @p settings: 1 if it can still read @p path, 2 if not even @p own.
+static int front_reads(struct ss_server_config *settings, const char *path, const char *own)
+{
+    static struct ss_front front;
+    struct ss_error err = {0};
+    int status;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        front.config = settings;
+        ss_log_setup(SS_LOG_LOGFMT, SS_LOG_ERROR);
+        if (ss_front_confine(&front, own, true, &err) != SS_OK)
+            _exit(100);
+        _exit(open(own, O_RDONLY) < 0 ? 2 : open(path, O_RDONLY) >= 0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/// systemd gives one folder of credentials to front and sealer: what of it is the sealer's, the front does not get, where
+/// both run as the same user and whatever its own files lie beside.
+static void test_credentials(void **state)
+{
+    (void)state;
+    char folder[160], key[200], own[200], wrapped[] = "passphrase:credential:vault.key";
+    strcpy(folder, vault_bench_path("credentials"));
+    assert_true(mkdir(folder, 0700) == 0 || errno == EEXIST);
+    write_credential("vault.key", key);
+    write_credential("tls.key", own);
+    setenv("CREDENTIALS_DIRECTORY", folder, 1);
+    char store[] = "postgresql://host/store";
+    struct ss_server_config settings = {.server = {.store = store, .key = own}};
+    settings.sealer.vault_key = wrapped;
+    int reads = front_reads(&settings, key, own);
+    if (reads == 100)
+        skip(); // this kernel has no Landlock
+    assert_int_equal(reads, 0);
+    settings.sealer.vault_key = wrapped + strlen("passphrase:");
+    assert_int_equal(front_reads(&settings, key, own), 0);
+    settings.sealer.vault_key = NULL;
+    settings.sealer.upload_key = wrapped + strlen("passphrase:");
+    assert_int_equal(front_reads(&settings, key, own), 0);
+    settings.sealer.upload_key = NULL; // of a front without a sealer: what lies beside its files may be a newer one
+    assert_int_equal(front_reads(&settings, key, own), 1);
+    unsetenv("CREDENTIALS_DIRECTORY");
+}
+
 static int become_nobody(void)
 {
     struct ss_confined done;
@@ -506,7 +565,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_confined),     cmocka_unit_test(test_user),   cmocka_unit_test(test_killed_sealer),
-        cmocka_unit_test(test_killed_front), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_killed_front), cmocka_unit_test(test_memory), cmocka_unit_test(test_credentials),
     };
     if (argc == 4 && !strcmp(argv[1], "--front"))
         return front_main(atoi(argv[2]), atoi(argv[3]));
