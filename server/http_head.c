@@ -116,10 +116,13 @@ static void admit(struct ss_http_connection *connection)
         return;
     }
     if (request->route->audience == SS_HTTP_MONITOR &&
-        !ss_address_in(&request->front->config->server.metrics, connection->address))
+        (!ss_address_in(&request->front->config->server.metrics, connection->address) ||
+         !ss_address_in(&request->front->config->server.metrics, request->address)))
         ss_http_answer_error(request, 404, "there is nothing here");
     else if (request->route->audience == SS_HTTP_DEVICE)
         ss_auth_device(connection);
+    else if (request->route->audience == SS_HTTP_OPERATOR)
+        (void)ss_auth_operator(request); // before its body is kept: only operators send large ones
 }
 
 void ss_http_head(struct ss_http_connection *connection, const char *method)
@@ -155,7 +158,5 @@ void ss_http_head(struct ss_http_connection *connection, const char *method)
 
 enum ss_http_result ss_http_dispatch(struct ss_http_request *request)
 {
-    if (request->route->audience == SS_HTTP_OPERATOR && !ss_auth_operator(request))
-        return SS_HTTP_DONE;
     return handler_of(request)(request);
 }

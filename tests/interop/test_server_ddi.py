@@ -547,6 +547,15 @@ def test_uploads_go_on_where_they_were(server):
     server.manage("PUT", path, data=b"", headers={"Content-Type": "text/plain"}, code=415)
 
 
+def test_bodies_of_strangers_are_not_kept(server):
+    """Who is no operator is told so before a part of an upload has come."""
+    for token in ("", "Authorization: Bearer guessed\r\n"):
+        head = f"PUT /api/v1/uploads/1?offset=0 HTTP/1.1\r\nHost: t\r\n{token}Content-Length: 1048576\r\n\r\n"
+        with server.connect() as sock:
+            sock.sendall(head.encode())
+            assert sock.recv(12) == b"HTTP/1.1 401"
+
+
 def test_operators(server):
     made = server.manage("POST", "/operators", {"name": "second"}, 201)
     head = {"Authorization": f"Bearer {made['token']}"}

@@ -285,6 +285,11 @@ def test_downloads_at_once(make):
 def test_metrics_are_for_listed_addresses(make):
     server = make(extra="metrics = 192.0.2.0/24")
     assert server.call("GET", "/metrics").status == 404
+    server = make(extra="metrics = 127.0.0.0/8\nproxies = 127.0.0.0/8")
+    assert server.call("GET", "/metrics").status == 200
+    assert server.call("GET", "/metrics", headers={"X-Forwarded-For": "127.0.0.9"}).status == 200
+    # The proxy of this host speaks for everybody: who is behind it counts.
+    assert server.call("GET", "/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status == 404
 
 
 def test_slow_clients_are_cut(make):
