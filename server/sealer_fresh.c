@@ -37,6 +37,13 @@ static ss_status_t reference_of(struct ss_sealer_service *service, struct batch 
     return status;
 }
 
+/// A release that the vault does not have, or whose signer a new key set has withdrawn: it is none to be named, and must
+/// not cost the other devices their records.
+static bool is_of_one_device(ss_status_t status)
+{
+    return status != SS_OK && status != SS_ERROR_IO && status != SS_ERROR_INSUFFICIENT_MEMORY;
+}
+
 static ss_status_t add_leaf(struct ss_sealer_service *service, struct batch *b, const char *product,
                             const struct ss_sealer_fresh_device *d, uint64_t now, struct ss_error *err)
 {
@@ -47,8 +54,17 @@ static ss_status_t add_leaf(struct ss_sealer_service *service, struct batch *b, 
     if (status == SS_ERROR_DOES_NOT_EXIST ||
         (status == SS_OK && (device.state != SS_VAULT_DEVICE_PROVISIONED || strcmp(device.product, product) != 0)))
         return SS_OK; // it gets none
-    if (status == SS_OK && *d->version)
-        status = reference_of(service, b, product, d->version, now, err);
+    bool named = *d->version != '\0';
+    if (status == SS_OK && named) {
+        struct ss_error why = {0};
+        status = reference_of(service, b, product, d->version, now, &why);
+        if (is_of_one_device(status)) {
+            named = false;
+            status = SS_OK;
+        } else if (status != SS_OK) {
+            *err = why;
+        }
+    }
     if (status != SS_OK)
         return status;
     struct leaf *leaf = &b->leaves[b->count];
@@ -56,7 +72,7 @@ static ss_status_t add_leaf(struct ss_sealer_service *service, struct batch *b, 
     leaf->record = (struct ss_freshness){.product = ss_span_of(product),
                                          .time = now,
                                          .device = ss_span_of(d->id),
-                                         .release = *d->version ? leaf->reference : NULL,
+                                         .release = named ? leaf->reference : NULL,
                                          .key_set = b->ring.current->version,
                                          .index = b->count};
     status = ss_freshness_leaf(&leaf->record, encoded, sizeof encoded, &len, err);
