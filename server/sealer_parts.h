@@ -19,6 +19,8 @@
 
 /// Most requests of a channel that wait for the vault: beyond, the channel is not read.
 #define SS_SEALER_JOBS_MAX 1024u
+/// Of them uploads, each of up to SS_SEALER_UPLOAD_MAX bytes.
+#define SS_SEALER_UPLOADS_MAX 2u
 /// Bytes that wait to be sent, beyond which a channel is not read.
 #define SS_SEALER_BACKLOG_MAX (4u << 20)
 /// Most deliveries that are sealed together: as many as a SHA-256 kernel has lanes.
@@ -43,6 +45,7 @@ struct ss_sealer_session {
     struct ss_sealer_answer *answers, **answers_end;
     bool closed;
     unsigned holders; ///< the thread that runs it, and each of its jobs
+    unsigned uploads; ///< of its jobs; each has megabytes
     int wake;         ///< eventfd: there are answers
     // Of the session's thread.
     bool greeted;

@@ -77,6 +77,7 @@ bool ss_sealer_enqueue(struct ss_sealer_session *session, const struct ss_sealer
     copy->session = session;
     pthread_mutex_lock(&session->lock);
     session->holders++;
+    session->uploads += job->type == SS_FRAME_UPLOAD;
     pthread_mutex_unlock(&session->lock);
     pthread_mutex_lock(&service->lock);
     *service->jobs_end = copy;
@@ -86,10 +87,21 @@ bool ss_sealer_enqueue(struct ss_sealer_session *session, const struct ss_sealer
     return true;
 }
 
+/// The session reads on, if it waited for that.
+static void end_upload(struct ss_sealer_session *session)
+{
+    pthread_mutex_lock(&session->lock);
+    session->uploads--;
+    pthread_mutex_unlock(&session->lock);
+    eventfd_write(session->wake, 1);
+}
+
 static void free_job(struct ss_sealer_job *job)
 {
-    if (job->type == SS_FRAME_UPLOAD)
+    if (job->type == SS_FRAME_UPLOAD) {
         free(job->as.upload.blob);
+        end_upload(job->session);
+    }
     if (job->type == SS_FRAME_FRESHNESS) {
         free(job->as.freshness->devices);
         free(job->as.freshness);

@@ -266,9 +266,12 @@ static ss_status_t take(struct ss_sealer_session *s, const struct ss_frame *fram
 // The loop
 
 /// A front that asks faster than it takes answers is not listened to for a while.
-static bool may_read(const struct ss_sealer_session *s)
+static bool may_read(struct ss_sealer_session *s)
 {
-    return s->open_jobs < SS_SEALER_JOBS_MAX && ss_channel_backlog(s->channel) < SS_SEALER_BACKLOG_MAX;
+    pthread_mutex_lock(&s->lock);
+    bool room = s->uploads < SS_SEALER_UPLOADS_MAX;
+    pthread_mutex_unlock(&s->lock);
+    return room && s->open_jobs < SS_SEALER_JOBS_MAX && ss_channel_backlog(s->channel) < SS_SEALER_BACKLOG_MAX;
 }
 
 static ss_status_t read_all(struct ss_sealer_session *s, struct ss_error *err)
