@@ -68,7 +68,8 @@ static ss_status_t start_sealer(struct ss_front *front, int control, struct ss_e
                                         .listen = config->sealer.listen,
                                         .certificate = config->sealer.certificate,
                                         .key = config->sealer.key,
-                                        .ca = config->sealer.ca};
+                                        .ca = config->sealer.ca,
+                                        .windows = 2 * config->limits.downloads}; // what each may hold
     if (control < 0 && !config->sealer.listen)
         return SS_OK;
     ss_registry_options(front, &options);

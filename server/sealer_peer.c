@@ -244,26 +244,38 @@ static bool take_fresh(struct ss_sealer *s, const struct ss_sealer_request *r, c
     return true;
 }
 
+/// Clients that do not read hold what was sealed for them: before that is every slot, windows leave the shared memory.
+static bool is_scarce(const struct ss_sealer_link *link)
+{
+    return link->free_count <= ss_channel_slots(link->channel) / 8;
+}
+
 /// The window for the caller, who has its room from here on. NULL without memory.
-static struct ss_sealer_held *hold(struct ss_sealer_request *r, const struct ss_message_bytes *m)
+static struct ss_sealer_held *hold(struct ss_sealer *s, struct ss_sealer_request *r, const struct ss_message_bytes *m)
 {
     struct ss_sealer_held *held = calloc(1, sizeof *held);
+    struct ss_sealer_link *link = r->as.window.link;
     if (!held)
         return NULL;
     held->slot = r->as.window.fields.slot;
     held->window.len = m->len;
-    if (m->bytes) {
+    const uint8_t *bytes = m->bytes ? m->bytes : ss_channel_slot(link->channel, held->slot);
+    if (m->bytes || is_scarce(link)) {
         held->bytes = malloc(m->len);
         if (!held->bytes) {
             free(held);
             return NULL;
         }
-        memcpy(held->bytes, m->bytes, m->len);
+        memcpy(held->bytes, bytes, m->len);
         held->window.bytes = held->bytes;
-        ss_sealer_link_release(r->as.window.link);
+        if (!m->bytes) {
+            link->free_slots[link->free_count++] = held->slot;
+            s->heap_windows++;
+        }
+        ss_sealer_link_release(link);
     } else {
-        held->link = r->as.window.link;
-        held->window.bytes = ss_channel_slot(held->link->channel, held->slot);
+        held->link = link;
+        held->window.bytes = bytes;
     }
     r->as.window.link = NULL;
     return held;
@@ -276,7 +288,7 @@ static bool take_bytes(struct ss_sealer *s, struct ss_sealer_peer *p, struct ss_
     if (!ss_message_get_bytes(frame, &m) || m.len != r->as.window.fields.len ||
         (m.bytes == NULL) != (r->as.window.fields.slot != SS_CHANNEL_NO_SLOT))
         return false;
-    struct ss_sealer_held *held = r->answered ? NULL : hold(r, &m);
+    struct ss_sealer_held *held = r->answered ? NULL : hold(s, r, &m);
     struct ss_sealer_request copy = *r;
     finish(s, p, r);
     if (copy.answered)

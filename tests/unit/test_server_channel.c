@@ -607,6 +607,53 @@ static void test_hostile_sealer(void **state)
     expect_dropped(SS_FRAME_WINDOW, 0, "", 0);                    // a question
 }
 
+struct held {
+    pthread_mutex_t lock;
+    unsigned count;
+    struct ss_sealer_window *windows[6];
+};
+
+static void hold_window(void *context, ss_status_t status, struct ss_sealer_window *window, const char *text)
+{
+    struct held *held = context;
+    (void)text;
+    assert_int_equal(status, SS_OK);
+    pthread_mutex_lock(&held->lock);
+    held->windows[held->count++] = window;
+    pthread_mutex_unlock(&held->lock);
+}
+
+/// Who does not give windows back, because nobody reads them, does not keep the others from theirs.
+static void test_held_windows(void **state)
+{
+    (void)state;
+    struct hostile h; // a kind one
+    struct held held = {.count = 0};
+    struct ss_error err = {0};
+    pthread_mutex_init(&held.lock, NULL);
+    hostile_start(&h, NULL); // with two slots
+    for (unsigned i = 0; i < 6; i++)
+        assert_int_equal(ss_sealer_window(h.front.client, "d1", "1.0", 0, i * 100, 100, hold_window, &held), SS_OK);
+    for (unsigned i = 0; i < 6; i++) {
+        struct ss_frame frame = next_request(&h);
+        struct ss_message_window w;
+        assert_int_equal(frame.type, SS_FRAME_WINDOW);
+        assert_true(ss_message_get_window(&frame, &w));
+        memset(ss_channel_slot(h.sealer, w.slot), (int)(w.offset / 100), w.len);
+        put_frame(h.sealer, SS_FRAME_BYTES, frame.id, "\x64\0\0\0", 4);
+        assert_ok(ss_channel_flush(h.sealer, &err), err);
+        for (int n = 0; n < 500 && held.count <= i; n++)
+            nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    assert_int_equal(held.count, 6);
+    for (unsigned i = 0; i < 6; i++) {
+        assert_int_equal(held.windows[i]->bytes[0], i);
+        assert_int_equal(held.windows[i]->bytes[99], i);
+        ss_sealer_window_free(h.front.client, held.windows[i]);
+    }
+    hostile_stop(&h);
+}
+
 static void test_late_answer(void **state)
 {
     (void)state;
@@ -682,7 +729,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_fields),          cmocka_unit_test(test_tls),
         cmocka_unit_test(test_tls_noise),       cmocka_unit_test(test_remote_sealer),
         cmocka_unit_test(test_hostile_front),   cmocka_unit_test(test_hostile_sealer),
-        cmocka_unit_test(test_late_answer),     cmocka_unit_test(test_sealer_gone),
+        cmocka_unit_test(test_held_windows),    cmocka_unit_test(test_late_answer),
+        cmocka_unit_test(test_sealer_gone),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
