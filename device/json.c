@@ -33,12 +33,9 @@ enum state {
 /// No place.
 #define NONE 0xFFu
 
-void ss_json_start(struct ss_json *json, const struct ss_json_place *places, unsigned place_count, unsigned wanted,
-                   ss_json_value_fn value, void *context)
+void ss_json_start(struct ss_json *json, const struct ss_json_form *form, void *context)
 {
-    *json = (struct ss_json){.places = places, .value = value, .context = context, .state = VALUE, .next = SS_JSON_TOP};
-    json->place_count = (uint8_t)place_count;
-    json->wanted = (uint8_t)wanted;
+    *json = (struct ss_json){.form = form, .context = context, .state = VALUE, .next = SS_JSON_TOP};
 }
 
 static bool fail(struct ss_json *j)
@@ -49,7 +46,7 @@ static bool fail(struct ss_json *j)
 
 static bool emit(struct ss_json *j, enum ss_json_event event, const char *bytes, size_t len)
 {
-    return j->place >= j->wanted || j->value(j->context, j->place, event, bytes, len) || fail(j);
+    return j->place >= j->form->wanted || j->form->value(j->context, j->place, event, bytes, len) || fail(j);
 }
 
 static void keep(struct ss_json *j, const char *bytes, size_t len)
@@ -73,8 +70,8 @@ static bool in_array(const struct ss_json *j)
 static void enter(struct ss_json *j, const char *name, size_t len)
 {
     j->next = NONE;
-    for (unsigned i = 0; i < j->place_count; i++) {
-        const struct ss_json_place *p = &j->places[i];
+    for (unsigned i = 0; i < j->form->place_count; i++) {
+        const struct ss_json_place *p = &j->form->places[i];
         if (p->parent == j->open[j->depth] && strlen(p->name) == len && memcmp(p->name, name, len) == 0)
             j->next = (uint8_t)i;
     }
@@ -238,7 +235,7 @@ static enum state number(enum state state, char c)
 static bool end_token(struct ss_json *j)
 {
     j->state = AFTER;
-    if (j->place < j->wanted && j->token_len == TOO_LONG)
+    if (j->place < j->form->wanted && j->token_len == TOO_LONG)
         return fail(j);
     return emit(j, SS_JSON_WORD, j->token, j->token_len);
 }

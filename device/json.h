@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads JSON (RFC 8259) as it comes in, in pieces of any size, and hands on only the values at paths that were asked
-// for. No heap, no recursion, a fixed size however long the text is: what a device can afford and a hostile server
+// Reads JSON (RFC 8259) as it comes in, in pieces of any size, and hands on only the values that were asked for, by
+// place. No heap, no recursion, a fixed size however long the text is: what a device can afford and a hostile server
 // cannot exhaust. Strict: no comments, no trailing commas, no leading zeros, no control characters in strings, nothing
 // behind the value. Members may come in any order; those not asked for are read and dropped.
 //
@@ -22,8 +22,7 @@
 /// Parent of those places that are members or elements of the whole.
 #define SS_JSON_TOP 0xFEu
 
-/// Where a value may be: under this name in that object, `[]` for any element of that array. Those that are asked for
-/// come first; behind them, those that only lead there. No two are the same.
+/// Where a value may be: under this name in that object, `[]` for any element of that array.
 struct ss_json_place {
     const char *name;
     uint8_t parent; ///< number of a place, or SS_JSON_TOP
@@ -40,24 +39,29 @@ enum ss_json_event {
 typedef bool (*ss_json_value_fn)(void *context, unsigned place, enum ss_json_event event, const char *bytes,
                                  size_t len);
 
-/// A reading. Private.
-struct ss_json {
+/// What is asked for. The first @p wanted of the places are; the others lead there. No two are the same.
+struct ss_json_form {
     const struct ss_json_place *places;
     ss_json_value_fn value;
+    uint8_t place_count, wanted;
+};
+
+/// A reading. Private.
+struct ss_json {
+    const struct ss_json_form *form;
     void *context;
     const char *word;    ///< rest of a literal
     uint32_t arrays;     ///< bit d: what is open at depth d + 1 is an array
     uint16_t unit, high; ///< of \u escapes
-    uint8_t place_count, wanted, depth, state, digits, token_len;
+    uint8_t depth, state, digits, token_len;
     uint8_t open[SS_JSON_DEPTH_MAX + 1]; ///< the place of what is open, by depth
     uint8_t next, place;                 ///< of the value that comes; of the one under way
     bool key;                            ///< the string under way is a name
     char token[SS_JSON_TOKEN_MAX];
 };
 
-/// Begins. The first @p wanted of @p place_count places are asked for; all must stay as they are.
-void ss_json_start(struct ss_json *json, const struct ss_json_place *places, unsigned place_count, unsigned wanted,
-                   ss_json_value_fn value, void *context);
+/// Begins. @p form must stay as it is.
+void ss_json_start(struct ss_json *json, const struct ss_json_form *form, void *context);
 
 /// The next @p len bytes. SS_ERROR_DATA_INVALID: not JSON, nested too deeply, a number at a wanted place that is longer than
 /// SS_JSON_TOKEN_MAX, or stopped by the function. The reading has ended then, and stays so.

@@ -44,7 +44,7 @@ static bool take(struct ss_pull *p, const struct ss_job *job, const uint8_t *byt
     p->received = len < ANSWER_MAX - p->received ? p->received + (uint32_t)len : ANSWER_MAX;
     if (p->received == ANSWER_MAX)
         return false;
-    return !wanted || !job->places || ss_json_read(&p->json, bytes, len) == SS_OK;
+    return !wanted || !job->json || ss_json_read(&p->json, bytes, len) == SS_OK;
 }
 
 static bool on_body(void *context, const uint8_t *bytes, size_t len)
@@ -73,7 +73,7 @@ static enum ss_answer read_answer(struct ss_pull *p, const struct ss_http_reques
         return SS_ANSWER_NO;
     if (status != SS_OK || p->broken)
         return SS_ANSWER_FAILED;
-    if (job->places && ss_json_finish(&p->json) != SS_OK)
+    if (job->json && ss_json_finish(&p->json) != SS_OK)
         return SS_ANSWER_FAILED;
     if (request->method != SS_HTTP_GET)
         whole = p->status >= 200 && p->status < 300;
@@ -103,9 +103,9 @@ void ss_pull_run(struct ss_pull *p, enum ss_pull_job_id id)
         ss_pull_failed(p);
         return;
     }
-    if (job->places) {
+    if (job->json) {
         ask.request.accept = "application/hal+json, application/json";
-        ss_json_start(&p->json, job->places, job->place_count, job->wanted, job->value, p);
+        ss_json_start(&p->json, job->json, p);
     }
     ss_status_t status = p->port->http.exchange(p->context, &ask.request, &sink);
     if (status == SS_ERROR_INVALID_SIGNATURE) {

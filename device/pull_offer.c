@@ -245,9 +245,6 @@ static void done(struct ss_pull *p, enum ss_answer answer)
         begin(p);
 }
 
-const struct ss_job ss_job_offer = {.ask = ask,
-                                    .done = done,
-                                    .places = places,
-                                    .place_count = sizeof places / sizeof *places,
-                                    .wanted = WANTED,
-                                    .value = value};
+static const struct ss_json_form form = {
+    .places = places, .value = value, .place_count = sizeof places / sizeof *places, .wanted = WANTED};
+const struct ss_job ss_job_offer = {.ask = ask, .done = done, .json = &form};

@@ -56,9 +56,7 @@ struct ss_job {
     /// SS_ANSWER_FAILED unless `done` knows better.
     bool (*body)(struct ss_pull *p, const uint8_t *bytes, size_t len);
     void (*done)(struct ss_pull *p, enum ss_answer answer);
-    const struct ss_json_place *places; ///< of a JSON body, which goes to `value` instead of `body`
-    ss_json_value_fn value;
-    uint8_t place_count, wanted;
+    const struct ss_json_form *json; ///< of a JSON body, which is read by this instead of by `body`; else NULL
 };
 
 extern const struct ss_job ss_job_config, ss_job_close, ss_job_poll, ss_job_cancel, ss_job_canceled, ss_job_offer,

@@ -168,11 +168,11 @@ static void poll_done(struct ss_pull *p, enum ss_answer answer)
     }
 }
 
-#define POLL_JSON                                                                                                      \
-    .places = poll_places, .place_count = sizeof poll_places / sizeof *poll_places, .wanted = POLL_WANTED,             \
-    .value = poll_value
-
-const struct ss_job ss_job_poll = {.ask = ask_poll, .done = poll_done, POLL_JSON};
+static const struct ss_json_form poll_form = {.places = poll_places,
+                                              .value = poll_value,
+                                              .place_count = sizeof poll_places / sizeof *poll_places,
+                                              .wanted = POLL_WANTED};
+const struct ss_job ss_job_poll = {.ask = ask_poll, .done = poll_done, .json = &poll_form};
 
 // -- The poll before the switch ---------------------------------------------------------------------------------------
 
@@ -203,7 +203,7 @@ static void again_done(struct ss_pull *p, enum ss_answer answer)
         ss_pull_withdrawn(p);
 }
 
-const struct ss_job ss_job_ask_again = {.ask = ask_again, .done = again_done, POLL_JSON};
+const struct ss_job ss_job_ask_again = {.ask = ask_again, .done = again_done, .json = &poll_form};
 
 // -- A cancellation ---------------------------------------------------------------------------------------------------
 
@@ -243,9 +243,8 @@ static void cancel_done(struct ss_pull *p, enum ss_answer answer)
         ss_pull_go(p, SS_JOB_CANCELED);
 }
 
-const struct ss_job ss_job_cancel = {.ask = ask_cancel,
-                                     .done = cancel_done,
-                                     .places = cancel_places,
-                                     .place_count = sizeof cancel_places / sizeof *cancel_places,
-                                     .wanted = CANCEL_WANTED,
-                                     .value = cancel_value};
+static const struct ss_json_form cancel_form = {.places = cancel_places,
+                                                .value = cancel_value,
+                                                .place_count = sizeof cancel_places / sizeof *cancel_places,
+                                                .wanted = CANCEL_WANTED};
+const struct ss_job ss_job_cancel = {.ask = ask_cancel, .done = cancel_done, .json = &cancel_form};

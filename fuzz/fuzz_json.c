@@ -52,12 +52,15 @@ static bool hear(void *context, unsigned place, enum ss_json_event event, const 
     return ++h->all < 5000;
 }
 
+static const struct ss_json_form form = {
+    .places = places, .value = hear, .place_count = sizeof places / sizeof *places, .wanted = WANTED};
+
 static ss_status_t read_pieces(const uint8_t *data, size_t len, size_t piece, struct heard *h)
 {
     struct ss_json json;
     ss_status_t status = SS_OK;
     *h = (struct heard){0};
-    ss_json_start(&json, places, sizeof places / sizeof *places, WANTED, hear, h);
+    ss_json_start(&json, &form, h);
     for (size_t at = 0; status == SS_OK && at < len; at += piece)
         status = ss_json_read(&json, data + at, len - at < piece ? len - at : piece);
     must(status == SS_OK || status == SS_ERROR_DATA_INVALID);

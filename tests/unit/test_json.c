@@ -37,7 +37,6 @@ static const struct ss_json_place places[] = {
     {"long", LONG_1 + 6},
     {"long", LONG_1 + 7},
 };
-#define PLACES (sizeof places / sizeof *places)
 
 /// What came: `place:event…`, a line each value.
 struct heard {
@@ -71,12 +70,15 @@ static bool hear(void *context, unsigned place, enum ss_json_event event, const 
     return (int)place != h->stop_at;
 }
 
+static const struct ss_json_form form = {
+    .places = places, .value = hear, .place_count = sizeof places / sizeof *places, .wanted = WANTED};
+
 static ss_status_t read_pieces(const char *text, size_t len, size_t piece, struct heard *h, int stop_at)
 {
     struct ss_json json;
     ss_status_t status = SS_OK;
     *h = (struct heard){.stop_at = stop_at};
-    ss_json_start(&json, places, PLACES, WANTED, hear, h);
+    ss_json_start(&json, &form, h);
     for (size_t at = 0; status == SS_OK && at < len; at += piece) {
         // An exact block, so that the address sanitizer sees a read past the end.
         size_t n = len - at < piece ? len - at : piece;
@@ -175,7 +177,7 @@ static void a_megabyte_of_nothing(void **state)
     (void)state;
     struct ss_json json;
     struct heard h = {.stop_at = -1};
-    ss_json_start(&json, places, PLACES, WANTED, hear, &h);
+    ss_json_start(&json, &form, &h);
     assert_int_equal(ss_json_read(&json, "{\"q\":\"", 6), SS_OK);
     for (unsigned i = 0; i < 100000; i++)
         assert_int_equal(ss_json_read(&json, "0123456789", 10), SS_OK);
