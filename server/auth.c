@@ -144,7 +144,7 @@ static struct guess_key guess_key(const struct ss_http_request *request, const c
 {
     struct guess_key key;
     memset(&key, 0, sizeof key);
-    memcpy(key.address, request->address, sizeof key.address);
+    ss_address_network(request->address, key.address);
     snprintf(key.about, sizeof key.about, "%s", about);
     return key;
 }

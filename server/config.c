@@ -68,7 +68,7 @@ static const struct option options[] = {
     OPTION(limits, downloads_per_device, NUMBER, "4", "at once", .min = 1, .max = 1000),
     OPTION(limits, device_rate, NUMBER, "5", "requests a second of one device, over ten seconds; 0: no limit",
            .max = 1000000),
-    OPTION(limits, address_rate, NUMBER, "200", "the same of one address", .max = 1000000),
+    OPTION(limits, address_rate, NUMBER, "200", "the same of one address, or IPv6 /64", .max = 1000000),
     OPTION(limits, guesses, NUMBER, "20", "wrong credentials of one address a minute, 0: no limit", .max = 1000000),
     OPTION(limits, timeout, NUMBER, "60", "seconds that a connection may be silent", .min = 1, .max = 86400),
     OPTION(limits, request_timeout, NUMBER, "30", "seconds that a request may take to arrive", .min = 1, .max = 86400),

@@ -84,6 +84,13 @@ void ss_address_bytes(const struct sockaddr *address, uint8_t out[16])
     }
 }
 
+void ss_address_network(const uint8_t address[16], uint8_t out[16])
+{
+    memcpy(out, address, 16);
+    if (memcmp(address, mapped, sizeof mapped) != 0)
+        memset(out + 8, 0, 8);
+}
+
 static bool in_block(const struct ss_address_block *block, const uint8_t address[16])
 {
     unsigned whole = block->bits / 8, rest = block->bits % 8;

@@ -109,7 +109,9 @@ static void admit(struct ss_http_connection *connection)
 {
     struct ss_http_request *request = &connection->request;
     struct ss_rate rate = {atomic_load(&request->front->limits.address_rate) * 10, 10};
-    if (!ss_limit_take(request->front->limit, request->address, sizeof request->address, rate, ss_front_now_us())) {
+    uint8_t network[16];
+    ss_address_network(request->address, network);
+    if (!ss_limit_take(request->front->limit, network, sizeof network, rate, ss_front_now_us())) {
         ss_metrics_add(&request->front->metrics, SS_COUNT_LIMITED, 1);
         ss_http_answer_error(request, 429, "too many requests from this address");
         ss_http_add_header(request, "Retry-After", "10");

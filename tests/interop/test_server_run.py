@@ -232,6 +232,18 @@ def test_guessing_is_throttled(make):
     assert [server.call("GET", "/api/v1/devices", headers=bearer).status for _ in range(7)] == [401] * 5 + [429] * 2
 
 
+def test_guesses_from_one_ipv6_network_count_together(make):
+    server = make(extra="proxies = 127.0.0.0/8", limits="guesses = 3")
+    device = server.device("guessed")
+
+    def guess(address):
+        return device.get(Authorization="TargetToken wrong", **{"X-Forwarded-For": address}).status
+
+    assert [guess(f"2001:db8:0:7::{i}") for i in range(5)] == [401] * 3 + [429] * 2
+    assert guess("2001:db8:0:8::1") == 401
+    assert [guess(f"203.0.113.{i}") for i in range(5)] == [401] * 5
+
+
 def test_guesses_about_all_devices_count_together(make):
     server = make(limits="guesses = 2")
     path = "/DEFAULT/controller/v1/unknown-"
