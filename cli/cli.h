@@ -76,6 +76,7 @@ enum cli_option_id {
     OPT_SIZE,
     OPT_TOKEN,
     OPT_NEW_TOKEN,
+    OPT_NO_CREDENTIAL,
     OPT_CLIENT_KEY,
     OPT_CLIENT_CERT,
     OPT_UPDATE_SERVER,

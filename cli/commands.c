@@ -57,6 +57,7 @@ const struct cli_command *const cli_commands[] = {
     &command_device_lost,
     &command_device_return,
     &command_device_config,
+    &command_device_credential,
     &command_device_assign,
     &command_device_cancel,
     &command_device_history,

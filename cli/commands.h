@@ -44,6 +44,7 @@ extern const struct cli_command command_chip_power;
 extern const struct cli_command command_sim_run;
 extern const struct cli_command command_sim_push;
 extern const struct cli_command command_device_config;
+extern const struct cli_command command_device_credential;
 extern const struct cli_command command_device_list;
 extern const struct cli_command command_device_show;
 extern const struct cli_command command_device_import;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/crypto.h"
+#include "provision/device_config_internal.h"
 #include "provision/device_name.h"
 
 #define PAGE      4096u
@@ -148,4 +149,35 @@ ss_status_t ss_credential_prepare(struct ss_vault *vault, const struct ss_creden
         status = note_certificate(vault, r, device.id, err);
     ss_wipe(token, sizeof token);
     return status;
+}
+
+static bool life_has_ended(enum ss_vault_device_state state)
+{
+    return state != SS_VAULT_DEVICE_REGISTERED && state != SS_VAULT_DEVICE_PROVISIONING &&
+           state != SS_VAULT_DEVICE_PROVISIONED;
+}
+
+ss_status_t ss_credential_note(struct ss_vault *vault, const char *device, const char *token,
+                               const struct ss_device_file *certificate, struct ss_error *err)
+{
+    struct ss_vault_device record;
+    char fact[FACT_SIZE];
+    ss_status_t status = ss_vault_device_get(vault, device, &record, err);
+    if (status != SS_OK)
+        return status;
+    if (life_has_ended(record.state) && (token || certificate))
+        return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_PROVISION, "device %s is %s, it gets no credential",
+                            device, ss_vault_device_state_name(record.state));
+    if (token && !ss_device_token_valid(token))
+        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_PROVISION,
+                            "a token has %u characters of base64url, this one has not", SS_DEVICE_TOKEN_LEN);
+    if (token)
+        status = fact_of("token", token, strlen(token), fact, err);
+    if (certificate)
+        status = ss_device_certificate_check(certificate, device, err);
+    if (status == SS_OK && certificate)
+        status = fact_of("certificate", certificate->data, certificate->len, fact, err);
+    if (status != SS_OK)
+        return status;
+    return ss_vault_device_set_fact(vault, device, SS_CREDENTIAL_FACT, token || certificate ? fact : NULL, err);
 }

@@ -41,4 +41,11 @@ struct ss_credential_request {
 SS_MUST_USE ss_status_t ss_credential_prepare(struct ss_vault *vault, const struct ss_credential_request *request,
                                               uint8_t **image, size_t *len, struct ss_error *err);
 
+/// Notes what a device that was provisioned elsewhere shows to servers: its token, or the file of its client certificate;
+/// both NULL: nothing any more, so that no server lets it in. What was noted before is dead.
+/// SS_ERROR_DOES_NOT_EXIST; SS_ERROR_NOT_PERMITTED: the device's life has ended; SS_ERROR_INVALID_ARGUMENT: no token;
+/// SS_ERROR_DATA_INVALID: no certificate of this device.
+SS_MUST_USE ss_status_t ss_credential_note(struct ss_vault *vault, const char *device, const char *token,
+                                           const struct ss_device_file *certificate, struct ss_error *err);
+
 #endif

@@ -90,20 +90,34 @@ static ss_status_t check_ca(const struct ss_device_file *file, struct ss_error *
     return good ? SS_OK : refuse(err, SS_ERROR_DATA_INVALID, "the CA file holds no certificate");
 }
 
-static ss_status_t check_pair(X509 *certificate, EVP_PKEY *key, const char *id, struct ss_error *err)
+static ss_status_t check_name(X509 *certificate, const char *id, struct ss_error *err)
 {
     char name[SS_DEVICE_NAME_SIZE + 1];
     if (!certificate)
         return refuse(err, SS_ERROR_DATA_INVALID, "the client certificate is none");
-    if (!key)
-        return refuse(err, SS_ERROR_DATA_INVALID, "the client key is no unencrypted private key");
-    if (X509_check_private_key(certificate, key) != 1)
-        return refuse(err, SS_ERROR_DATA_INVALID, "the client key is not the key of the client certificate");
     int len = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name, sizeof name);
     if (len < 0 || strcmp(name, id) != 0)
         return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_NONE,
                             "device configuration: the client certificate's common name is not %s", id);
     return SS_OK;
+}
+
+static ss_status_t check_key(X509 *certificate, EVP_PKEY *key, struct ss_error *err)
+{
+    if (!key)
+        return refuse(err, SS_ERROR_DATA_INVALID, "the client key is no unencrypted private key");
+    if (X509_check_private_key(certificate, key) != 1)
+        return refuse(err, SS_ERROR_DATA_INVALID, "the client key is not the key of the client certificate");
+    return SS_OK;
+}
+
+ss_status_t ss_device_certificate_check(const struct ss_device_file *file, const char *id, struct ss_error *err)
+{
+    X509 *certificate = read_certificate(file);
+    ss_status_t status = check_name(certificate, id, err);
+    X509_free(certificate);
+    ERR_clear_error();
+    return status;
 }
 
 static ss_status_t check_client(const struct ss_device_config *config, struct ss_error *err)
@@ -118,7 +132,9 @@ static ss_status_t check_client(const struct ss_device_config *config, struct ss
         return refuse(err, SS_ERROR_NOT_PERMITTED, "the client certificate's file holds a private key");
     X509 *certificate = read_certificate(&config->client_certificate);
     EVP_PKEY *key = read_key(&config->client_key);
-    ss_status_t status = check_pair(certificate, key, config->id, err);
+    ss_status_t status = certificate ? check_key(certificate, key, err) : SS_OK;
+    if (status == SS_OK)
+        status = check_name(certificate, config->id, err);
     X509_free(certificate);
     EVP_PKEY_free(key);
     ERR_clear_error();
