@@ -257,7 +257,8 @@ ss_status_t ss_sealer_keys_epoch(const struct ss_sealer_keys *keys, const char *
         *epoch = who.epoch;
         return SS_OK;
     }
-    return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_SERVER,
+    // This sealer's mistake, not the delivery's: what is refused for good ends actions, of all devices that ask.
+    return ss_error_set(err, SS_ERROR_BAD_STATE, SS_AREA_SERVER,
                         "key set %u of product %.64s does not name the sealer's delivery key",
                         (unsigned)ring.current->version, product);
 }

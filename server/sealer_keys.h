@@ -30,7 +30,7 @@ SS_MUST_USE ss_status_t ss_sealer_keys_ring(const struct ss_sealer_keys *keys, c
                                             struct ss_key_ring *ring, struct ss_error *err);
 /// Signs deliveries and freshness records.
 const ss_signing_key_t *ss_sealer_keys_delivery(const struct ss_sealer_keys *keys);
-/// The epoch that the newest key set of @p product gives the delivery key. SS_ERROR_NOT_PERMITTED: it does not name it.
+/// The epoch that the newest key set of @p product gives the delivery key. SS_ERROR_BAD_STATE: it does not name it.
 SS_MUST_USE ss_status_t ss_sealer_keys_epoch(const struct ss_sealer_keys *keys, const char *product, uint32_t *epoch,
                                              struct ss_error *err);
 

@@ -265,6 +265,29 @@ static void test_release_refusals(void **state)
     world_free(&w);
 }
 
+/// New key sets before the new delivery key: an operator's mistake, after which all goes on.
+static void test_key_set_without_delivery_key(void **state)
+{
+    (void)state;
+    struct world w;
+    char folder[160], other[160];
+    struct ss_error err = {0};
+    sealer_fleet_make(&w.fleet, 1, 0);
+    ss_sealer_keys_free(w.fleet.keys);
+    strcpy(folder, vault_bench_path("keysets"));
+    strcpy(other, vault_bench_path("upload.pem"));
+    const struct ss_sealer_key_options options = {.key_set = folder, .delivery_key = other};
+    assert_ok(ss_sealer_keys_load(&options, &w.fleet.keys, &err), err);
+    sealer_release_make(BENCH_PRODUCT, "1.0", IMAGE_SIZE, SIGNED_AT, 4, false, &w.release);
+    sealer_release_add(w.fleet.vault, BENCH_PRODUCT, "1.0", &w.release);
+    sealer_side_start(&w.sealer, &w.fleet, NULL);
+    front_side_start(&w.front, NULL);
+    front_side_connect(&w.front, &w.sealer, 16);
+    struct ss_sealer_order order = order_for("d1", "1.0", "ota_0");
+    expect_refusal(&w, &order, SS_ERROR_BAD_STATE, "does not name the sealer's delivery key");
+    world_free(&w);
+}
+
 /// No device of a vault ever gets what was not sealed for it.
 static void test_opaque(void **state)
 {
@@ -712,6 +735,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_device_refusals),
         cmocka_unit_test(test_revoked_while_downloading),
         cmocka_unit_test(test_release_refusals),
+        cmocka_unit_test(test_key_set_without_delivery_key),
         cmocka_unit_test(test_opaque),
         cmocka_unit_test(test_one_delivery),
         cmocka_unit_test(test_race),
