@@ -56,13 +56,17 @@ static void destroy(struct ss_download *d)
     free(d);
 }
 
-/// Wakes the connection if it waits. With the lock held.
-static void wake(struct ss_download *d)
+/// Gives the lock back, and only then wakes the connection if it waits: it wants the lock at once. Nobody ends a
+/// connection that waits, so it is there until it is woken.
+static void unlock_and_wake(struct ss_download *d)
 {
-    if (!d->waits)
-        return;
+    struct ss_front *front = d->front;
+    struct MHD_Connection *connection = d->connection;
+    bool wake = d->waits && !d->ended;
     d->waits = false;
-    ss_http_resume(d->front, d->connection);
+    pthread_mutex_unlock(&d->lock);
+    if (wake)
+        ss_http_resume(front, connection);
 }
 
 /// The piece that the store is asked for.
@@ -90,9 +94,7 @@ static void arrived(struct ss_download *d, struct piece *piece, bool good)
     if (d->ended)
         release(d, piece);
     bool last = d->ended && !d->asked;
-    if (!d->ended)
-        wake(d);
-    pthread_mutex_unlock(&d->lock);
+    unlock_and_wake(d);
     if (last)
         destroy(d);
 }
@@ -148,7 +150,8 @@ static void read_blob(struct ss_job *job)
     arrived(d, piece, status == SS_OK && len == piece->len);
 }
 
-/// Asks for what fits. On the connection's thread, with the lock held.
+/// Asks for what fits. Only where nobody else can: before the answer is queued, then on the connection's thread. With
+/// the lock held.
 static void ask(struct ss_download *d)
 {
     uint64_t end = d->source.first + d->source.len;
@@ -294,6 +297,9 @@ bool ss_download_start(struct ss_http_request *request, unsigned status, const s
         ss_http_answer_failure(request, SS_ERROR_INSUFFICIENT_MEMORY, NULL);
         return false;
     }
+    pthread_mutex_lock(&d->lock);
+    ask(d); // it comes while the head is made and sent
+    pthread_mutex_unlock(&d->lock);
     request->response = response;
     request->status = status;
     request->answer_len = source->len;
@@ -307,8 +313,7 @@ void ss_downloads_stop(struct ss_front *front)
     for (struct ss_download *d = front->downloads; d; d = d->next) {
         pthread_mutex_lock(&d->lock);
         d->failed = true;
-        wake(d);
-        pthread_mutex_unlock(&d->lock);
+        unlock_and_wake(d);
     }
     pthread_mutex_unlock(&front->downloads_lock);
 }

@@ -38,6 +38,16 @@ void ss_sealer_wake(struct ss_sealer *s)
         eventfd_write(s->wake, 1);
 }
 
+void ss_sealer_unlock(struct ss_sealer *s)
+{
+    bool wake = s->unsent && !s->woken;
+    s->woken |= wake;
+    s->unsent = false;
+    pthread_mutex_unlock(&s->lock);
+    if (wake)
+        eventfd_write(s->wake, 1);
+}
+
 static void say(const struct ss_sealer *s, const char *text)
 {
     if (s->options.log)
@@ -169,6 +179,18 @@ static void add_poll(struct polled *p, int fd, short events, int peer)
     p->peers[p->count++] = peer;
 }
 
+static void flush_all(struct ss_sealer *s)
+{
+    eventfd_t ignored;
+    pthread_mutex_lock(&s->lock);
+    (void)eventfd_read(s->wake, &ignored);
+    s->woken = false;
+    for (int i = 0; i < (int)SS_SEALER_PEERS_MAX; i++)
+        if (s->peers[i].link && !s->peers[i].failed && ss_channel_backlog(s->peers[i].link->channel))
+            ss_sealer_peer_flush(s, i);
+    pthread_mutex_unlock(&s->lock);
+}
+
 enum { WAKE = -1, CONTROL = -2, LISTENER = -3 };
 
 static void collect(struct ss_sealer *s, struct polled *p)
@@ -189,10 +211,9 @@ static void collect(struct ss_sealer *s, struct polled *p)
 
 static void handle(struct ss_sealer *s, int what)
 {
-    eventfd_t ignored;
     switch (what) {
     case WAKE:
-        (void)eventfd_read(s->wake, &ignored);
+        flush_all(s);
         break;
     case CONTROL:
         take_local(s);

@@ -87,7 +87,9 @@ struct ss_sealer {
     pthread_mutex_t lock;
     pthread_cond_t registry_wake;
     bool stop;
-    int wake; ///< eventfd
+    int wake;    ///< eventfd
+    bool woken;  ///< it was written to, and not read since
+    bool unsent; ///< other threads have put messages into channels, which the client's sends
     int listener;
     struct ss_channel_tls *tls;
     struct ss_sealer_peer peers[SS_SEALER_PEERS_MAX];
@@ -105,10 +107,12 @@ struct ss_sealer {
 
 int64_t ss_sealer_now_ms(void);
 void ss_sealer_wake(struct ss_sealer *s);
+/// Gives the lock back, and has sent what ss_sealer_dispatch() has put into channels.
+void ss_sealer_unlock(struct ss_sealer *s);
 
 // sealer_request.c
 
-/// Sends what waits to whoever can take it.
+/// Puts what waits into the channel of whoever can take it. The client's thread sends it, many messages at once.
 void ss_sealer_dispatch(struct ss_sealer *s);
 struct ss_sealer_request *ss_sealer_request_find(struct ss_sealer *s, uint64_t id);
 /// Takes the request out and frees it with what it holds; its slot is free then.

@@ -215,9 +215,12 @@ void ss_sealer_dispatch(struct ss_sealer *s)
         return;
     dispatch(s, &s->others, used);
     dispatch(s, &s->windows, used);
-    for (int i = 0; i < (int)SS_SEALER_PEERS_MAX; i++)
-        if (used[i])
+    bool here = pthread_equal(pthread_self(), s->thread);
+    for (int i = 0; i < (int)SS_SEALER_PEERS_MAX; i++) {
+        if (used[i] && here)
             ss_sealer_peer_flush(s, i);
+        s->unsent |= used[i] && !here;
+    }
 }
 
 /// Those of @p queue come behind the ones of @p older.
@@ -274,7 +277,7 @@ static ss_status_t submit(struct ss_sealer *s, struct ss_sealer_request *r)
         append(queue_of(s, r), r);
         ss_sealer_dispatch(s);
     }
-    pthread_mutex_unlock(&s->lock);
+    ss_sealer_unlock(s);
     return entered ? SS_OK : SS_ERROR_INSUFFICIENT_MEMORY;
 }
 
@@ -358,7 +361,7 @@ void ss_sealer_window_free(struct ss_sealer *s, struct ss_sealer_window *window)
         s->heap_windows--;
     if (s->windows.first)
         ss_sealer_dispatch(s);
-    pthread_mutex_unlock(&s->lock);
+    ss_sealer_unlock(s);
     free(held->bytes);
     free(held);
 }

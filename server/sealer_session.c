@@ -297,7 +297,7 @@ static ss_status_t turn(struct ss_sealer_session *s, int stop, bool *stopped, st
     if (poll(fds, stop >= 0 ? 3 : 2, more ? 0 : -1) < 0)
         return SS_OK; // a signal
     *stopped = stop >= 0 && fds[2].revents;
-    ss_status_t status = put_answers(s, err);
+    ss_status_t status = fds[1].revents ? put_answers(s, err) : SS_OK;
     if (status == SS_OK && (more || fds[0].revents))
         status = read_all(s, err);
     return status == SS_OK ? ss_channel_flush(s->channel, err) : status;
