@@ -280,7 +280,5 @@ int cli_option_choice(const struct cli_args *args, const struct cli_option *opti
 char *cli_printable(char *text);
 /// A printable copy of @p text in @p out, cut to @p size - 1 bytes; returns @p out.
 const char *cli_shown(const char *text, char *out, size_t size);
-/// Lower-case hex of @p len bytes to @p out (2·len + 1).
-void cli_hex(const uint8_t *in, size_t len, char *out);
 
 #endif

@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "confirm.h"
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "device_table.h"
 #include "device_text.h"
 #include "file.h"
@@ -69,7 +70,7 @@ static ss_status_t unseal(const struct cli_args *args, struct ss_vault *vault, c
         status = ss_error_set(err, SS_ERROR_GENERIC, SS_AREA_CRYPTO, "SHA-256 failed");
     if (status != SS_OK)
         return status;
-    cli_hex(digest, 32, hex);
+    ss_put_hex(digest, 32, hex);
     snprintf(detail, sizeof detail, "returned: flash read back, %zu bytes, SHA-256 %s", flash->len, hex);
     status = ss_vault_flash_key(vault, device->id, SS_VAULT_FOR_UNSEAL, detail, &key, err);
     struct ss_seal_params params = {

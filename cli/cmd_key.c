@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "file.h"
 #include "json.h"
 #include "signing.h"
@@ -171,7 +172,7 @@ static int print_public(const struct cli_args *args, const ss_signing_key_t *key
                       ss_signing_key_type(key) == SS_KEY_P256 ? json_hex(public->raw, sizeof public->raw) : json_null(),
                       "pem", (const char *)public->pem),
             CLI_OK);
-    cli_hex(public->raw, sizeof public->raw, hex);
+    ss_put_hex(public->raw, sizeof public->raw, hex);
     printf("%s%s", raw ? hex : (const char *)public->pem, raw ? "\n" : "");
     return CLI_OK;
 }
@@ -262,7 +263,7 @@ static int write_v2_digest(const struct cli_args *args, const ss_signing_key_t *
     if (ss_secure_boot_v2_key_digest(key, digest, &err) != SS_OK ||
         (output && file_write(output, OUTPUT_PUBLIC, digest, sizeof digest, inputs, &err) != SS_OK))
         return cli_fail(&err);
-    cli_hex(digest, sizeof digest, hex);
+    ss_put_hex(digest, sizeof digest, hex);
     if (args->options[OPT_JSON])
         return json_print(json_pack("{s:s, s:s, s:s, s:i}", "type", ss_key_type_name(ss_signing_key_type(key)),
                                     "scheme", "v2", "digest", hex, "length", 32),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "core/hex.h"
 #include "file.h"
 #include "seal_report.h"
 #include "signing.h"
@@ -139,8 +140,8 @@ static ss_status_t record(const struct job *job, struct ss_error *err)
     char plain[65], sealed[65], detail[256];
     if (!job->target.vault)
         return SS_OK;
-    cli_hex(job->summary.plaintext_sha256, 32, plain);
-    cli_hex(job->summary.sealed_sha256, 32, sealed);
+    ss_put_hex(job->summary.plaintext_sha256, 32, plain);
+    ss_put_hex(job->summary.sealed_sha256, 32, sealed);
     snprintf(detail, sizeof detail, "%s at 0x%x, plaintext %s, ciphertext %s",
              job->target.place[0] ? job->target.place : ss_seal_kind_name(job->target.params.kind),
              job->target.params.address, plain, sealed);

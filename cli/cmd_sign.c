@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "file.h"
 #include "json.h"
 #include "signing.h"
@@ -89,7 +90,7 @@ static ss_status_t describe(const struct input *in, char *what, size_t size, str
     ss_status_t status = ss_hash_once(SS_HASH_SHA256, in->data, in->len, digest);
     if (status != SS_OK)
         return ss_error_set(err, status, SS_AREA_CRYPTO, "%s: cannot hash %zu bytes", in->name, in->len);
-    cli_hex(digest, sizeof digest, hex);
+    ss_put_hex(digest, sizeof digest, hex);
     snprintf(what, size, "%s, sha256 %s", cli_shown(in->name, name, sizeof name), hex);
     return SS_OK;
 }

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "commands.h"
+#include "core/hex.h"
 #include "json.h"
 #include "sim_option.h"
 
@@ -87,7 +88,7 @@ static json_t *state_json(const struct ss_sim_state *s)
 {
     char slot[8], digest[2 * SS_STATEMENT_DIGEST_SIZE + 1];
     snprintf(slot, sizeof slot, "ota_%u", s->slot & 15);
-    cli_hex(s->record.accepted, sizeof s->record.accepted, digest);
+    ss_put_hex(s->record.accepted, sizeof s->record.accepted, digest);
     return json_pack("{s:s, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:i}", "slot", slot, "version", json_text(s->version),
                      "state", ss_agent_state_name(s->state), "cause",
                      ss_agent_cause_name((enum ss_agent_cause)s->record.cause), "accepted", digest, "epoch",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "core/hex.h"
 #include "slotseal/chip_info.h"
 
 const char *signature_name(enum ss_image_signature signature)
@@ -68,7 +69,7 @@ static void print_integrity(const struct ss_image *image)
     printf("checksum         0x%02x, %s\n", image->checksum_stored,
            image->checksum_stored == image->checksum_computed ? "good" : "WRONG");
     if (image->has_hash) {
-        cli_hex(image->hash_stored, SS_IMAGE_HASH_SIZE, stored);
+        ss_put_hex(image->hash_stored, SS_IMAGE_HASH_SIZE, stored);
         printf("SHA-256          %s, %s\n", stored,
                memcmp(image->hash_stored, image->hash_computed, SS_IMAGE_HASH_SIZE) ? "WRONG" : "good");
     }
@@ -93,7 +94,7 @@ static void print_descriptors(const struct ss_image *image)
     if (image->has_app_desc) {
         const struct ss_app_desc *d = &image->app_desc;
         char digest[65];
-        cli_hex(d->elf_sha256, 32, digest);
+        ss_put_hex(d->elf_sha256, 32, digest);
         print_text("project", d->project_name);
         print_text("version", d->version);
         printf("secure version   %u\n", d->secure_version);

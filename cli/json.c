@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "core/hex.h"
 
 static int print(json_t *value, size_t flags, int status)
 {
@@ -34,7 +35,7 @@ json_t *json_hex(const uint8_t *bytes, size_t len)
     char text[2 * 128 + 1];
     if (len > sizeof text / 2)
         len = sizeof text / 2;
-    cli_hex(bytes, len, text);
+    ss_put_hex(bytes, len, text);
     return json_string(text);
 }
 

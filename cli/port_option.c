@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "port_option.h"
 
+#include "core/hex.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,7 +112,7 @@ ss_status_t port_connect(const struct cli_args *args, struct port_session *s, st
     if (status != SS_OK)
         return status;
     s->chip = ss_link_chip(s->link);
-    cli_hex(s->chip->mac, sizeof s->chip->mac, s->id);
+    ss_put_hex(s->chip->mac, sizeof s->chip->mac, s->id);
     return SS_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "image_report.h"
 
 ss_status_t seal_digests(struct seal_summary *summary, struct input *plaintext, const uint8_t *sealed,
@@ -47,7 +48,7 @@ void seal_warnings(const struct target *target, const struct seal_summary *summa
 static void print_digest(const char *label, const uint8_t digest[32])
 {
     char hex[65];
-    cli_hex(digest, 32, hex);
+    ss_put_hex(digest, 32, hex);
     printf("%-18s %s\n", label, hex);
 }
 

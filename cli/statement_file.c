@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "statement_file.h"
 
+#include "core/hex.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -40,7 +42,7 @@ ss_status_t statement_key_id(const uint8_t *key, char text[2 * SS_KEY_ID_SIZE + 
     ss_status_t status = ss_key_id(key, id);
     if (status != SS_OK)
         return ss_error_set(err, status, SS_AREA_STATEMENT, "cannot hash the key");
-    cli_hex(id, sizeof id, text);
+    ss_put_hex(id, sizeof id, text);
     return SS_OK;
 }
 

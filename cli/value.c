@@ -108,13 +108,3 @@ const char *cli_shown(const char *text, char *out, size_t size)
     snprintf(out, size, "%s", text);
     return cli_printable(out);
 }
-
-void cli_hex(const uint8_t *in, size_t len, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < len; i++) {
-        out[2 * i] = digits[in[i] >> 4];
-        out[2 * i + 1] = digits[in[i] & 15];
-    }
-    out[2 * len] = '\0';
-}

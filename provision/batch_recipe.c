@@ -4,6 +4,7 @@
 
 #include "core/bytes.h"
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "provision/batch.h"
 #include "provision/kit.h"
 
@@ -77,7 +78,6 @@ ss_status_t ss_batch_recipe(const struct ss_batch *batch, char recipe[SS_VAULT_R
         ss_hash_abort(&r.hash);
     if (r.status != SS_OK)
         return ss_error_set(err, r.status, SS_AREA_CRYPTO, "the recipe's digest could not be made");
-    for (unsigned i = 0; i < 32; i++)
-        snprintf(recipe + 2 * (size_t)i, 3, "%02x", digest[i]);
+    ss_put_hex(digest, 32, recipe);
     return SS_OK;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "provision/device_config_internal.h"
 #include "provision/device_name.h"
 
@@ -69,8 +70,7 @@ static ss_status_t fact_of(const char *kind, const void *data, size_t len, char 
     if (ss_hash_once(SS_HASH_SHA256, data, len, digest) != SS_OK)
         return ss_error_set(err, SS_ERROR_GENERIC, SS_AREA_CRYPTO, "SHA-256 failed");
     int used = snprintf(fact, FACT_SIZE, "%s sha256:", kind);
-    for (unsigned i = 0; i < 32; i++)
-        used += snprintf(fact + used, FACT_SIZE - (size_t)used, "%02x", digest[i]);
+    ss_put_hex(digest, 32, fact + used);
     return SS_OK;
 }
 

@@ -8,6 +8,7 @@
 
 #include "core/bytes.h"
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "provision/engine_internal.h"
 #include "provision/engine_run.h"
 #include "slotseal/signing_key.h"
@@ -26,8 +27,7 @@ static ss_status_t key_id(const uint32_t words[8], char id[ENGINE_KEY_ID_LEN])
     memcpy(text + sizeof label, words, 32);
     ss_status_t status = ss_hash_once(SS_HASH_SHA256, text, sizeof text, digest);
     ss_wipe(text, sizeof text);
-    for (unsigned i = 0; i < 8; i++)
-        snprintf(id + 2 * (size_t)i, 3, "%02x", digest[i]);
+    ss_put_hex(digest, 8, id);
     return status;
 }
 

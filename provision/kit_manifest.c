@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // manifest.json: written once, read strictly; every member is required, none is more.
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/bytes.h"
+#include "core/hex.h"
 #include "provision/kit_internal.h"
 
 static const char *const lasts_names[] = {"lasts", "until-encrypted", "until-secure-boot"};
@@ -16,9 +16,7 @@ static json_t *hex(const uint8_t *bytes, size_t len)
     char *text = malloc(2 * len + 1);
     if (!text)
         return NULL;
-    for (size_t i = 0; i < len; i++)
-        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-    text[2 * len] = '\0';
+    ss_put_hex(bytes, len, text);
     json_t *value = json_string(text);
     free(text);
     return value;

@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "core/hex.h"
 #include "provision/append_file.h"
 
 #define VALUE_SIZE   320
@@ -135,8 +136,8 @@ static ss_status_t append_row(const char *path, const struct row *row, struct ss
 static void add_digest(struct row *row, const char *name, const struct ss_record_digest *digest)
 {
     char hex[65] = "";
-    for (unsigned i = 0; digest->known && i < 32; i++)
-        snprintf(hex + 2 * (size_t)i, 3, "%02x", digest->sha256[i]);
+    if (digest->known)
+        ss_put_hex(digest->sha256, 32, hex);
     add(row, name, hex);
 }
 

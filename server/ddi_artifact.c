@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/hex.h"
 #include "server/ddi.h"
 #include "server/download.h"
 #include "server/range.h"
@@ -68,8 +69,7 @@ static ss_status_t find_opaque(struct ss_http_request *request, int64_t release,
     target->has_md5 = true;
     memcpy(target->md5, artifact.md5, sizeof target->md5);
     target->etag[0] = '"'; // hawkBit's: the SHA-1
-    for (int i = 0; i < 20; i++)
-        snprintf(target->etag + 1 + 2 * i, 3, "%02x", artifact.sha1[i]);
+    ss_put_hex(artifact.sha1, 20, target->etag + 1);
     strcat(target->etag, "\"");
     return SS_OK;
 }
@@ -103,8 +103,7 @@ static ss_status_t find_sealed(struct ss_http_request *request, int64_t release,
 static enum ss_http_result answer_md5(struct ss_http_request *request, const char *file, const struct target *target)
 {
     char text[SS_STORE_FILE_SIZE + 40];
-    for (int i = 0; i < 16; i++)
-        snprintf(text + 2 * i, 3, "%02x", target->md5[i]);
+    ss_put_hex(target->md5, 16, text);
     int len = 32 + snprintf(text + 32, sizeof text - 32, "  %s", file);
     return ss_http_answer_bytes(request, 200, "text/plain", text, (size_t)len);
 }

@@ -5,6 +5,8 @@
 
 #include "server/ddi.h"
 
+#include "core/hex.h"
+
 /// hawkBit's limit for the history that a device may ask for.
 #define HISTORY_MAX 100
 
@@ -13,16 +15,10 @@ void ss_ddi_file_name(const struct ss_store_delivery *delivery, char *out, size_
     snprintf(out, size, "%s.bin", delivery->slot);
 }
 
-static void hex(const uint8_t *in, size_t len, char *out)
-{
-    for (size_t i = 0; i < len; i++)
-        snprintf(out + 2 * i, 3, "%02x", in[i]);
-}
-
 static json_t *hex_json(const uint8_t *in, size_t len)
 {
     char text[65];
-    hex(in, len, text);
+    ss_put_hex(in, len, text);
     return json_string(text);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/hex.h"
 #include "server/manage_parts.h"
 
 bool ss_manage_read(struct ss_http_request *request, json_t **body, const char *format, ...)
@@ -37,8 +38,7 @@ bool ss_manage_number(struct ss_http_request *request, int64_t *out)
 json_t *ss_manage_hex(const uint8_t *bytes, size_t len)
 {
     char text[129];
-    for (size_t i = 0; i < len; i++)
-        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    ss_put_hex(bytes, len, text);
     return json_stringn(text, 2 * len);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "server/preseal_parts.h"
 #include "slotseal/statement_sign.h"
 #include "slotseal/update_check.h"
@@ -31,17 +32,26 @@ static ss_status_t out_of_memory(struct ss_error *err)
     return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "out of memory");
 }
 
+/// What @p d's statement says; points into it.
+static ss_status_t parse(const struct ss_sealer_delivery *d, struct ss_delivery *fields, struct ss_error *err)
+{
+    struct ss_statement statement;
+    ss_status_t status = ss_statement_parse(d->statement, d->statement_len, &statement, NULL);
+    if (status == SS_OK)
+        status = ss_delivery_parse(&statement, fields, NULL);
+    if (status != SS_OK)
+        return ss_error_set(err, status, SS_AREA_STATEMENT, "the sealer made no delivery statement");
+    return SS_OK;
+}
+
 /// The sealer's statement with an expiry: nobody can take back what lies on a server without a sealer.
 static ss_status_t sign_again(const struct job *job, const struct ss_sealer_delivery *d, uint8_t *out, size_t size,
                               size_t *len, struct ss_error *err)
 {
-    struct ss_statement statement;
     struct ss_delivery fields;
-    ss_status_t status = ss_statement_parse(d->statement, d->statement_len, &statement, NULL);
-    if (status == SS_OK)
-        status = ss_delivery_parse(&statement, &fields, NULL);
+    ss_status_t status = parse(d, &fields, err);
     if (status != SS_OK)
-        return ss_error_set(err, status, SS_AREA_STATEMENT, "the sealer made no delivery statement");
+        return status;
     fields.expiry = job->options->expiry;
     return ss_delivery_sign(&fields, ss_sealer_keys_delivery(job->options->keys), out, size, len, err);
 }
@@ -68,13 +78,10 @@ static ss_status_t write_ciphertext(struct job *job, const struct ss_sealer_orde
 /// The sequence and epoch above which a device that has accepted @p d takes another one.
 static ss_status_t tell_accepted(const struct ss_sealer_delivery *d, struct ss_sealer_told *told, struct ss_error *err)
 {
-    struct ss_statement statement;
     struct ss_delivery fields;
-    ss_status_t status = ss_statement_parse(d->statement, d->statement_len, &statement, NULL);
-    if (status == SS_OK)
-        status = ss_delivery_parse(&statement, &fields, NULL);
+    ss_status_t status = parse(d, &fields, err);
     if (status != SS_OK)
-        return ss_error_set(err, status, SS_AREA_STATEMENT, "the sealer made no delivery statement");
+        return status;
     told->epoch = fields.epoch;
     told->sequence = fields.sequence + 1;
     return SS_OK;
@@ -109,8 +116,8 @@ static ss_status_t seal_one(struct job *job, struct ss_sealer_order *order, stru
         status = ss_preseal_object_write(job->options->folder, statement, len, hash, err);
     if (status != SS_OK)
         return status;
-    ss_preseal_hex(hash, statement_hex);
-    ss_preseal_hex(d.sha256, sealed_hex);
+    ss_put_hex(hash, 32, statement_hex);
+    ss_put_hex(d.sha256, 32, sealed_hex);
     fprintf(job->sealed, "sealed %s %s %s %s\n", order->device, d.slot, statement_hex, sealed_hex);
     job->lines++;
     job->report->deliveries++;
@@ -143,7 +150,7 @@ static void print_device(struct job *job, const struct ss_sealer_device *d)
         [SS_SEALER_NO_CREDENTIAL] = "none", [SS_SEALER_TOKEN] = "token:", [SS_SEALER_CERTIFICATE] = "certificate:"};
     char hex[65] = "";
     if (d->credential != SS_SEALER_NO_CREDENTIAL)
-        ss_preseal_hex(d->digest, hex);
+        ss_put_hex(d->digest, 32, hex);
     fprintf(job->index, "device %s %s %s%s\n", d->id, d->active ? "active" : "gone", kinds[d->credential], hex);
     job->lines++;
 }
@@ -156,9 +163,9 @@ static ss_status_t print_head(struct job *job, struct ss_error *err)
         ss_preseal_object_write(job->options->folder, job->options->key_set, job->options->key_set_len, hash, err);
     if (status != SS_OK)
         return status;
-    ss_preseal_hex(hash, hex);
+    ss_put_hex(hash, 32, hex);
     fprintf(job->index, "slotseal-presealed 1\nproduct %s\nkey-set %s\n", job->options->product, hex);
-    ss_preseal_hex(job->release, hex);
+    ss_put_hex(job->release, 32, hex);
     fprintf(job->index, "release %s\n", hex);
     job->lines += 4;
     return SS_OK;

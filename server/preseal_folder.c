@@ -8,6 +8,7 @@
 
 #include "core/crypto.h"
 #include "core/durable.h"
+#include "core/hex.h"
 #include "server/preseal_parts.h"
 #include "server/presealed.h"
 
@@ -16,12 +17,6 @@ enum { PATH_SIZE = 1024 };
 static ss_status_t io_error(struct ss_error *err, const char *path)
 {
     return ss_error_set(err, SS_ERROR_IO, SS_AREA_FILE, "%s: %s", path, strerror(errno));
-}
-
-void ss_preseal_hex(const uint8_t hash[32], char out[65])
-{
-    for (unsigned i = 0; i < 32; i++)
-        snprintf(out + 2 * i, 3, "%02x", hash[i]);
 }
 
 ss_status_t ss_preseal_folder_make(const char *folder, struct ss_error *err)
@@ -39,7 +34,7 @@ ss_status_t ss_preseal_folder_make(const char *folder, struct ss_error *err)
 static void object_path(const char *folder, const uint8_t hash[32], char path[PATH_SIZE])
 {
     char hex[65];
-    ss_preseal_hex(hash, hex);
+    ss_put_hex(hash, 32, hex);
     snprintf(path, PATH_SIZE, "%s/objects/%s", folder, hex);
 }
 

@@ -54,7 +54,5 @@ SS_MUST_USE ss_status_t ss_preseal_object_write(const char *folder, const uint8_
 /// The index, whose text is complete: after the names of all objects are durable.
 SS_MUST_USE ss_status_t ss_preseal_index_write(const char *folder, const char *product, const char *text, size_t len,
                                                struct ss_error *err);
-/// 64 hex digits and a terminator.
-void ss_preseal_hex(const uint8_t hash[32], char out[65]);
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "server/presealed.h"
 #include "slotseal/key_set.h"
 #include "slotseal/release.h"
@@ -87,8 +88,7 @@ static ss_status_t read_object(const struct load *l, const uint8_t hash[32], siz
 {
     char path[1024], hex[65];
     uint8_t is[32];
-    for (unsigned i = 0; i < 32; i++)
-        snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+    ss_put_hex(hash, 32, hex);
     snprintf(path, sizeof path, "%s/objects/%s", l->folder, hex);
     ss_status_t status = read_file(path, max, out, len, err);
     if (status != SS_OK)
@@ -230,10 +230,9 @@ static ss_status_t take_device(struct load *l, const struct ss_presealed_entry *
 static void set_etag(struct ss_store_delivery *d)
 {
     // As a sealer does: the same bytes, the same tag.
-    int at = snprintf(d->etag, sizeof d->etag, "\"");
-    for (unsigned i = 0; i < 16; i++)
-        at += snprintf(d->etag + at, sizeof d->etag - (size_t)at, "%02x", d->sha256[i]);
-    snprintf(d->etag + at, sizeof d->etag - (size_t)at, "\"");
+    char hex[33];
+    ss_put_hex(d->sha256, 16, hex);
+    snprintf(d->etag, sizeof d->etag, "\"%s\"", hex);
 }
 
 static int64_t find_release(const struct load *l, const uint8_t reference[32])

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "server/sealer_work.h"
 #include "slotseal/statement_sign.h"
 #include "vault/floor.h"
@@ -307,10 +308,9 @@ static void answer(struct ss_sealer_work *w)
     memcpy(out.slot, w->slot, sizeof out.slot);
     memcpy(out.sha256, w->delivery.sha256, sizeof out.sha256);
     // The same bytes, the same tag: a new statement for what was sealed does not make a device begin again.
-    int at = snprintf(out.etag, sizeof out.etag, "\"");
-    for (unsigned i = 0; i < 16; i++)
-        at += snprintf(out.etag + at, sizeof out.etag - (size_t)at, "%02x", out.sha256[i]);
-    snprintf(out.etag + at, sizeof out.etag - (size_t)at, "\"");
+    char hex[33];
+    ss_put_hex(out.sha256, 16, hex);
+    snprintf(out.etag, sizeof out.etag, "\"%s\"", hex);
     ss_sealer_answer(w->job->session, SS_FRAME_DELIVERY, w->job->id, true, payload,
                      ss_message_put_delivery(payload, &out));
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "server/store_internal.h"
 #include "vault/vault.h"
 
@@ -150,8 +151,7 @@ static ss_status_t prepare(struct ss_store *store, bool create, struct ss_error 
         ss_sql_close(db);
         return status;
     }
-    for (size_t i = 0; i < sizeof node; i++)
-        snprintf(store->node + 2 * i, 3, "%02x", node[i]);
+    ss_put_hex(node, sizeof node, store->node);
     store->writer_db = db;
     return SS_OK;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "vault/audit_chain.h"
 #include "vault/image_chunk.h"
 #include "vault/locked.h"
@@ -34,8 +35,7 @@ static ss_status_t count_all(struct ss_vault *vault, struct ss_vault_report *rep
         status = ss_ring_has(vault, SS_RING_VAULT, "retiring", &report->rewrap_unfinished, err);
     report->key_version = vault->rings[SS_RING_VAULT].active;
     snprintf(report->back_end, sizeof report->back_end, "%s", vault->db->driver->name);
-    for (size_t i = 0; i < sizeof vault->id; i++)
-        snprintf(report->id + 2 * i, 3, "%02x", vault->id[i]);
+    ss_put_hex(vault->id, sizeof vault->id, report->id);
     return status;
 }
 

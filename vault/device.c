@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "core/hex.h"
 
 static const char *const state_names[] = {
     [SS_VAULT_DEVICE_REGISTERED] = "registered",   [SS_VAULT_DEVICE_PROVISIONING] = "provisioning",
@@ -31,8 +32,7 @@ bool ss_vault_device_state_from_name(const char *name, enum ss_vault_device_stat
 
 void ss_vault_mac_id(const uint8_t mac[SS_VAULT_MAC_SIZE], char id[SS_VAULT_MAC_ID_SIZE])
 {
-    for (size_t i = 0; i < SS_VAULT_MAC_SIZE; i++)
-        snprintf(id + 2 * i, 3, "%02x", mac[i]);
+    ss_put_hex(mac, SS_VAULT_MAC_SIZE, id);
 }
 
 static ss_status_t check_values(const struct ss_vault_device *d, struct ss_error *err)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "vault/gcm.h"
 #include "vault/image_chunk.h"
 #include "vault/internal.h"
@@ -107,8 +108,7 @@ static ss_status_t make_keys(struct arrival *a, struct ss_error *err)
         return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_VAULT, "out of memory");
     if (ss_random(id, sizeof id) != SS_OK || ss_random(a->key, SS_VAULT_DATA_KEY_SIZE) != SS_OK)
         return ss_error_set(err, SS_ERROR_GENERIC, SS_AREA_CRYPTO, "no random bytes");
-    for (size_t i = 0; i < sizeof id; i++)
-        snprintf(a->id + 2 * i, 3, "%02x", id[i]);
+    ss_put_hex(id, sizeof id, a->id);
     return SS_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "cli/espsecure/internal.h"
 #include "core/bytes.h"
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "slotseal/secure_boot_v1.h"
 #include "slotseal/secure_boot_v2.h"
 
@@ -151,7 +152,7 @@ static bool print_block(struct pass *p, unsigned index, const struct ss_sbv2_blo
     }
     char hex[3 * sizeof block->key_digest];
     for (size_t k = 0; k < sizeof block->key_digest; k++) {
-        cli_hex(&block->key_digest[k], 1, hex + 3 * k);
+        ss_put_hex(&block->key_digest[k], 1, hex + 3 * k);
         hex[3 * k + 2] = k + 1 < sizeof block->key_digest ? ' ' : 0;
     }
     esp_say("Public key digest for block %u: %s", index, hex);

@@ -9,6 +9,7 @@
 #include "cli/json.h"
 #include "cli/remote/remote.h"
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "vault/vault.h"
 
 enum { PAGE = 1000, TOKEN_FILE_LIMIT = 256, CERTIFICATE_LIMIT = 8192 };
@@ -440,7 +441,7 @@ static int add_credential(const struct cli_args *args, json_t *body)
     file_free(&in);
     if (status != SS_OK)
         return cli_fail(&err);
-    cli_hex(digest, sizeof digest, hex);
+    ss_put_hex(digest, sizeof digest, hex);
     return json_object_set_new(body, token ? "token_sha256" : "certificate_sha256", json_string(hex)) == 0 ? CLI_OK
                                                                                                            : CLI_FAILED;
 }

@@ -6,6 +6,7 @@
 #include "cli/progress.h"
 #include "cli/remote/remote.h"
 #include "core/crypto.h"
+#include "core/hex.h"
 #include "server/manage.h"
 
 enum { TRIES = 5 };
@@ -19,7 +20,7 @@ static ss_status_t begin(struct remote *r, const char *kind, const uint8_t *byte
     ss_status_t status = ss_hash_once(SS_HASH_SHA256, bytes, len, digest);
     if (status != SS_OK)
         return ss_error_set(err, status, SS_AREA_CRYPTO, "SHA-256 failed");
-    cli_hex(digest, sizeof digest, hex);
+    ss_put_hex(digest, sizeof digest, hex);
     const struct remote_request q = {
         .method = "POST",
         .path = "/uploads",
