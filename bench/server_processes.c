@@ -85,16 +85,17 @@ static bool nginx_config(const struct fleet *fleet, const char *path)
     FILE *f = fopen(path, "w");
     if (!f)
         return false;
-    fprintf(f,
-            "daemon off; worker_processes 2; pid %s/nginx.pid; error_log %s/nginx.err; user root;\n"
-            "events { worker_connections 4096; }\n"
-            "http { access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 100000000;\n"
-            "  open_file_cache max=16; default_type application/octet-stream;\n"
-            "  client_body_temp_path %s/b; proxy_temp_path %s/p; fastcgi_temp_path %s/f; uwsgi_temp_path %s/u;\n"
-            "  scgi_temp_path %s/s; ssl_certificate %s/tls.pem; ssl_certificate_key %s/tls.key;\n"
-            "  server { listen 127.0.0.1:%d reuseport; listen 127.0.0.1:%d ssl reuseport; root %s/www; } }\n",
-            fleet->folder, fleet->folder, fleet->folder, fleet->folder, fleet->folder, fleet->folder, fleet->folder,
-            fleet->folder, fleet->folder, NGINX_PLAIN_PORT, NGINX_TLS_PORT, fleet->folder);
+    fprintf(
+        f,
+        "daemon off; worker_processes 2; pid %s/nginx.pid; error_log %s/nginx.err; user root;\n"
+        "events { worker_connections 4096; }\n"
+        "http { access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; keepalive_requests 100000000;\n"
+        "  open_file_cache max=16; default_type application/octet-stream;\n"
+        "  client_body_temp_path %s/b; proxy_temp_path %s/p; fastcgi_temp_path %s/f; uwsgi_temp_path %s/u;\n"
+        "  scgi_temp_path %s/s; ssl_protocols TLSv1.3; ssl_certificate %s/tls.pem; ssl_certificate_key %s/tls.key;\n"
+        "  server { listen 127.0.0.1:%d reuseport; listen 127.0.0.1:%d ssl reuseport; root %s/www; } }\n",
+        fleet->folder, fleet->folder, fleet->folder, fleet->folder, fleet->folder, fleet->folder, fleet->folder,
+        fleet->folder, fleet->folder, NGINX_PLAIN_PORT, NGINX_TLS_PORT, fleet->folder);
     return fclose(f) == 0;
 }
 

@@ -55,7 +55,8 @@ static ss_status_t read_file(const char *path, size_t max, uint8_t **out, size_t
     ss_status_t status = SS_OK;
     *out = NULL;
     *len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    // Whoever can write the folder could put a pipe there, which would be waited for.
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) != 0)
         status = io_error(err, path);
     else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > max)

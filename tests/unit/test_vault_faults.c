@@ -280,8 +280,7 @@ static void digest_of(const char *url, uint8_t out[32])
     assert_int_equal(ss_hash_init(&hash, SS_HASH_SHA256), SS_OK);
     assert_ok(ss_sql_open(url, &ss_sql_vault, false, 0, &db, &err), err);
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
-        static const unsigned columns[] = {12, 17, 3, 7, 8, 7, 4, 7, 6, 2, 3,
-                                           3,  8,  3, 11, 3, 5, 3, 2};
+        static const unsigned columns[] = {12, 17, 3, 7, 8, 7, 4, 7, 6, 2, 3, 3, 8, 3, 11, 3, 5, 3, 2};
         struct ss_sql_rows *rows;
         bool row = true;
         assert_ok(ss_sql_query(db, queries[i], NULL, 0, &rows, &err), err);
