@@ -7,35 +7,25 @@ import select
 import shutil
 import socket
 import ssl
-import threading
 
 import pytest
 
 from conftest import ONCE
 from pull_bench import MAC, PRODUCT, TEMPLATE, WINDOW, Bench, Chip
 from test_server_sealed import wait_for
-from update_server import Postgres, Server, certificate
+from update_server import Postgres, Relay, Server, certificate
 
 pytestmark = ONCE
 SIZE = 8 * WINDOW
 RELEASES = {"2.0.0": "ota_1", "3.0.0": "ota_0"}
 
 
-class Relay:
+class CutConnections(Relay):
     """Takes the place of the address that devices were provisioned with, and cuts connections after so many bytes."""
 
-    def __init__(self, port, server):
-        self.server, self.cuts, self.received = server, [], 0
-        self.listener = socket.create_server(("127.0.0.1", port))
-        threading.Thread(target=self.listen, daemon=True).start()
-
-    def listen(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.carry, args=(client,), daemon=True).start()
+    def __init__(self, server, port):
+        self.cuts, self.received = [], 0
+        super().__init__(server, port)
 
     def carry(self, client):
         passed, limit = 0, None
@@ -59,10 +49,6 @@ class Relay:
                     if limit is not None and passed > limit:
                         return
                     client.sendall(data)
-
-    def stop(self):
-        self.listener.shutdown(socket.SHUT_RDWR)  # closing alone would not wake the thread that waits
-        self.listener.close()
 
 
 class Fleet(Bench):
@@ -93,7 +79,7 @@ class Fleet(Bench):
                         extra=self.sealer() if extra is None else extra)
         server.url = f"https://localhost:{self.address}"
         server.start()
-        server.relay = Relay(self.address, server)
+        server.relay = CutConnections(server, self.address)
         server.fleet = self
         return server
 

@@ -6,35 +6,24 @@ import re
 import select
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
 
 from conftest import ONCE
-from update_server import Server
+from update_server import Relay, Server
 
 pytestmark = ONCE
 
 PAYLOAD = os.urandom(400_000)
 
 
-class Relay:
-    """Between client and server: hands on what comes, but for one download that it cuts or damages."""
+class FaultyLine(Relay):
+    """Hands on what comes, but for one download that it cuts or damages."""
 
     def __init__(self, server):
-        self.server, self.cut, self.damage, self.requests = server, None, None, []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.carry, args=(client,), daemon=True).start()
+        self.cut, self.damage, self.requests = None, None, []
+        super().__init__(server)
 
     def carry(self, client):
         with client, socket.create_connection(("127.0.0.1", self.server.port)) as server:
@@ -144,7 +133,7 @@ def gateway(tmp_path, bundle):
     make, builder = bundle
     server = Server(tmp_path, f"sqlite:{tmp_path}/server.db")
     server.port = free_port()
-    relay = Relay(server)
+    relay = FaultyLine(server)
     # Links lead to the relay, too. The poll that is asked for is the shortest one.
     server.url, server.extra = f"http://127.0.0.1:{relay.port}", "polling = 00:00:01"
     server.start()
@@ -155,8 +144,7 @@ def gateway(tmp_path, bundle):
     gateway.action = server.assign(device.name, release)
     yield gateway
     gateway.process and gateway.stop()
-    relay.listener.shutdown(socket.SHUT_RDWR)  # closing alone would not wake the thread that waits
-    relay.listener.close()
+    relay.stop()
     server.stop()
 
 

@@ -12,6 +12,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
 import time
 import types
 
@@ -228,6 +229,28 @@ class Device:
         """A request's head for raw connections."""
         return "\r\n".join([f"{method} {self.base}{path} HTTP/1.1", "Host: t", f"Authorization: {self.authorization}",
                             *lines, "", ""]).encode()
+
+
+class Relay:
+    """Stands between clients and a server. carry() of a subclass does what goes wrong on the way."""
+
+    def __init__(self, server, port=0):
+        self.server = server
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.listen, daemon=True).start()
+
+    def listen(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.carry, args=(client,), daemon=True).start()
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # closing alone would not wake the thread that waits
+        self.listener.close()
 
 
 def read_all(sock):
