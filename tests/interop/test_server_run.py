@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from conftest import BUILD, ONCE
-from update_server import Server, certificate, read_all, read_answer, tls_context
+from update_server import CONFINED, Server, certificate, read_all, read_answer, tls_context
 
 pytestmark = ONCE
 
@@ -403,7 +403,7 @@ def test_socket_activation_and_notification(make, tmp_path):
     # The shell's $$ is the program's number after exec, as systemd has it.
     with subprocess.Popen(["sh", "-c", f"LISTEN_PID=$$ LISTEN_FDS=1 exec {BUILD}/slotseal serve --config {config}"],
                           stdout=subprocess.PIPE, preexec_fn=lambda: os.dup2(listener.fileno(), 3), pass_fds=[3],
-                          env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify")}, text=True) as process:
+                          env={**CONFINED, "NOTIFY_SOCKET": str(tmp_path / "notify")}, text=True) as process:
         try:
             assert told.recv(100) == b"READY=1"
             server.port = listener.getsockname()[1]

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from conftest import BUILD, LIFE, ONCE, ROOT, small_app
-from update_server import Device, Server, certificate
+from update_server import CONFINED, Device, Server, certificate
 
 pytestmark = ONCE
 
@@ -372,7 +372,7 @@ def test_the_front_knows_nothing(server):
 
 def start_sealer(config):
     return subprocess.Popen(["timeout", "--foreground", str(LIFE), BUILD / "slotseal", "sealer", "--config", config],
-                            stderr=subprocess.PIPE, text=True)
+                            stderr=subprocess.PIPE, text=True, env=CONFINED)
 
 
 def test_a_sealer_elsewhere(fleet):

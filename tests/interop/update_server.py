@@ -19,6 +19,8 @@ import types
 from conftest import BUILD, LIFE
 
 TENANT = "DEFAULT"
+# A confined process cannot be traced, which is how the leak sanitizer looks at it.
+CONFINED = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
 
 
 class Postgres:
@@ -115,8 +117,7 @@ class Server:
             self.process = subprocess.Popen(
                 ["timeout", "--foreground", str(LIFE), self.program, "serve", "--config", self.write_config(),
                  *options], stdout=subprocess.PIPE, stderr=log, text=True,
-                # A confined process cannot be traced, which is how the leak sanitizer looks at it.
-                env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0", **environment})
+                env={**CONFINED, **environment})
         line = self.process.stdout.readline()
         assert line.startswith("listening on port "), self.log.read_text()
         self.port = int(line.split()[-1])
