@@ -31,6 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(&one);
     if (ss_ddi_read_confirmation(body, messages, &two, NULL) == SS_OK)
         check(&two);
+    const char *name = NULL, *version = NULL;
+    if (ss_ddi_read_installed(body, &name, &version, NULL) == SS_OK && (!*name || !*version))
+        __builtin_trap();
     json_decref(body);
     return 0;
 }

@@ -19,6 +19,7 @@ enum ss_http_result ss_ddi_deployment_feedback(struct ss_http_request *request);
 enum ss_http_result ss_ddi_cancel(struct ss_http_request *request);
 enum ss_http_result ss_ddi_cancel_feedback(struct ss_http_request *request);
 enum ss_http_result ss_ddi_installed(struct ss_http_request *request);
+enum ss_http_result ss_ddi_installed_put(struct ss_http_request *request);
 enum ss_http_result ss_ddi_confirmation_base(struct ss_http_request *request);
 enum ss_http_result ss_ddi_confirmation(struct ss_http_request *request);
 enum ss_http_result ss_ddi_confirmation_feedback(struct ss_http_request *request);

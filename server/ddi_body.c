@@ -146,3 +146,12 @@ ss_status_t ss_ddi_read_confirmation(const json_t *body, const char **messages, 
     ss_status_t status = read_code(json_object_get(body, "code"), out, err);
     return status == SS_OK ? read_details(json_object_get(body, "details"), messages, out, err) : status;
 }
+
+ss_status_t ss_ddi_read_installed(const json_t *body, const char **name, const char **version, struct ss_error *err)
+{
+    *name = json_string_value(json_object_get(body, "name"));
+    *version = json_string_value(json_object_get(body, "version"));
+    if (!*name || !**name)
+        return lacks(err, "name");
+    return *version && **version ? SS_OK : lacks(err, "version");
+}

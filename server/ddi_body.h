@@ -31,4 +31,8 @@ SS_MUST_USE ss_status_t ss_ddi_read_feedback(const json_t *body, const char **me
 SS_MUST_USE ss_status_t ss_ddi_read_confirmation(const json_t *body, const char **messages,
                                                  struct ss_store_feedback *out, struct ss_error *err);
 
+/// What a device says it has: `{"name":…, "version":…}`. SS_ERROR_INVALID_ARGUMENT.
+SS_MUST_USE ss_status_t ss_ddi_read_installed(const json_t *body, const char **name, const char **version,
+                                              struct ss_error *err);
+
 #endif

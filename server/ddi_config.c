@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What devices tell: attributes and feedback. The answer waits until it is on disk; the thread does not.
+// What devices tell: attributes, feedback, what they have. The answer waits until it is on disk; for the first two no
+// thread does.
 #include "server/ddi.h"
 #include "server/ddi_body.h"
 
@@ -72,4 +73,21 @@ enum ss_http_result ss_ddi_cancel_feedback(struct ss_http_request *request)
 enum ss_http_result ss_ddi_confirmation_feedback(struct ss_http_request *request)
 {
     return feedback(request, SS_STORE_TO_CONFIRMATION);
+}
+
+enum ss_http_result ss_ddi_installed_put(struct ss_http_request *request)
+{
+    const char *name, *version;
+    bool recorded = false;
+    struct ss_error err = {0};
+    json_t *body = ss_http_body_json(request);
+    if (!body)
+        return SS_HTTP_DONE;
+    ss_status_t status = ss_ddi_read_installed(body, &name, &version, &err);
+    if (status == SS_OK)
+        status = ss_store_installed_put(request->front->store, request->device.registration.id, name, version,
+                                        &recorded, &err);
+    json_decref(body);
+    return status == SS_OK ? ss_http_answer_empty(request, recorded ? 201 : 200)
+                           : ss_http_answer_failure(request, status, &err);
 }

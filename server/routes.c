@@ -32,6 +32,7 @@ const struct ss_http_route ss_routes[] = {
     DEVICE("/deploymentBase/*/feedback", "deployment_feedback", POST(ss_ddi_deployment_feedback)),
     DEVICE("/cancelAction/*", "cancel", GET(ss_ddi_cancel)),
     DEVICE("/cancelAction/*/feedback", "cancel_feedback", POST(ss_ddi_cancel_feedback)),
+    DEVICE("/installedBase", "installed_put", PUT(ss_ddi_installed_put)),
     DEVICE("/installedBase/*", "installed", GET(ss_ddi_installed)),
     DEVICE("/confirmationBase", "confirmation_base", GET(ss_ddi_confirmation_base)),
     DEVICE("/confirmationBase/activateAutoConfirm", "confirm_on", POST(ss_ddi_confirm_on)),

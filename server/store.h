@@ -374,6 +374,14 @@ SS_MUST_USE ss_status_t ss_store_feedback(struct ss_store *store, const struct s
 SS_MUST_USE ss_status_t ss_store_feedback_start(struct ss_store *store, const struct ss_store_feedback *feedback,
                                                 ss_store_done_fn done, void *context, struct ss_error *err);
 
+/// An opaque device says which version of its product it has, however it came by it (hawkBit's offline assignment):
+/// what is open for that release is FINISHED, or else there is a new action without operator that is FINISHED at once.
+/// Other open actions stay as they are. *@p recorded (may be NULL) is false if that was known, and nothing was written.
+///   SS_ERROR_DOES_NOT_EXIST   no such device; @p product is not its own, or has no such version
+///   SS_ERROR_NOT_PERMITTED    the device is sealed: it tells what runs by its attributes
+SS_MUST_USE ss_status_t ss_store_installed_put(struct ss_store *store, const char *device, const char *product,
+                                               const char *version, bool *recorded, struct ss_error *err);
+
 /// The device's user lets all updates pass, or not any more. What waits now goes on. SS_ERROR_BAD_STATE (409): it is so
 /// already; SS_ERROR_DOES_NOT_EXIST. Initiator and remark go to the history of what went on by it; both may be "".
 SS_MUST_USE ss_status_t ss_store_auto_confirm(struct ss_store *store, const char *device, bool on,

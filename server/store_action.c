@@ -242,20 +242,22 @@ static ss_status_t forget_oldest(struct ss_store_tx *tx, const struct ss_store_d
     return status == SS_OK ? ss_sql_run(tx->db, err, "DELETE FROM actions WHERE id = $1", ss_sql_int(oldest)) : status;
 }
 
-static ss_status_t insert(struct ss_store_tx *tx, struct assign *w, enum ss_store_state state, struct ss_error *err)
+ss_status_t ss_store_action_add(struct ss_store_tx *tx, const struct ss_store_assignment *a,
+                                const struct ss_store_device *device, enum ss_store_state state, const char *note,
+                                int64_t *action, struct ss_error *err)
 {
-    const struct ss_store_assignment *a = w->given;
-    ss_status_t status =
-        ss_store_number(tx->db, "SELECT coalesce(max(id), 0) + 1 FROM actions", NULL, 0, 1, &w->action, err);
+    ss_status_t status = forget_oldest(tx, device, err);
+    if (status == SS_OK)
+        status = ss_store_number(tx->db, "SELECT coalesce(max(id), 0) + 1 FROM actions", NULL, 0, 1, action, err);
     if (status == SS_OK)
         status = ss_sql_run(
             tx->db, err,
             "INSERT INTO actions (id, device, release, state, last, active, forced, retrieved, code, "
-            "statuses, operator, created, changed) VALUES ($1, $2, $3, $4, $4, 1, $5, 0, NULL, 0, $6, $7, $7)",
-            ss_sql_int(w->action), ss_sql_text(a->device), ss_sql_int(a->release), ss_sql_int(state),
-            ss_sql_int(a->forced), ss_sql_text(a->operator_name), ss_sql_int(tx->now));
-    w->created = true;
-    return status == SS_OK ? ss_store_status_note(tx, w->action, state, "", err) : status;
+            "statuses, operator, created, changed) VALUES ($1, $2, $3, $4, $4, $5, $6, 0, NULL, 0, $7, $8, $8)",
+            ss_sql_int(*action), ss_sql_text(a->device), ss_sql_int(a->release), ss_sql_int(state),
+            ss_sql_int(ss_store_state_is_open(state)), ss_sql_int(a->forced), ss_sql_text(a->operator_name),
+            ss_sql_int(tx->now));
+    return status == SS_OK ? ss_store_status_note(tx, *action, state, note, err) : status;
 }
 
 static ss_status_t assign(struct ss_store_tx *tx, void *context, struct ss_error *err)
@@ -269,9 +271,9 @@ static ss_status_t assign(struct ss_store_tx *tx, void *context, struct ss_error
     if (status != SS_OK || w->action)
         return status;
     bool wait = w->given->confirm && !device.auto_confirm;
-    status = forget_oldest(tx, &device, err);
-    if (status == SS_OK)
-        status = insert(tx, w, wait ? SS_STORE_WAIT_FOR_CONFIRMATION : SS_STORE_RUNNING, err);
+    status = ss_store_action_add(tx, w->given, &device, wait ? SS_STORE_WAIT_FOR_CONFIRMATION : SS_STORE_RUNNING, "",
+                                 &w->action, err);
+    w->created = true;
     return status == SS_OK ? ss_store_touch_device(tx, w->given->device, err) : status;
 }
 

@@ -142,10 +142,7 @@ static ss_status_t apply(struct ss_store_tx *tx, const struct ss_store_feedback 
 {
     ss_status_t status = ss_store_action_set(tx, f->action, effect.state, err);
     if (status == SS_OK && effect.state == SS_STORE_FINISHED)
-        status = ss_sql_run(tx->db, err,
-                            "UPDATE devices SET installed_action = $2, installed_release = $3, wants_attributes = 1 "
-                            "WHERE id = $1",
-                            ss_sql_text(f->device), ss_sql_int(f->action), ss_sql_int(a->release));
+        status = ss_store_installed_set(tx, f->device, f->action, a->release, err);
     return status == SS_OK ? ss_store_touch_device(tx, f->device, err) : status;
 }
 

@@ -206,6 +206,16 @@ SS_MUST_USE ss_status_t ss_store_action_set(struct ss_store_tx *tx, int64_t acti
 SS_MUST_USE ss_status_t ss_store_actions_end(struct ss_store_tx *tx, const char *device, const char *why,
                                              struct ss_error *err);
 bool ss_store_state_is_open(enum ss_store_state state);
+/// A new action of @p device, in @p state, with @p note as its first entry; its id goes to *@p action.
+SS_MUST_USE ss_status_t ss_store_action_add(struct ss_store_tx *tx, const struct ss_store_assignment *a,
+                                            const struct ss_store_device *device, enum ss_store_state state,
+                                            const char *note, int64_t *action, struct ss_error *err);
+
+// store_installed.c
+
+/// What a device has installed from now on; it is asked for its attributes then.
+SS_MUST_USE ss_status_t ss_store_installed_set(struct ss_store_tx *tx, const char *device, int64_t action,
+                                               int64_t release, struct ss_error *err);
 
 // store_product.c
 

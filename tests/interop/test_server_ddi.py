@@ -293,6 +293,54 @@ def test_many_status_entries_are_429_but_the_end_is_taken(server, device):
     assert server.manage("GET", f"/actions/{action}")["state"] == "finished"
 
 
+# What a device says it has
+
+
+def put_installed(device, **value):
+    return device.call("PUT", "/installedBase", value)
+
+
+def test_a_device_says_what_it_has(server, device):
+    answer = put_installed(device, name="lamp", version="1.0", more=1)
+    assert (answer.status, answer.body) == (201, b"")
+    assert put_installed(device, name="lamp", version="1.0").status == 200
+    (action,) = server.manage("GET", f"/devices/{device.name}/actions")["actions"]
+    assert (action["release"], action["state"], action["active"], action["operator"]) == (
+        server.release, "finished", False, "")
+    assert device.links() == {"installedBase": f"/installedBase/{action['id']}", "configData": "/configData"}
+    assert device.get(f"/installedBase/{action['id']}").json()["deployment"]["chunks"][0]["version"] == "1.0"
+    assert device.get(f"/softwaremodules/{server.release}/artifacts/other.bin").body == b"x"
+    history = server.manage("GET", f"/actions/{action['id']}/history")["history"]
+    assert [entry["state"] for entry in history] == ["finished"]
+
+
+def test_what_a_device_has_needs_no_update(server, device):
+    other = server.opaque_release("lamp", f"2.{device.name[:4]}", {"app.bin": b"2"})
+    action = server.assign(device.name, server.release)
+    assert put_installed(device, name="lamp", version="1.0").status == 201
+    assert server.manage("GET", f"/actions/{action}")["state"] == "finished"
+    # What is to come stays, and so does what is to be cancelled.
+    coming = server.assign(device.name, other)
+    assert put_installed(device, name="lamp", version="1.0").status == 200
+    server.manage("POST", f"/actions/{coming}/cancel", {})
+    assert put_installed(device, name="lamp", version=f"2.{device.name[:4]}").status == 201
+    assert device.links()["cancelAction"] == f"/cancelAction/{coming}"
+
+
+def test_what_a_device_cannot_have(server, device):
+    server.opaque_release("chime", "1.0", {"app.bin": b"chime"})
+    for value in ({"name": "lamp", "version": "9.9"}, {"name": "chime", "version": "1.0"},
+                  {"name": "x" * 300, "version": "1.0"}, {"name": "lamp", "version": "1" * 300}):
+        error_of(put_installed(device, **value), 404)
+    for value in ({}, {"name": "lamp"}, {"version": "1.0"}, {"name": "", "version": "1.0"},
+                  {"name": "lamp", "version": 1.0}, {"name": None, "version": "1.0"}):
+        error_of(put_installed(device, **value), 400)
+    error_of(device.call("PUT", "/installedBase", {"name": "lamp", "version": "1.0"},
+                         {"Content-Type": "text/plain"}), 415)
+    assert device.get("/installedBase").headers["Allow"] == "PUT"
+    assert server.manage("GET", f"/devices/{device.name}/actions")["actions"] == []
+
+
 # Cancelling
 
 

@@ -271,6 +271,23 @@ static void test_success(void **state)
     ss_store_close(store);
 }
 
+static void test_sealed_devices_have_what_they_were_given(void **state)
+{
+    (void)state;
+    struct ss_store *store = store_bench_create(NULL);
+    struct ss_error err = {0};
+    bool recorded = true;
+    store_bench_devices(store, 1);
+    (void)store_bench_release(store, "1.0");
+    assert_refused(ss_store_installed_put(store, "d1", "lamp", "1.0", &recorded, &err), SS_ERROR_NOT_PERMITTED, &err,
+                   "d1 is sealed");
+    assert_false(recorded);
+    assert_refused(ss_store_installed_put(store, "d2", "lamp", "1.0", NULL, &err), SS_ERROR_DOES_NOT_EXIST, &err,
+                   "no device d2");
+    assert_int_equal(store_bench_get(store, "d1").installed.action, 0);
+    ss_store_close(store);
+}
+
 /// Each row of the table: what is said of a running or cancelled action, and what becomes of it.
 static void test_feedback_table(void **state)
 {
@@ -717,6 +734,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_opaque_and_sealed),
         cmocka_unit_test(test_attributes),
         cmocka_unit_test(test_success),
+        cmocka_unit_test(test_sealed_devices_have_what_they_were_given),
         cmocka_unit_test(test_feedback_table),
         cmocka_unit_test(test_cancelling),
         cmocka_unit_test(test_leaving_the_fleet),
