@@ -39,11 +39,11 @@ SS_MUST_USE ss_status_t ss_hash_update(struct ss_hash *h, const void *in, size_t
 SS_MUST_USE ss_status_t ss_hash_finish(struct ss_hash *h, uint8_t *out);
 /// Ends a hash without a result; allowed on an ended or all-zero one.
 void ss_hash_abort(struct ss_hash *h);
-/// One call: digest of @p len bytes to @p out.
+/// One call: digest of @p len bytes to @p out. Made of the functions above (hash_once.c), as HMAC is (hmac.c): providers
+/// need not bring either.
 SS_MUST_USE ss_status_t ss_hash_once(enum ss_hash_alg alg, const void *in, size_t len, uint8_t *out);
 
 /// HMAC-SHA-256 of @p in under @p key to @p out (32 bytes). NULL with length 0 is allowed for both.
-/// Made of the hash above (hmac.c), so that providers need not bring it.
 SS_MUST_USE ss_status_t ss_hmac_sha256(const uint8_t *key, size_t key_len, const void *in, size_t len, uint8_t *out);
 
 /// AES-256-ECB encryption of @p blocks blocks of 16 bytes; in == out is allowed. For the secure boot V1 digest.

@@ -74,18 +74,6 @@ void ss_hash_abort(struct ss_hash *h)
     h->provider = NULL;
 }
 
-ss_status_t ss_hash_once(enum ss_hash_alg alg, const void *in, size_t len, uint8_t *out)
-{
-    struct ss_hash h;
-    ss_status_t status = ss_hash_init(&h, alg);
-    if (status == SS_OK)
-        status = ss_hash_update(&h, in, len);
-    if (status == SS_OK)
-        return ss_hash_finish(&h, out);
-    ss_hash_abort(&h);
-    return status;
-}
-
 // SS_ERROR_DATA_INVALID: no point of the curve.
 static ss_status_t read_public(const mbedtls_ecp_group *group, const uint8_t public_key[64], mbedtls_ecp_point *point)
 {

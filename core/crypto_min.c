@@ -133,12 +133,3 @@ void ss_hash_abort(struct ss_hash *h)
 {
     h->provider = NULL;
 }
-
-ss_status_t ss_hash_once(enum ss_hash_alg alg, const void *in, size_t len, uint8_t *out)
-{
-    struct ss_hash h;
-    ss_status_t status = ss_hash_init(&h, alg);
-    if (status == SS_OK)
-        status = ss_hash_update(&h, in, len);
-    return status == SS_OK ? ss_hash_finish(&h, out) : status;
-}

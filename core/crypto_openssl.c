@@ -123,14 +123,6 @@ void ss_hash_abort(struct ss_hash *h)
     h->provider = NULL;
 }
 
-ss_status_t ss_hash_once(enum ss_hash_alg alg, const void *in, size_t len, uint8_t *out)
-{
-    EVP_MD *md = hash_md(alg);
-    if (!md || !EVP_Digest(in, len, out, NULL, md, NULL))
-        return ss_openssl_status(SS_ERROR_GENERIC);
-    return SS_OK;
-}
-
 ss_status_t ss_aes256_ecb_encrypt(const uint8_t key[32], const uint8_t *in, uint8_t *out, size_t blocks)
 {
     static _Atomic(EVP_CIPHER *) slot;

@@ -70,18 +70,6 @@ void ss_hash_abort(struct ss_hash *h)
     h->provider = NULL;
 }
 
-ss_status_t ss_hash_once(enum ss_hash_alg alg, const void *in, size_t len, uint8_t *out)
-{
-    struct ss_hash h;
-    ss_status_t status = ss_hash_init(&h, alg);
-    if (status == SS_OK)
-        status = ss_hash_update(&h, in, len);
-    if (status == SS_OK)
-        return ss_hash_finish(&h, out);
-    ss_hash_abort(&h);
-    return status;
-}
-
 // A volatile key, in the form of SEC 1 section 2.3.3, uncompressed. The import checks that it is a point of the curve.
 static psa_status_t import_public(const uint8_t public_key[64], psa_key_id_t *key)
 {

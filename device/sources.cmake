@@ -2,8 +2,8 @@
 # What a device links: the one list of it, by paths from the root of the repository. Used by the ESP-IDF component, by
 # what packs it, and by its tests. One of the crypto providers comes on top.
 set(SS_DEVICE_CORE
-  core/canonical.c core/cbor_read.c core/cbor_write.c core/crc32.c core/error.c core/merkle.c core/otadata.c
-  core/statement.c core/statement_delivery.c core/statement_freshness.c core/statement_key_set.c
+  core/canonical.c core/cbor_read.c core/cbor_write.c core/crc32.c core/error.c core/hash_once.c core/merkle.c
+  core/otadata.c core/statement.c core/statement_delivery.c core/statement_freshness.c core/statement_key_set.c
   core/statement_release.c core/statement_trust.c core/update_check.c)
 set(SS_DEVICE_AGENT
   device/agent.c device/agent_flash.c device/agent_image.c device/agent_names.c device/agent_record.c device/agent_watch.c
