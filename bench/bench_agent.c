@@ -2,7 +2,6 @@
 // What an update costs beside what the flash itself takes, and what many devices in one process cost.
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/agent_device.h"
@@ -22,15 +21,7 @@ static const char what[] =
 
 static double cpu_seconds(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
+    return bench_seconds(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static struct ss_sim_device *new_device(struct ss_vchip *chip)
@@ -83,25 +74,13 @@ static void measure_update(json_t *report, const char *name, bool used)
         m = one_update(used, &update);
         cpu[i] = m.cpu;
     }
-    qsort(cpu, ROUNDS, sizeof *cpu, compare);
+    qsort(cpu, ROUNDS, sizeof *cpu, bench_by_value);
     double median = cpu[ROUNDS / 2];
     json_object_set_new(report, name,
                         json_pack("{s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I}", "flash_s", m.flash, "least_flash_s",
                                   least, "cpu_s", median, "overhead", (m.flash + median) / least - 1, "cpu_overhead",
                                   median / m.flash, "erases", (json_int_t)m.erases, "programs", (json_int_t)m.programs,
                                   "bytes", (json_int_t)DEVICE_APP_SIZE));
-}
-
-/// Resident memory of this process, bytes.
-static double resident(void)
-{
-    unsigned long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (!f || fscanf(f, "%*u %lu", &pages) != 1)
-        pages = 0;
-    if (f)
-        fclose(f);
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
 /// Devices that run and sleep until their next poll: what each takes beside its chip.
@@ -117,11 +96,11 @@ static void measure_fleet(json_t *report)
         return;
     for (unsigned i = 0; i < count; i++)
         device_check(ss_sim_new(agent_chip(i + 1, false), &options, &devices[i], &err), &err);
-    double memory = resident(), cpu = cpu_seconds();
+    double memory = bench_resident(), cpu = cpu_seconds();
     for (unsigned i = 0; i < count; i++)
         device_check(ss_sim_boot(devices[i], &err), &err);
     cpu = cpu_seconds() - cpu;
-    memory = resident() - memory;
+    memory = bench_resident() - memory;
     for (unsigned i = 0; i < count; i++)
         ss_sim_close(devices[i]);
     json_object_set_new(report, "fleet",

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/chip_device.h"
@@ -44,25 +43,6 @@ static void measure_boots(const struct bench_options *o, json_t *report)
     ss_chip_free(sealed);
 }
 
-static double seconds_on(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-/// Resident memory of this process, bytes.
-static double resident(void)
-{
-    unsigned long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (!f || fscanf(f, "%*u %lu", &pages) != 1)
-        pages = 0;
-    if (f)
-        fclose(f);
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
-}
-
 /// As many as three quarters of the free memory hold, with a little for each beside its flash.
 static unsigned fleet_size(void)
 {
@@ -81,15 +61,16 @@ static void measure_fleet(json_t *report, json_t *notes)
     if (count == 0)
         return;
     ss_chip_free(device_new(1, true)); // the images are made once
-    double memory = resident(), wall = seconds_on(CLOCK_MONOTONIC), start = seconds_on(CLOCK_THREAD_CPUTIME_ID);
+    double memory = bench_resident(), wall = bench_seconds(CLOCK_MONOTONIC),
+           start = bench_seconds(CLOCK_THREAD_CPUTIME_ID);
     for (unsigned i = 0; i < count; i++)
         chips[i] = device_new(i + 1, true);
-    double made = seconds_on(CLOCK_THREAD_CPUTIME_ID);
+    double made = bench_seconds(CLOCK_THREAD_CPUTIME_ID);
     for (unsigned i = 0; i < count; i++)
         device_boot(chips[i]);
-    double end = seconds_on(CLOCK_THREAD_CPUTIME_ID);
-    wall = seconds_on(CLOCK_MONOTONIC) - wall;
-    memory = (resident() - memory) / count;
+    double end = bench_seconds(CLOCK_THREAD_CPUTIME_ID);
+    wall = bench_seconds(CLOCK_MONOTONIC) - wall;
+    memory = (bench_resident() - memory) / count;
     for (unsigned i = 0; i < count; i++)
         ss_chip_free(chips[i]);
     json_object_set_new(report, "fleet",

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #define MIN_ROUNDS   5
 #define MAX_ROUNDS   2000
@@ -71,17 +71,28 @@ bool bench_wanted(const struct bench_options *o, const char *name)
     return fnmatch(o->only, name, 0) == 0;
 }
 
-static double seconds_on(clockid_t clock)
+double bench_seconds(clockid_t clock)
 {
     struct timespec t;
     clock_gettime(clock, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+double bench_resident(void)
+{
+    unsigned long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (!f || fscanf(f, "%*u %lu", &pages) != 1)
+        pages = 0;
+    if (f)
+        fclose(f);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
 /// Time that this thread ran: on a busy machine the wall clock would count the neighbours' turns too.
 static double now(void)
 {
-    return seconds_on(CLOCK_THREAD_CPUTIME_ID);
+    return bench_seconds(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /// One turn: an untimed call, which brings caches and clock to the state that this case makes for itself, then as many
@@ -112,7 +123,7 @@ static void prepare(struct bench_case *c)
     c->repeat = repeat > 1 ? (unsigned)repeat + 1 : 1;
 }
 
-static int compare_doubles(const void *a, const void *b)
+int bench_by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -126,7 +137,7 @@ static double *sorted(const struct bench_case *c, unsigned offset)
         abort();
     for (unsigned i = 0; i < c->count; i++)
         values[i] = c->samples[2 * i + offset];
-    qsort(values, c->count, sizeof *values, compare_doubles);
+    qsort(values, c->count, sizeof *values, bench_by_value);
     return values;
 }
 
@@ -146,8 +157,9 @@ void bench_run(const struct bench_options *o, struct bench_case *cases, unsigned
     for (unsigned i = 0; i < count; i++)
         if (cases[i].yardstick || bench_wanted(o, cases[i].name))
             prepare(&cases[i]);
-    double end = seconds_on(CLOCK_MONOTONIC) + o->seconds;
-    for (unsigned round = 0; round < MAX_ROUNDS && (round < MIN_ROUNDS || seconds_on(CLOCK_MONOTONIC) < end); round++)
+    double end = bench_seconds(CLOCK_MONOTONIC) + o->seconds;
+    for (unsigned round = 0; round < MAX_ROUNDS && (round < MIN_ROUNDS || bench_seconds(CLOCK_MONOTONIC) < end);
+         round++)
         for (unsigned i = 0; i < count; i++)
             if (cases[i].samples)
                 measure(&cases[i]);

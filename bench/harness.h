@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <jansson.h>
 
@@ -50,6 +51,15 @@ void bench_run(const struct bench_options *o, struct bench_case *cases, unsigned
 
 /// The case called @p name that was measured, or NULL.
 const struct bench_case *bench_find(const struct bench_case *cases, unsigned count, const char *name);
+
+/// What @p clock shows, seconds.
+double bench_seconds(clockid_t clock);
+
+/// Resident memory of this process, bytes.
+double bench_resident(void);
+
+/// For qsort(): doubles, the least first.
+int bench_by_value(const void *a, const void *b);
 
 /// 10^9 bytes a second, by the median.
 double bench_gb_per_s(const struct bench_case *c);
