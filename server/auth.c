@@ -180,6 +180,36 @@ static void refuse(struct ss_http_request *request, const char *about, const cha
     ss_http_add_header(request, "WWW-Authenticate", challenge);
 }
 
+/// Whether an unknown device may become one of the product for those: if it polls, and shows what would let it in then.
+static bool may_join(struct ss_http_connection *connection, const char *id)
+{
+    struct ss_http_request *request = &connection->request;
+    struct ss_store_registration *device = &request->device.registration;
+    const char *product = request->front->config->server.new_devices;
+    bool asks = product && ss_auth_device_id(id) && request->method == SS_HTTP_GET && request->route->admits;
+    request->device = (struct ss_store_device){.registration = {.active = true, .credential = SS_STORE_TOKEN}};
+    if (asks) {
+        device->credential = SS_STORE_ANY_CERTIFICATE;
+        snprintf(device->id, sizeof device->id, "%s", id);
+        snprintf(device->product, sizeof device->product, "%s", product);
+    }
+    // The same work as for a device that exists, also where it is in vain.
+    return credential_holds(connection, device) && asks;
+}
+
+/// Lets a newcomer in, or answers 429.
+static void welcome(struct ss_http_request *request)
+{
+    static const char all[] = "new devices"; // no device has a blank in its id
+    struct ss_rate rate = {atomic_load(&request->front->limits.new_devices), 3600};
+    request->newcomer = ss_limit_take(request->front->limit, all, sizeof all, rate, ss_front_now_us());
+    if (request->newcomer)
+        return;
+    ss_metrics_add(&request->front->metrics, SS_COUNT_LIMITED, 1);
+    ss_http_answer_error(request, 429, "too many new devices");
+    ss_http_add_header(request, "Retry-After", "60");
+}
+
 void ss_auth_device(struct ss_http_connection *connection)
 {
     struct ss_http_request *request = &connection->request;
@@ -194,10 +224,10 @@ void ss_auth_device(struct ss_http_connection *connection)
     ss_status_t status = ss_auth_device_id(id) ? ss_store_device_get(request->front->store, id, &request->device, NULL)
                                                : SS_ERROR_DOES_NOT_EXIST;
     if (status == SS_ERROR_DOES_NOT_EXIST) {
-        // The same work as for a device that exists.
-        request->device = (struct ss_store_device){.registration = {.active = true, .credential = SS_STORE_TOKEN}};
-        (void)credential_holds(connection, &request->device.registration);
-        refuse(request, about, "TargetToken");
+        if (may_join(connection, id))
+            welcome(request);
+        else
+            refuse(request, about, "TargetToken");
         return;
     }
     if (status != SS_OK) {

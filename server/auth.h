@@ -9,7 +9,8 @@
 #define SS_AUTH_TOKEN_MAX 128u
 
 /// Puts the device that the path names in request->device, if the request shows its credential: its token, its client
-/// certificate, a listed proxy's word or the gateway token. Answers 400, 401, 429 or 503 otherwise.
+/// certificate, a listed proxy's word or the gateway token. An unknown one that polls, and may register itself, is a
+/// newcomer. Answers 400, 401, 429 or 503 otherwise.
 void ss_auth_device(struct ss_http_connection *connection);
 /// Sets request->operator_name by the bearer token. Answers 401, 429 or 503 and returns false otherwise. Blocks.
 bool ss_auth_operator(struct ss_http_request *request);

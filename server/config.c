@@ -43,6 +43,9 @@ static const struct option options[] = {
            "X-Authority values by which a proxy vouches for a device; none: a proxy vouches for nobody"),
     OPTION(server, metrics, BLOCKS, "127.0.0.0/8", "addresses that may read /metrics"),
     OPTION(server, gateway_token, TEXT, NULL, "file with a token that may act as any device; better none"),
+    OPTION(
+        server, new_devices, TEXT, NULL,
+        "opaque product that unknown devices join with the gateway token or their certificate; none: they are refused"),
     OPTION(server, plain_http, SWITCH, "no", "yes allows listening without certificate"),
     OPTION(server, user, TEXT, NULL, "user that the processes become when started as root"),
     OPTION(server, threads, NUMBER, "0", "threads that serve connections, 0: one a processor", .max = 256),
@@ -70,6 +73,8 @@ static const struct option options[] = {
            .max = 1000000),
     OPTION(limits, address_rate, NUMBER, "200", "the same of one address, or IPv6 /64", .max = 1000000),
     OPTION(limits, guesses, NUMBER, "20", "wrong credentials of one address a minute, 0: no limit", .max = 1000000),
+    OPTION(limits, new_devices, NUMBER, "1000", "devices that register themselves in an hour, 0: no limit",
+           .max = 1000000),
     OPTION(limits, timeout, NUMBER, "60", "seconds that a connection may be silent", .min = 1, .max = 86400),
     OPTION(limits, request_timeout, NUMBER, "30", "seconds that a request may take to arrive", .min = 1, .max = 86400),
     OPTION(limits, upload, SIZE, "64M", "largest release", .min = 4096, .max = 1u << 30),

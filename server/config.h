@@ -75,6 +75,7 @@ struct ss_server_config {
         struct ss_config_list proxy_authorities; ///< X-Authority values that vouch for X-Controller-Id
         struct ss_address_blocks metrics;        ///< who may read /metrics
         char *gateway_token;                     ///< file with a token that may act as any device; NULL: none
+        char *new_devices;                       ///< opaque product of who registers itself; NULL: nobody may
         bool plain_http;                         ///< links without TLS are meant: offered as download-http
         char *user;                              ///< whom the processes become; NULL: they stay who they are
         unsigned threads;                        ///< that serve connections; 0: one a processor
@@ -107,6 +108,7 @@ struct ss_server_config {
         unsigned device_rate;             ///< requests a device may make a second, over ten seconds; 0: no limit
         unsigned address_rate;            ///< the same of one address
         unsigned guesses;                 ///< failed credentials of one address a minute; 0: no limit
+        unsigned new_devices;             ///< that register themselves, all together, an hour; 0: no limit
         unsigned timeout;                 ///< seconds a connection may be silent
         unsigned request_timeout;         ///< seconds a request may take to arrive
         uint64_t upload;                  ///< largest release, bytes

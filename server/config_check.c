@@ -35,6 +35,16 @@ static ss_status_t check_tls(const struct ss_server_config *config, struct ss_er
     return SS_OK;
 }
 
+/// Nobody can register itself who has nothing to show.
+static ss_status_t check_new_devices(const struct ss_server_config *config, struct ss_error *err)
+{
+    bool shown = config->server.gateway_token || config->server.proxy_authorities.count ||
+                 config->server.client_certificates != SS_CLIENT_CERTIFICATES_NO;
+    return config->server.new_devices && !shown
+               ? bad(err, "new_devices needs gateway_token, client_certificates or proxy_authorities")
+               : SS_OK;
+}
+
 /// Links are made of it, so it has to be a plain origin.
 static bool url_ok(const char *url)
 {
@@ -63,5 +73,7 @@ ss_status_t ss_server_config_check_front(const struct ss_server_config *config, 
     if (config->presealed.folder && (config->sealer.vault || config->sealer.listen))
         return bad(err, "with a [presealed] folder there is no [sealer]");
     ss_status_t status = check_listen(config, err);
+    if (status == SS_OK)
+        status = check_new_devices(config, err);
     return status == SS_OK ? check_tls(config, err) : status;
 }

@@ -13,6 +13,8 @@
 #define SS_DDI_PART_NUMBER 5
 
 enum ss_http_result ss_ddi_poll(struct ss_http_request *request);
+/// The first poll of a device that may register itself.
+enum ss_http_result ss_ddi_join(struct ss_http_request *request);
 enum ss_http_result ss_ddi_config_data(struct ss_http_request *request);
 enum ss_http_result ss_ddi_deployment(struct ss_http_request *request);
 enum ss_http_result ss_ddi_deployment_feedback(struct ss_http_request *request);

@@ -29,6 +29,7 @@ static void set_limits(struct ss_front_limits *limits, const struct ss_server_co
     atomic_store(&limits->device_rate, config->limits.device_rate);
     atomic_store(&limits->address_rate, config->limits.address_rate);
     atomic_store(&limits->guesses, config->limits.guesses);
+    atomic_store(&limits->new_devices, config->limits.new_devices);
     atomic_store(&limits->timeout, config->limits.timeout);
     atomic_store(&limits->request_timeout, config->limits.request_timeout);
     atomic_store(&limits->downloads, config->limits.downloads);
@@ -97,6 +98,11 @@ static ss_status_t start(struct ss_front *front, const struct ss_front_options *
         status = ss_front_confine(front, options->config_path, !options->unconfined_too, err);
     if (status == SS_OK)
         status = ss_store_open(config->server.store, true, NULL, &front->store, err);
+    if (status == SS_OK && config->server.new_devices) {
+        status = ss_store_product_add_opaque(front->store, config->server.new_devices, err);
+        if (status != SS_OK)
+            return ss_error_prefix(err, status, "new_devices");
+    }
     if (status != SS_OK)
         return status;
     front->limit = ss_limit_new(LIMIT_ENTRIES);

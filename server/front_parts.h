@@ -24,7 +24,8 @@ struct ss_presealed;
 
 /// What SIGHUP changes while requests read it.
 struct ss_front_limits {
-    atomic_uint device_rate, address_rate, guesses, timeout, request_timeout, downloads, downloads_per_device;
+    atomic_uint device_rate, address_rate, guesses, new_devices, timeout, request_timeout, downloads,
+        downloads_per_device;
     atomic_uint_fast64_t upload;
 };
 
@@ -65,6 +66,12 @@ struct ss_front {
     atomic_bool stopping;           ///< connections end with their answer
     atomic_bool stopping_downloads; ///< nobody waits for bytes any more
 };
+
+/// The connection that @p request is part of.
+static inline struct ss_http_connection *ss_http_owner(struct ss_http_request *request)
+{
+    return (struct ss_http_connection *)(void *)((char *)request - offsetof(struct ss_http_connection, request));
+}
 
 /// Nanoseconds and microseconds of the monotonic clock.
 uint64_t ss_front_now(void);

@@ -35,11 +35,6 @@ static struct ss_http_connection *connection_of(struct MHD_Connection *connectio
     return info ? info->socket_context : NULL;
 }
 
-static struct ss_http_connection *owner(struct ss_http_request *request)
-{
-    return (struct ss_http_connection *)(void *)((char *)request - offsetof(struct ss_http_connection, request));
-}
-
 /// Gives the connection @p seconds, and what @p bytes take at the slowest.
 static void allow(struct ss_http_connection *connection, unsigned seconds, uint64_t bytes)
 {
@@ -58,6 +53,7 @@ void ss_http_reset(struct ss_http_request *request)
     request->route = NULL;
     request->state = NULL;
     request->answer_len = 0;
+    request->newcomer = false;
     request->operator_name[0] = '\0';
     request->phase = SS_HTTP_HEAD_PHASE;
 }
@@ -201,7 +197,7 @@ static uint64_t announced(const struct ss_http_request *request)
 
 static enum MHD_Result queue_answer(struct ss_http_request *request)
 {
-    struct ss_http_connection *connection = owner(request);
+    struct ss_http_connection *connection = ss_http_owner(request);
     if (!request->status)
         ss_http_answer_error(request, 500, "no answer");
     if (!request->response)
@@ -239,14 +235,14 @@ static enum MHD_Result work_on(struct ss_http_request *request)
 {
     struct ss_front *front = request->front;
     const struct ss_http_route *route = request->route;
-    if (!request->status && route && route->at_once)
+    if (!request->status && route && route->at_once && !request->newcomer)
         ss_http_dispatch(request);
     if (request->status)
         return queue_answer(request);
     request->phase = SS_HTTP_WORK_PHASE;
     request->next = ss_http_dispatch;
     request->job.run = run;
-    atomic_store(&owner(request)->deadline, UINT64_MAX); // it is our turn
+    atomic_store(&ss_http_owner(request)->deadline, UINT64_MAX); // it is our turn
     ss_http_suspend(front, request->connection);
     if (ss_workers_push(front->workers, &request->job, false))
         return MHD_YES;
@@ -266,9 +262,9 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
         return MHD_NO;
     switch (request->phase) {
     case SS_HTTP_HEAD_PHASE:
-        ss_http_head(owner(request), method);
+        ss_http_head(ss_http_owner(request), method);
         request->phase = SS_HTTP_BODY_PHASE;
-        allow(owner(request), atomic_load(&request->front->limits.request_timeout),
+        allow(ss_http_owner(request), atomic_load(&request->front->limits.request_timeout),
               request->status                   ? 0
               : announced(request) < (1u << 30) ? announced(request)
                                                 : 0);
@@ -295,7 +291,7 @@ static void completed(void *context, struct MHD_Connection *mhd, void **state, e
     if (!request)
         return;
     // A connection that sends request after request stays; one that drips bytes does not.
-    allow(owner(request), atomic_load(&front->limits.timeout) + atomic_load(&front->limits.request_timeout), 0);
+    allow(ss_http_owner(request), atomic_load(&front->limits.timeout) + atomic_load(&front->limits.request_timeout), 0);
     ss_http_reset(request);
     *state = NULL;
 }

@@ -78,6 +78,7 @@ struct ss_http_route {
     const char *pattern; ///< below the tenant, or from the root if it begins with '/'
     const char *name;    ///< in metrics and logs
     enum ss_http_audience audience;
+    bool admits;                             ///< an unknown device may register itself here
     bool at_once;                            ///< handlers do not block and run on libmicrohttpd's thread
     bool bytes;                              ///< the body is no JSON; the handler looks at its type
     uint32_t body_max;                       ///< 0: SS_HTTP_BODY_MAX
@@ -108,6 +109,7 @@ struct ss_http_request {
     size_t body_len, body_size;
 
     struct ss_store_device device;          ///< audience DEVICE
+    bool newcomer;                          ///< nobody knows it yet; `device` is what it may register as
     char operator_name[SS_STORE_NAME_SIZE]; ///< audience OPERATOR
 
     // The answer.

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "server/auth.h"
+#include "server/ddi.h"
 #include "server/front_parts.h"
 #include "server/log.h"
 
@@ -160,5 +161,5 @@ void ss_http_head(struct ss_http_connection *connection, const char *method)
 
 enum ss_http_result ss_http_dispatch(struct ss_http_request *request)
 {
-    return handler_of(request)(request);
+    return request->newcomer ? ss_ddi_join(request) : handler_of(request)(request);
 }

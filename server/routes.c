@@ -26,7 +26,7 @@
     }
 
 const struct ss_http_route ss_routes[] = {
-    DEVICE("", "poll", .at_once = true, GET(ss_ddi_poll)),
+    DEVICE("", "poll", .admits = true, .at_once = true, GET(ss_ddi_poll)),
     DEVICE("/configData", "config_data", PUT(ss_ddi_config_data)),
     DEVICE("/deploymentBase/*", "deployment", GET(ss_ddi_deployment)),
     DEVICE("/deploymentBase/*/feedback", "deployment_feedback", POST(ss_ddi_deployment_feedback)),

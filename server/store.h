@@ -134,6 +134,10 @@ SS_MUST_USE ss_status_t ss_store_devices_put(struct ss_store *store, const struc
 SS_MUST_USE ss_status_t ss_store_device_register(struct ss_store *store, const struct ss_store_registration *device,
                                                  struct ss_error *err);
 
+/// Adds a device that registers itself; as _register(), but one that is known stays as it is, and *@p joined is false.
+SS_MUST_USE ss_status_t ss_store_device_join(struct ss_store *store, const struct ss_store_registration *device,
+                                             bool *joined, struct ss_error *err);
+
 /// What a device told of itself, from its attributes (docs/device-protocol.md); all zero: nothing yet. Values that do
 /// not follow the page count as not told.
 struct ss_store_told {

@@ -128,6 +128,32 @@ ss_status_t ss_store_device_register(struct ss_store *store, const struct ss_sto
     return status == SS_OK ? ss_store_write(store, "store-register", put_opaque, &p, err) : status;
 }
 
+struct join {
+    struct put put;
+    bool joined;
+};
+
+static ss_status_t join(struct ss_store_tx *tx, void *context, struct ss_error *err)
+{
+    struct join *j = context;
+    int64_t known;
+    ss_status_t status = ss_store_get_number(tx->db, 0, &known, err, "SELECT 1 FROM devices WHERE id = $1",
+                                             ss_sql_text(j->put.devices->id));
+    j->joined = status == SS_OK && !known;
+    return j->joined ? put_opaque(tx, &j->put, err) : status;
+}
+
+ss_status_t ss_store_device_join(struct ss_store *store, const struct ss_store_registration *device, bool *joined,
+                                 struct ss_error *err)
+{
+    struct join j = {.put = {device, 1, SS_STORE_OPAQUE}};
+    ss_status_t status = check(device, err);
+    if (status == SS_OK)
+        status = ss_store_write(store, "store-join", join, &j, err);
+    *joined = status == SS_OK && j.joined;
+    return status;
+}
+
 struct list {
     const struct ss_store_device_filter *filter;
     ss_status_t (*each)(void *context, const struct ss_store_device_row *row, struct ss_error *err);

@@ -218,6 +218,94 @@ def test_gateway_token(make, tmp_path):
     assert server.call("GET", path, headers={"Authorization": "GatewayToken a-token-of-the-gateway"}).status == 401
 
 
+# Devices that register themselves
+
+GATEWAY = "GatewayToken a-token-of-the-gateway"
+
+
+def joining(make, tmp_path, **more):
+    token = tmp_path / "gateway"
+    token.write_text("a-token-of-the-gateway\n")
+    return make(extra=f"gateway_token = {token}\nnew_devices = chime", **more)
+
+
+def test_unknown_devices_register_themselves(make, tmp_path):
+    server = joining(make, tmp_path)
+    path = "/DEFAULT/controller/v1/new-1"
+
+    def call(path, method="GET", authorization=GATEWAY, body=None):
+        return server.call(method, path, body, {"Authorization": authorization, "Content-Type": "application/json"})
+
+    for authorization in ("TargetToken a-token-of-the-gateway", "GatewayToken a-token-of-the-gatewax", "Bearer x"):
+        assert call(path, authorization=authorization).status == 401
+    # By its first poll, and nothing else.
+    for method, resource in (("HEAD", ""), ("PUT", "/configData"), ("GET", "/confirmationBase"),
+                             ("GET", "/softwaremodules/1/artifacts")):
+        assert call(path + resource, method).status == 401
+    for name in ("a%20b", "..", "x" * 65, "caf%C3%A9"):
+        assert call(f"/DEFAULT/controller/v1/{name}").status == 401
+    server.manage("GET", "/devices/new-1", code=404)
+    answer = call(path)
+    assert answer.status == 200 and set(answer.json()["_links"]) == {"configData"}
+    device = server.manage("GET", "/devices/new-1")
+    assert (device["product"], device["kind"], device["active"], device["credential"]) == (
+        "chime", "opaque", True, "any_certificate")
+    assert call(path + "/configData", "PUT", body='{"data":{"hw":"7"}}').status == 200
+    release = server.opaque_release("chime", "1.0", {"app.bin": b"chime"})
+    server.assign("new-1", release)
+    assert "deploymentBase" in call(path).json()["_links"]
+    assert call(f"{path}/softwaremodules/{release}/artifacts/app.bin").body == b"chime"
+    # An operator has the last word.
+    server.manage("PUT", "/devices/new-1", {"product": "chime", "active": False})
+    assert call(path).status == 401
+    assert server.log.read_text().count("a device registered itself") == 1
+
+
+def test_a_device_registers_itself_once(make, tmp_path):
+    """Many first polls at once; and one that an operator has registered keeps its own credential."""
+    server = joining(make, tmp_path)
+    known = server.device("known")
+    statuses = []
+    threads = [threading.Thread(target=lambda: statuses.append(server.call(
+        "GET", "/DEFAULT/controller/v1/twin", headers={"Authorization": GATEWAY}).status)) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 12
+    assert server.log.read_text().count("a device registered itself") == 1
+    assert known.get().status == 200 and known.get(Authorization=GATEWAY).status == 200
+    assert server.manage("GET", "/devices/known")["product"] == "lamp"
+
+
+def test_registrations_are_limited(make, tmp_path):
+    server = joining(make, tmp_path, limits="new_devices = 3")
+    head = {"Authorization": GATEWAY}
+    answers = [server.call("GET", f"/DEFAULT/controller/v1/flood-{i}", headers=head) for i in range(5)]
+    assert [answer.status for answer in answers] == [200, 200, 200, 429, 429]
+    assert answers[3].headers["Retry-After"] == "60"
+    assert server.call("GET", "/DEFAULT/controller/v1/flood-0", headers=head).status == 200
+    assert len(server.manage("GET", "/devices")["devices"]) == 3
+
+
+def test_certificates_and_proxies_register_devices(make, pki):
+    server = make(tls=tls_config(pki, "accepted"), extra="new_devices = chime")
+    path = "/DEFAULT/controller/v1/"
+
+    def poll(name, client=None):
+        return status_of(lambda: server.call("GET", path + name, context=tls_context(pki, "server-ca", client)))
+
+    assert poll("dev-any") == 401
+    assert poll("other", "dev-any") == 401
+    assert poll("dev-any", "dev-any") == 200
+    assert poll("dev-any", "dev-pinned") == 401
+    assert poll("forged", "forged") is None
+    plain = make(extra="proxies = 127.0.0.0/8\nproxy_authorities = ef\nnew_devices = chime")
+    for authority, expected in (("zz", 401), ("ef", 200)):
+        head = {"X-Controller-Id": "behind", "X-Authority": authority}
+        assert plain.call("GET", path + "behind", headers=head).status == expected
+
+
 # Limits
 
 
@@ -362,6 +450,8 @@ def test_it_says_why_it_does_not_start(make, pki, tmp_path):
         (f"[server]\n{store}listen = 192.0.2.1:1\nplain_http = yes\n", "cannot listen on 192.0.2.1:1"),
         (f"[server]\nurl = http://t\nstore = sqlite:/nonexistent/x.db\n{listen}plain_http = yes\n", "/nonexistent"),
         (f"[server]\n{store}{listen}plain_http = yes\ngateway_token = {pki}/nothing\n", "cannot read"),
+        (f"[server]\n{store}{listen}plain_http = yes\nnew_devices = chime\n", "new_devices needs gateway_token"),
+        (f"[server]\n{store}{listen}plain_http = yes\nproxy_authorities = x\nnew_devices = a b\n", "new_devices: "),
     ]:
         code, said = refused(text, tmp_path)
         assert code == 1 and message in said, (text, said)

@@ -147,6 +147,35 @@ static void test_opaque_and_sealed(void **state)
     ss_store_close(store);
 }
 
+static void test_joining(void **state)
+{
+    (void)state;
+    struct ss_store *store = store_bench_create(NULL);
+    struct ss_error err = {0};
+    struct ss_store_registration d = store_bench_device("x1");
+    bool joined = true;
+    store_bench_devices(store, 1);
+    // Of a sealed product it is not told here who belongs to it.
+    assert_refused(ss_store_device_join(store, &d, &joined, &err), SS_ERROR_NOT_PERMITTED, &err, "lamp is sealed");
+    assert_false(joined);
+    snprintf(d.product, sizeof d.product, "chime");
+    assert_refused(ss_store_device_join(store, &d, &joined, &err), SS_ERROR_DOES_NOT_EXIST, &err, "chime");
+    assert_ok(ss_store_product_add_opaque(store, "chime", &err), err);
+    assert_ok(ss_store_device_join(store, &d, &joined, &err), err);
+    assert_true(joined);
+    assert_int_equal(store_bench_get(store, "x1").kind, SS_STORE_OPAQUE);
+    // Who is known stays as he is, whosever he is.
+    d.credential = SS_STORE_ANY_CERTIFICATE;
+    assert_ok(ss_store_device_join(store, &d, &joined, &err), err);
+    assert_false(joined);
+    assert_int_equal(store_bench_get(store, "x1").registration.credential, SS_STORE_TOKEN);
+    snprintf(d.id, sizeof d.id, "d1");
+    assert_ok(ss_store_device_join(store, &d, &joined, &err), err);
+    assert_false(joined);
+    assert_string_equal(store_bench_get(store, "d1").registration.product, "lamp");
+    ss_store_close(store);
+}
+
 static void test_attributes(void **state)
 {
     (void)state;
@@ -732,6 +761,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_other_layouts),
         cmocka_unit_test(test_devices),
         cmocka_unit_test(test_opaque_and_sealed),
+        cmocka_unit_test(test_joining),
         cmocka_unit_test(test_attributes),
         cmocka_unit_test(test_success),
         cmocka_unit_test(test_sealed_devices_have_what_they_were_given),
