@@ -105,7 +105,10 @@ static enum ss_http_result answer_md5(struct ss_http_request *request, const cha
     char text[SS_STORE_FILE_SIZE + 40];
     ss_put_hex(target->md5, 16, text);
     int len = 32 + snprintf(text + 32, sizeof text - 32, "  %s", file);
-    return ss_http_answer_bytes(request, 200, "text/plain", text, (size_t)len);
+    ss_http_answer_bytes(request, 200, "text/plain", text, (size_t)len);
+    snprintf(text, sizeof text, "attachment;filename=\"%s.MD5SUM\"", file);
+    ss_http_add_header(request, "Content-Disposition", text);
+    return SS_HTTP_DONE;
 }
 
 static void add_dates(struct ss_http_request *request, int64_t modified)

@@ -83,30 +83,33 @@ enum ss_http_result ss_http_answer_json(struct ss_http_request *request, unsigne
     return SS_HTTP_DONE;
 }
 
-/// hawkBit's error of a status.
+/// hawkBit's error of a status; Spring's where hawkBit leaves it to that.
 static const struct {
     unsigned status;
+    ss_status_t failed; ///< only when such a call failed; SS_OK: always
     const char *exception, *code;
 } errors[] = {
-    {400, "MessageNotReadableException", "hawkbit.server.error.rest.body.notReadable"},
-    {401, "InsufficientAuthenticationException", "hawkbit.server.error.insufficientpermission"},
-    {404, "EntityNotFoundException", "hawkbit.server.error.repo.entityNotFound"},
-    {405, "CancelActionNotAllowedException", "hawkbit.server.error.action.notcancelable"},
-    {409, "AutoConfirmationAlreadyActiveException", "hawkbit.server.error.repo.autoConfAlreadyActive"},
-    {410, "InvalidConfirmationFeedbackException", "hawkbit.server.error.repo.actionNotActive"},
-    {413, "FileSizeQuotaExceededException", "hawkbit.server.error.quota.fileSizeExceeded"},
-    {429, "AssignmentQuotaExceededException", "hawkbit.server.error.quota.tooManyEntries"},
+    {400, SS_OK, "MessageNotReadableException", "hawkbit.server.error.rest.body.notReadable"},
+    {401, SS_OK, "InsufficientAuthenticationException", "hawkbit.server.error.insufficientPermission"},
+    {403, SS_OK, "InsufficientPermissionException", "hawkbit.server.error.insufficientPermission"},
+    {404, SS_OK, "EntityNotFoundException", "hawkbit.server.error.repo.entityNotFound"},
+    {405, SS_ERROR_NOT_SUPPORTED, "CancelActionNotAllowedException", "hawkbit.server.error.action.notCancelable"},
+    {405, SS_OK, "HttpRequestMethodNotSupportedException", NULL},
+    {406, SS_OK, "HttpMediaTypeNotAcceptableException", NULL},
+    {409, SS_OK, "AutoConfirmationAlreadyActiveException", "hawkbit.server.error.repo.autoConfAlreadyActive"},
+    {410, SS_OK, "ActionNotActiveException", NULL},
+    {415, SS_OK, "HttpMediaTypeNotSupportedException", NULL},
+    {429, SS_OK, "AssignmentQuotaExceededException", "hawkbit.server.error.quota.tooManyEntries"},
 };
 
-static json_t *ddi_error(unsigned status, const char *message)
+static json_t *ddi_error(unsigned status, ss_status_t failed, const char *message)
 {
-    const char *exception = "GenericServerException", *code = "hawkbit.server.error.repo.genericError";
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
-        if (errors[i].status == status) {
-            exception = errors[i].exception;
-            code = errors[i].code;
-        }
-    return json_pack("{s:s, s:s, s:s}", "exceptionClass", exception, "errorCode", code, "message", message);
+    size_t i = 0, count = sizeof errors / sizeof *errors;
+    while (i < count && (errors[i].status != status || (errors[i].failed != SS_OK && errors[i].failed != failed)))
+        i++;
+    const char *code = i < count ? errors[i].code : NULL;
+    return json_pack("{s:s, s:s, s:s}", "exceptionClass", i < count ? errors[i].exception : "GenericServerException",
+                     "errorCode", code ? code : "hawkbit.server.error.repo.genericError", "message", message);
 }
 
 /// Name of the status that an error of the management API shows, when there was no failed call.
@@ -120,19 +123,21 @@ static const char *status_name(unsigned status)
                            : ss_status_name(SS_ERROR_GENERIC);
 }
 
-static enum ss_http_result answer_error(struct ss_http_request *request, unsigned status, const char *name,
+/// @p failed: the status of the call that this comes from; SS_OK: none.
+static enum ss_http_result answer_error(struct ss_http_request *request, unsigned status, ss_status_t failed,
                                         const char *message)
 {
     bool ddi = !request->route || request->route->pattern[0] != '/';
+    const char *name = failed == SS_OK ? status_name(status) : ss_status_name(failed);
     ss_http_answer_json(request, status,
-                        ddi ? ddi_error(status, message)
+                        ddi ? ddi_error(status, failed, message)
                             : json_pack("{s:{s:s, s:s}}", "error", "status", name, "message", message));
     return SS_HTTP_DONE;
 }
 
 enum ss_http_result ss_http_answer_error(struct ss_http_request *request, unsigned status, const char *message)
 {
-    return answer_error(request, status, status_name(status), message);
+    return answer_error(request, status, SS_OK, message);
 }
 
 static unsigned http_status(const struct ss_http_request *request, ss_status_t status)
@@ -173,7 +178,7 @@ enum ss_http_result ss_http_answer_failure(struct ss_http_request *request, ss_s
     if (code >= 500) // what is inside stays inside
         ss_log(SS_LOG_WARNING, "request failed", "route", request->route ? request->route->name : "none", "reason",
                message, NULL);
-    answer_error(request, code, ss_status_name(status), code >= 500 ? ss_status_name(status) : message);
+    answer_error(request, code, status, code >= 500 ? ss_status_name(status) : message);
     if (code == 503)
         ss_http_add_header(request, "Retry-After", "10");
     return SS_HTTP_DONE;

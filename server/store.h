@@ -368,8 +368,9 @@ struct ss_store_feedback {
 /// What a device says of an action, with the effects of hawkBit: closed/success and closed/none finish it, closed/failure
 /// fails it, canceled cancels it; on a cancellation closed/success and closed/none cancel the action, closed/failure and
 /// rejected have it go on; everything else is an entry in the history.
-///   SS_ERROR_DOES_NOT_EXIST       404: no such action of this device
-///   SS_ERROR_BAD_STATE            410: the action is over, or (TO_CONFIRMATION) does not wait for that
+///   SS_ERROR_DOES_NOT_EXIST       404: no such action of this device; it waits for confirmation, or (TO_CONFIRMATION)
+///                                 does not
+///   SS_ERROR_BAD_STATE            410: the action is over
 ///   SS_ERROR_NOT_SUPPORTED        405 (TO_CANCEL): nobody asked to cancel it
 ///   SS_ERROR_INSUFFICIENT_SPACE   429: SS_STORE_STATUSES_MAX entries; what ends the action is always taken
 SS_MUST_USE ss_status_t ss_store_feedback(struct ss_store *store, const struct ss_store_feedback *feedback,

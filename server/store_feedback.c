@@ -127,9 +127,12 @@ static ss_status_t check(const struct ss_store_feedback *f, const struct action 
                                 (long long)f->action);
         return SS_OK;
     }
-    if (!a->active || (f->to == SS_STORE_TO_CONFIRMATION && a->state != SS_STORE_WAIT_FOR_CONFIRMATION))
+    if (!a->active)
         return ss_error_set(err, SS_ERROR_BAD_STATE, SS_AREA_SERVER, "action %lld is %s", (long long)f->action,
                             ss_store_state_name(a->state));
+    if (f->to == SS_STORE_TO_CONFIRMATION && a->state != SS_STORE_WAIT_FOR_CONFIRMATION)
+        return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_SERVER, "action %lld does not wait for confirmation",
+                            (long long)f->action);
     // What nobody has confirmed was not given to the device.
     if (f->to == SS_STORE_TO_DEPLOYMENT && a->state == SS_STORE_WAIT_FOR_CONFIRMATION)
         return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_SERVER, "action %lld waits for confirmation",

@@ -180,6 +180,23 @@ def test_bodies_that_are_no_json(device):
 # deploymentBase
 
 
+def test_histories(server, device):
+    """For whom has none of its own: of what is to come, of what is there."""
+    action = server.assign(device.name, server.release, confirm=True)
+    device.call("POST", f"/confirmationBase/{action}/feedback", {"confirmation": "denied", "details": ["not now"]})
+    history = device.get(f"/confirmationBase/{action}?c=1&actionHistory=5").json()["actionHistory"]
+    assert history == {"status": "WAIT_FOR_CONFIRMATION", "messages": ["not now"]}
+    device.call("POST", f"/confirmationBase/{action}/feedback", {"confirmation": "confirmed"})
+    for i in range(110):
+        device.feedback(action, "proceeding", "none", f"step {i}")
+    device.feedback(action, "closed", "success", "done")
+    for count, expected in ((-1, 100), (1000, 100), (2, 2)):
+        history = device.get(f"/installedBase/{action}?actionHistory={count}").json()["actionHistory"]
+        assert history["status"] == "FINISHED" and len(history["messages"]) == expected
+        assert history["messages"][:2] == ["done", "step 109"]
+    assert "actionHistory" not in device.get(f"/installedBase/{action}?actionHistory=0").json()
+
+
 def test_deployment(server, device):
     action = server.assign(device.name, server.release)
     link = device.links()["deploymentBase"]
@@ -268,6 +285,70 @@ def test_feedback_that_is_wrong_is_400(server, device):
                          {"Content-Type": "application/x-www-form-urlencoded"})
     error_of(answer, 415)
     assert server.manage("GET", f"/actions/{action}")["state"] == "running"
+
+
+@pytest.mark.parametrize("resource", ["deploymentBase", "cancelAction", "confirmationBase"])
+def test_errors_of_feedback(server, device, resource):
+    action = server.assign(device.name, server.release, confirm=resource == "confirmationBase")
+    if resource == "cancelAction":
+        server.manage("POST", f"/actions/{action}/cancel", {})
+
+    def post(number, value=None, **headers):
+        return device.call("POST", f"/{resource}/{number}/feedback", value, headers)
+
+    good = {"confirmation": "denied"} if resource == "confirmationBase" else {
+        "status": {"execution": "proceeding", "result": {"finished": "none"}}}
+    assert error_of(post(action, {}), 400)["errorCode"].endswith("rest.body.notReadable")
+    assert error_of(post("999999", good), 404)["exceptionClass"] == "EntityNotFoundException"
+    for kind in ("text/plain", "application/cbor", "application/jsonx"):
+        assert error_of(post(action, good, **{"Content-Type": kind}), 415)
+    answer = device.call("POST", f"/{resource}/{action}/feedback", headers={}, data=json.dumps(good))
+    error_of(answer, 415)  # no type at all
+    error_of(device.call("GET", f"/{resource}/{action}/feedback"), 405)
+    # Ids and times of older clients do not matter, whatever they are.
+    for old in ({"id": str(action), "time": "20261122T051004"}, {"id": action + 7, "time": 12}, {"id": None, "timestamp": 1}):
+        assert post(action, {**good, **old}).status == 200
+    assert post(action, good, **{"Content-Type": "application/json;charset=UTF-8"}).status == 200
+    server.manage("POST", f"/actions/{action}/cancel", {"force": True})
+    if resource != "cancelAction":
+        assert error_of(post(action, good), 410)["exceptionClass"] == "ActionNotActiveException"
+
+
+def test_errors_say_what_is_wrong(server, device):
+    """hawkBit's words for each status, for clients that log them."""
+    action = server.assign(device.name, server.release)
+    quota = {"data": {f"k{i}": "v" for i in range(101)}}
+    for answer, status, exception in (
+            (device.get(Accept="application/cbor"), 406, "HttpMediaTypeNotAcceptableException"),
+            (device.get(f"/deploymentBase/{action}", Accept="text/html"), 406, "HttpMediaTypeNotAcceptableException"),
+            (device.call("PUT", "/configData", data="x"), 415, "HttpMediaTypeNotSupportedException"),
+            (device.call("PUT", "/configData", quota), 429, "AssignmentQuotaExceededException"),
+            (device.call("DELETE"), 405, "HttpRequestMethodNotSupportedException"),
+            (device.feedback(action, "closed", "success", to="cancelAction", code=405), 405,
+             "CancelActionNotAllowedException"),
+            (device.get(Authorization=None), 401, "InsufficientAuthenticationException")):
+        assert error_of(answer, status)["exceptionClass"] == exception
+
+
+def test_a_client_like_rauc(server, device):
+    """The headers and order of rauc-hawkbit-updater: everything with a charset, attributes first."""
+    head = {"Accept": "application/json;charset=UTF-8", "Content-Type": "application/json;charset=UTF-8"}
+    action = server.assign(device.name, server.release)
+    root = device.call("GET", headers=head)
+    assert root.status == 200 and {"configData", "deploymentBase"} <= set(root.json()["_links"])
+    told = {"id": "", "time": "20261122T051004", "status": {"result": {"finished": "success"}, "execution": "closed",
+            "details": [""]}, "data": {"product": "gateway", "serial": "7"}, "mode": "merge"}
+    assert device.call("PUT", "/configData", told, head).status == 200
+    deployment = device.call("GET", f"/deploymentBase/{action}", headers=head).json()
+    artifact = deployment["deployment"]["chunks"][0]["artifacts"][0]
+    path = artifact["_links"]["download-http"]["href"].split(device.base)[1]
+    data = device.get(path, Accept="*/*").body
+    assert len(data) == artifact["size"] and hashlib.sha1(data).hexdigest() == artifact["hashes"]["sha1"]
+    for execution, finished in (("proceeding", "none"), ("download", "none"), ("downloaded", "none"), ("closed", "success")):
+        said = {"id": deployment["id"], "time": "20261122T051004", "status": {
+            "result": {"finished": finished, "progress": {"cnt": 1, "of": 1}}, "execution": execution, "details": ["x"]}}
+        assert device.call("POST", f"/deploymentBase/{action}/feedback", said, head).status == 200
+    assert server.manage("GET", f"/actions/{action}")["state"] == "finished"
 
 
 def test_long_details_are_cut_not_refused(server, device):
@@ -383,7 +464,10 @@ def test_confirmation(server, device):
     assert "confirmationBase" in device.links()
     assert confirm("confirmed") == 200
     assert "deploymentBase" in device.links()
+    assert confirm("confirmed") == 404
+    server.manage("POST", f"/actions/{action}/cancel", {"force": True})
     assert confirm("confirmed") == 410
+    assert confirm("denied") == 410
     assert device.call("POST", "/confirmationBase/activateAutoConfirm", {"initiator": "me", "remark": "r"}).status == 200
     assert device.call("POST", "/confirmationBase/activateAutoConfirm", {}).status == 409
     body = device.get("/confirmationBase").json()
@@ -417,6 +501,7 @@ def test_download(server, device, artifact):
     assert device.call("HEAD", artifact, headers={"Range": "bytes=0-1"}).status == 200
     sums = device.get(artifact + ".MD5SUM")
     assert sums.body.decode() == f"{hashlib.md5(FIRMWARE).hexdigest()}  app.bin"
+    assert sums.headers["Content-Disposition"] == 'attachment;filename="app.bin.MD5SUM"'
     listed = device.get(f"/softwaremodules/{server.release}/artifacts").json()
     assert [a["filename"] for a in listed] == ["app.bin", "other.bin"]
     error_of(device.call("PUT", artifact, {}), 405)

@@ -490,8 +490,11 @@ static void test_confirmation(void **state)
     assert_int_equal(store_bench_get(store, "d1").open.state, SS_STORE_RUNNING);
     assert_refused(
         store_bench_report(store, "d1", action, SS_STORE_TO_CONFIRMATION, 0, SS_STORE_FINISHED_SUCCESS, &err),
-        SS_ERROR_BAD_STATE, &err, "is running");
+        SS_ERROR_DOES_NOT_EXIST, &err, "does not wait");
     assert_ok(ss_store_cancel(store, action, true, "ann", &err), err);
+    assert_refused(
+        store_bench_report(store, "d1", action, SS_STORE_TO_CONFIRMATION, 0, SS_STORE_FINISHED_SUCCESS, &err),
+        SS_ERROR_BAD_STATE, &err, "is canceled");
 
     assert_ok(ss_store_assign(store, &a, &action, NULL, &err), err);
     assert_ok(ss_store_auto_confirm(store, "d1", true, "user", "holidays", &err), err);
