@@ -70,15 +70,14 @@ static ss_status_t get_token(const struct cli_args *args, struct job *job, struc
     ss_status_t status = SS_OK;
 
     if (from) {
-        status = file_read(from, TOKEN_FILE_LIMIT, &job->token_file, err);
+        status = file_read_line(from, TOKEN_FILE_LIMIT, &job->token_file, err);
         if (status != SS_OK)
             return status;
         file_warn_readable(&job->token_file);
-        size_t len = strcspn((const char *)job->token_file.data, "\r\n");
-        if (len != SS_DEVICE_TOKEN_LEN)
+        if (job->token_file.len != SS_DEVICE_TOKEN_LEN)
             return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_KEY, "%s: no token of %d characters", from,
                                 SS_DEVICE_TOKEN_LEN);
-        memcpy(job->token, job->token_file.data, len);
+        memcpy(job->token, job->token_file.data, SS_DEVICE_TOKEN_LEN);
     } else if (to) {
         status = ss_device_token_new(job->token, err);
     }

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a device that was provisioned elsewhere shows to servers.
 #include <stdio.h>
-#include <string.h>
 
 #include "commands.h"
-#include "core/crypto.h"
 #include "device_text.h"
 #include "file.h"
 #include "provision/credential.h"
@@ -22,30 +20,19 @@ static const struct cli_option options[] = {
     OPTION_END,
 };
 
-static const char *named_file(const struct cli_args *args)
-{
-    return args->options[OPT_TOKEN] ? args->options[OPT_TOKEN] : args->options[OPT_CLIENT_CERT];
-}
-
 static ss_status_t note(const struct cli_args *args, struct ss_vault *vault, struct input *in, struct ss_error *err)
 {
-    const char *id = args->operands[0];
-    if (args->options[OPT_NO_CREDENTIAL])
-        return ss_credential_note(vault, id, NULL, NULL, err);
-    ss_status_t status = file_read(named_file(args), CREDENTIAL_FILE_LIMIT, in, err);
+    const char *id = args->operands[0], *token = args->options[OPT_TOKEN],
+               *certificate = args->options[OPT_CLIENT_CERT];
+    ss_status_t status = token         ? file_read_line(token, CREDENTIAL_FILE_LIMIT, in, err)
+                         : certificate ? file_read(certificate, CREDENTIAL_FILE_LIMIT, in, err)
+                                       : SS_OK;
     if (status != SS_OK)
         return status;
-    if (args->options[OPT_CLIENT_CERT])
-        return ss_credential_note(vault, id, NULL, &(struct ss_device_file){in->data, in->len}, err);
-    char token[SS_DEVICE_TOKEN_SIZE + 1] = "";
-    size_t len = in->len;
-    while (len && (in->data[len - 1] == '\n' || in->data[len - 1] == '\r'))
-        len--;
-    // Longer than a token is none either.
-    memcpy(token, in->data, len < sizeof token ? len : sizeof token - 1);
-    status = ss_credential_note(vault, id, token, NULL, err);
-    ss_wipe(token, sizeof token);
-    return status;
+    if (token)
+        file_warn_readable(in);
+    const struct ss_device_file file = {in->data, in->len};
+    return ss_credential_note(vault, id, token ? (const char *)in->data : NULL, certificate ? &file : NULL, err);
 }
 
 static int credential(const struct cli_args *args, struct ss_vault *vault)

@@ -3,10 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
 #include "commands.h"
+#include "core/certificate.h"
 #include "statement_file.h"
 
 static const struct cli_option new_options[] = {
@@ -109,22 +107,13 @@ static ss_status_t set_keys(struct new_job *job, enum cli_option_id id, enum ss_
     return status;
 }
 
-/// SHA-256 of the certificate's DER, which is what browsers show as its fingerprint.
 static ss_status_t certificate_digest(const struct input *file, uint8_t digest[SS_STATEMENT_DIGEST_SIZE],
                                       struct ss_error *err)
 {
-    unsigned len = 0;
-    BIO *bio = BIO_new_mem_buf(file->data, (int)file->len);
-    X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-    const uint8_t *der = file->data;
-    if (!certificate)
-        certificate = d2i_X509(NULL, &der, (long)file->len);
-    bool ok = certificate && X509_digest(certificate, EVP_sha256(), digest, &len) == 1;
-    X509_free(certificate);
-    BIO_free(bio);
-    return ok ? SS_OK
-              : ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_STATEMENT, "%s: this is no X.509 certificate",
-                             file->name);
+    ss_status_t status = ss_certificate_digest(file->data, file->len, digest);
+    if (status == SS_OK)
+        return SS_OK;
+    return ss_error_set(err, status, SS_AREA_STATEMENT, "%s: this is no X.509 certificate", file->name);
 }
 
 static ss_status_t set_cas(struct new_job *job, struct ss_error *err)

@@ -85,6 +85,14 @@ ss_status_t file_read(const char *path, size_t limit, struct input *in, struct s
     return status;
 }
 
+ss_status_t file_read_line(const char *path, size_t limit, struct input *in, struct ss_error *err)
+{
+    ss_status_t status = file_read(path, limit, in, err);
+    while (in->len && (in->data[in->len - 1] == '\n' || in->data[in->len - 1] == '\r'))
+        in->data[--in->len] = 0;
+    return status;
+}
+
 void file_warn_readable(const struct input *in)
 {
     if (in->mode & (S_IRWXG | S_IRWXO))

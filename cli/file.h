@@ -27,6 +27,8 @@ struct input {
 /// Reads all of @p path (- is standard input), at most @p limit bytes. SS_ERROR_IO from the system;
 /// SS_ERROR_INSUFFICIENT_SPACE above the limit; SS_ERROR_INSUFFICIENT_MEMORY.
 SS_MUST_USE ss_status_t file_read(const char *path, size_t limit, struct input *in, struct ss_error *err);
+/// Reads a file that is one line, such as a token: as file_read(), less the end of the line.
+SS_MUST_USE ss_status_t file_read_line(const char *path, size_t limit, struct input *in, struct ss_error *err);
 /// Warns when others than its owner may read a file that holds a secret.
 void file_warn_readable(const struct input *in);
 /// Grows @p in to @p len bytes, the new ones 0xFF: how flash is padded. SS_ERROR_INSUFFICIENT_MEMORY.

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/certificate.h"
 #include "core/crypto.h"
 #include "core/hex.h"
 #include "provision/device_config_internal.h"
@@ -64,13 +65,28 @@ static ss_status_t get_record(struct ss_vault *vault, const struct ss_credential
     return r->dry ? SS_OK : ss_vault_device_add(vault, device, err);
 }
 
-static ss_status_t fact_of(const char *kind, const void *data, size_t len, char fact[FACT_SIZE], struct ss_error *err)
+static void put_fact(const char *kind, const uint8_t digest[32], char fact[FACT_SIZE])
 {
-    uint8_t digest[32];
-    if (ss_hash_once(SS_HASH_SHA256, data, len, digest) != SS_OK)
-        return ss_error_set(err, SS_ERROR_GENERIC, SS_AREA_CRYPTO, "SHA-256 failed");
     int used = snprintf(fact, FACT_SIZE, "%s sha256:", kind);
     ss_put_hex(digest, 32, fact + used);
+}
+
+static ss_status_t token_fact(const char *token, char fact[FACT_SIZE], struct ss_error *err)
+{
+    uint8_t digest[32];
+    ss_status_t status = ss_device_token_hash(token, digest, err);
+    if (status == SS_OK)
+        put_fact("token", digest, fact);
+    return status;
+}
+
+static ss_status_t certificate_fact(const struct ss_device_file *file, char fact[FACT_SIZE], struct ss_error *err)
+{
+    uint8_t digest[32];
+    ss_status_t status = ss_certificate_digest(file->data, file->len, digest);
+    if (status != SS_OK)
+        return ss_error_set(err, status, SS_AREA_PROVISION, "the client certificate has no digest");
+    put_fact("certificate", digest, fact);
     return SS_OK;
 }
 
@@ -87,7 +103,7 @@ static ss_status_t choose_token(struct ss_vault *vault, const struct ss_credenti
     char known[512], fact[FACT_SIZE];
     ss_status_t status = SS_OK;
     if (*r->found && ss_vault_device_fact(vault, id, SS_CREDENTIAL_FACT, known, sizeof known, NULL) == SS_OK) {
-        status = fact_of("token", r->found, strlen(r->found), fact, err);
+        status = token_fact(r->found, fact, err);
         if (status == SS_OK && !strcmp(fact, known)) {
             memcpy(token, r->found, SS_DEVICE_TOKEN_SIZE);
             return SS_OK;
@@ -96,7 +112,7 @@ static ss_status_t choose_token(struct ss_vault *vault, const struct ss_credenti
     if (status == SS_OK)
         status = ss_device_token_new(token, err);
     if (status == SS_OK)
-        status = fact_of("token", token, strlen(token), fact, err);
+        status = token_fact(token, fact, err);
     return status == SS_OK ? set_fact(vault, r, id, fact, err) : status;
 }
 
@@ -104,8 +120,7 @@ static ss_status_t note_certificate(struct ss_vault *vault, const struct ss_cred
                                     struct ss_error *err)
 {
     char fact[FACT_SIZE];
-    const struct ss_device_file *file = &r->config->client_certificate;
-    ss_status_t status = fact_of("certificate", file->data, file->len, fact, err);
+    ss_status_t status = certificate_fact(&r->config->client_certificate, fact, err);
     return status == SS_OK ? set_fact(vault, r, id, fact, err) : status;
 }
 
@@ -172,11 +187,11 @@ ss_status_t ss_credential_note(struct ss_vault *vault, const char *device, const
         return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_PROVISION,
                             "a token has %u characters of base64url, this one has not", SS_DEVICE_TOKEN_LEN);
     if (token)
-        status = fact_of("token", token, strlen(token), fact, err);
+        status = token_fact(token, fact, err);
     if (certificate)
         status = ss_device_certificate_check(certificate, device, err);
     if (status == SS_OK && certificate)
-        status = fact_of("certificate", certificate->data, certificate->len, fact, err);
+        status = certificate_fact(certificate, fact, err);
     if (status != SS_OK)
         return status;
     return ss_vault_device_set_fact(vault, device, SS_CREDENTIAL_FACT, token || certificate ? fact : NULL, err);

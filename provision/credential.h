@@ -10,8 +10,8 @@
 #include "slotseal/partition_table.h"
 #include "vault/vault.h"
 
-/// Name of the fact in the vault: "token sha256:HEX", or "certificate sha256:HEX" of the file. Gone when the credential is
-/// dead.
+/// Name of the fact in the vault: "token sha256:HEX", or "certificate sha256:HEX" of its DER. Gone when the credential is
+/// dead. Older vaults may have the digest of a PEM file that was given to provisioning, which servers accept as well.
 #define SS_CREDENTIAL_FACT "credential"
 
 /// The nvs partition of @p table, NULL if it has none.

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/certificate.h"
 #include "core/crypto.h"
 #include "provision/device_config_internal.h"
 
@@ -27,7 +28,7 @@ static ss_status_t put_file(struct ss_nvs_writer *w, const char *key, const stru
     uint8_t text[0x8000];
     if (!file->data)
         return SS_OK;
-    if (!ss_device_file_is_pem(file))
+    if (!ss_is_pem(file->data, file->len))
         return put(w, key, SS_NVS_BLOB, file->data, file->len, err);
     if (file->len >= sizeof text)
         return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_NVS,

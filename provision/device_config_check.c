@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What would only be noticed when the device first calls home.
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <string.h>
 #include <strings.h>
 
+#include "core/certificate.h"
 #include "provision/device_config_internal.h"
 #include "provision/device_name.h"
 
 static ss_status_t refuse(struct ss_error *err, ss_status_t status, const char *what)
 {
     return ss_error_set(err, status, SS_AREA_NONE, "device configuration: %s", what);
-}
-
-bool ss_device_file_is_pem(const struct ss_device_file *file)
-{
-    return file->len >= 11 && memmem(file->data, file->len, "-----BEGIN ", 11) != NULL;
 }
 
 static ss_status_t check_url(const char *url, bool plain_http, struct ss_error *err)
@@ -44,34 +38,6 @@ static ss_status_t check_url(const char *url, bool plain_http, struct ss_error *
     return SS_OK;
 }
 
-static X509 *read_certificate(const struct ss_device_file *file)
-{
-    const uint8_t *der = file->data;
-    if (file->len > INT32_MAX)
-        return NULL;
-    if (!ss_device_file_is_pem(file))
-        return d2i_X509(NULL, &der, (long)file->len);
-    BIO *bio = BIO_new_mem_buf(file->data, (int)file->len);
-    X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-    BIO_free(bio);
-    return certificate;
-}
-
-static EVP_PKEY *read_key(const struct ss_device_file *file)
-{
-    const uint8_t *der = file->data;
-    if (file->len > INT32_MAX)
-        return NULL;
-    if (!ss_device_file_is_pem(file))
-        return d2i_AutoPrivateKey(NULL, &der, (long)file->len);
-    BIO *bio = BIO_new_mem_buf(file->data, (int)file->len);
-    // An empty passphrase instead of a question on the terminal: an encrypted key is none that a device can use.
-    char passphrase[] = "";
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, passphrase) : NULL;
-    BIO_free(bio);
-    return key;
-}
-
 static bool holds_private_key(const struct ss_device_file *file)
 {
     return file->data && memmem(file->data, file->len, "PRIVATE KEY-----", 16) != NULL;
@@ -83,18 +49,21 @@ static ss_status_t check_ca(const struct ss_device_file *file, struct ss_error *
         return SS_OK;
     if (holds_private_key(file))
         return refuse(err, SS_ERROR_NOT_PERMITTED, "the CA file holds a private key");
-    X509 *certificate = read_certificate(file);
-    bool good = certificate != NULL;
+    X509 *certificate;
+    ss_status_t status = ss_certificate_read(file->data, file->len, &certificate);
     X509_free(certificate);
-    ERR_clear_error();
-    return good ? SS_OK : refuse(err, SS_ERROR_DATA_INVALID, "the CA file holds no certificate");
+    return status == SS_OK ? SS_OK : refuse(err, status, "the CA file holds no certificate");
+}
+
+static ss_status_t read_certificate(const struct ss_device_file *file, X509 **out, struct ss_error *err)
+{
+    ss_status_t status = ss_certificate_read(file->data, file->len, out);
+    return status == SS_OK ? SS_OK : refuse(err, status, "the client certificate is none");
 }
 
 static ss_status_t check_name(X509 *certificate, const char *id, struct ss_error *err)
 {
     char name[SS_DEVICE_NAME_SIZE + 1];
-    if (!certificate)
-        return refuse(err, SS_ERROR_DATA_INVALID, "the client certificate is none");
     int len = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name, sizeof name);
     if (len < 0 || strcmp(name, id) != 0)
         return ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_NONE,
@@ -102,19 +71,24 @@ static ss_status_t check_name(X509 *certificate, const char *id, struct ss_error
     return SS_OK;
 }
 
-static ss_status_t check_key(X509 *certificate, EVP_PKEY *key, struct ss_error *err)
+static ss_status_t check_key(X509 *certificate, const struct ss_device_file *file, struct ss_error *err)
 {
-    if (!key)
-        return refuse(err, SS_ERROR_DATA_INVALID, "the client key is no unencrypted private key");
-    if (X509_check_private_key(certificate, key) != 1)
-        return refuse(err, SS_ERROR_DATA_INVALID, "the client key is not the key of the client certificate");
-    return SS_OK;
+    EVP_PKEY *key;
+    ss_status_t status = ss_certificate_read_key(file->data, file->len, &key);
+    if (status != SS_OK)
+        status = refuse(err, status, "the client key is no unencrypted private key");
+    else if (X509_check_private_key(certificate, key) != 1)
+        status = refuse(err, SS_ERROR_DATA_INVALID, "the client key is not the key of the client certificate");
+    EVP_PKEY_free(key);
+    return status;
 }
 
 ss_status_t ss_device_certificate_check(const struct ss_device_file *file, const char *id, struct ss_error *err)
 {
-    X509 *certificate = read_certificate(file);
-    ss_status_t status = check_name(certificate, id, err);
+    X509 *certificate;
+    ss_status_t status = read_certificate(file, &certificate, err);
+    if (status == SS_OK)
+        status = check_name(certificate, id, err);
     X509_free(certificate);
     ERR_clear_error();
     return status;
@@ -130,13 +104,13 @@ static ss_status_t check_client(const struct ss_device_config *config, struct ss
         return refuse(err, SS_ERROR_INVALID_ARGUMENT, "a device has a token or a client key, not both");
     if (holds_private_key(&config->client_certificate))
         return refuse(err, SS_ERROR_NOT_PERMITTED, "the client certificate's file holds a private key");
-    X509 *certificate = read_certificate(&config->client_certificate);
-    EVP_PKEY *key = read_key(&config->client_key);
-    ss_status_t status = certificate ? check_key(certificate, key, err) : SS_OK;
+    X509 *certificate;
+    ss_status_t status = read_certificate(&config->client_certificate, &certificate, err);
+    if (status == SS_OK)
+        status = check_key(certificate, &config->client_key, err);
     if (status == SS_OK)
         status = check_name(certificate, config->id, err);
     X509_free(certificate);
-    EVP_PKEY_free(key);
     ERR_clear_error();
     return status;
 }

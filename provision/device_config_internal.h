@@ -5,9 +5,6 @@
 
 #include "provision/device_config.h"
 
-/// True if @p file is PEM text, which the image stores with a NUL behind it.
-bool ss_device_file_is_pem(const struct ss_device_file *file);
-
 /// Whether @p file is a certificate of device @p id. SS_ERROR_DATA_INVALID.
 SS_MUST_USE ss_status_t ss_device_certificate_check(const struct ss_device_file *file, const char *id,
                                                     struct ss_error *err);

@@ -10,38 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/certificate.h"
 #include "core/crypto.h"
 #include "provision/kit_internal.h"
 
 static BIO *reader(const void *data, size_t len)
 {
     return len <= INT32_MAX ? BIO_new_mem_buf(data, (int)len) : NULL;
-}
-
-static bool is_pem(const void *data, size_t len)
-{
-    return memmem(data, len, "-----BEGIN ", 11) != NULL;
-}
-
-static X509 *read_certificate(const void *data, size_t len)
-{
-    BIO *bio = reader(data, len);
-    X509 *certificate = !bio                ? NULL
-                        : is_pem(data, len) ? PEM_read_bio_X509(bio, NULL, NULL, NULL)
-                                            : d2i_X509_bio(bio, NULL);
-    BIO_free(bio);
-    return certificate;
-}
-
-static EVP_PKEY *read_key(const void *data, size_t len)
-{
-    char passphrase[] = ""; // an encrypted key is refused instead of asked about
-    BIO *bio = reader(data, len);
-    EVP_PKEY *key = !bio                ? NULL
-                    : is_pem(data, len) ? PEM_read_bio_PrivateKey(bio, NULL, NULL, passphrase)
-                                        : d2i_PrivateKey_bio(bio, NULL);
-    BIO_free(bio);
-    return key;
 }
 
 static bool takes_envelopes(X509 *certificate)
@@ -52,10 +27,10 @@ static bool takes_envelopes(X509 *certificate)
 
 ss_status_t kit_certificate_id(const void *certificate, size_t len, uint8_t id[32], struct ss_error *err)
 {
-    ss_status_t status = SS_OK;
-    X509 *x = read_certificate(certificate, len);
-    if (!x)
-        status = kit_error(err, SS_ERROR_DATA_INVALID, "the station's certificate is none");
+    X509 *x;
+    ss_status_t status = ss_certificate_read(certificate, len, &x);
+    if (status != SS_OK)
+        status = kit_error(err, status, "the station's certificate is none");
     else if (!takes_envelopes(x))
         status = kit_error(err, SS_ERROR_DATA_INVALID, "the station's certificate has no RSA or EC key");
     else if (X509_cmp_current_time(X509_get0_notAfter(x)) < 0)
@@ -95,10 +70,11 @@ static bool add_recipient(CMS_ContentInfo *cms, X509 *certificate)
 ss_status_t kit_envelope(const void *certificate, size_t certificate_len, const uint8_t *in, size_t len, uint8_t **out,
                          size_t *out_len, struct ss_error *err)
 {
-    X509 *x = read_certificate(certificate, certificate_len);
+    X509 *x;
+    ss_status_t status = ss_certificate_read(certificate, certificate_len, &x);
     BIO *plain = reader(in, len), *der = BIO_new(BIO_s_mem());
     unsigned flags = CMS_BINARY | CMS_PARTIAL;
-    CMS_ContentInfo *cms = x && plain && der ? CMS_encrypt(NULL, NULL, EVP_aes_256_gcm(), flags) : NULL;
+    CMS_ContentInfo *cms = status == SS_OK && plain && der ? CMS_encrypt(NULL, NULL, EVP_aes_256_gcm(), flags) : NULL;
 
     bool ok = cms && add_recipient(cms, x) && CMS_final(cms, plain, NULL, flags) == 1 && i2d_CMS_bio(der, cms) == 1 &&
               take_bytes(der, out, out_len);
@@ -113,16 +89,17 @@ ss_status_t kit_envelope(const void *certificate, size_t certificate_len, const 
 ss_status_t kit_open_envelope(const struct ss_kit_station *station, const uint8_t *in, size_t len, uint8_t **out,
                               size_t *out_len, struct ss_error *err)
 {
-    X509 *x = read_certificate(station->certificate, station->certificate_len);
-    EVP_PKEY *key = read_key(station->key, station->key_len);
+    X509 *x;
+    EVP_PKEY *key;
+    ss_status_t status = ss_certificate_read(station->certificate, station->certificate_len, &x);
+    ss_status_t key_status = ss_certificate_read_key(station->key, station->key_len, &key);
     BIO *der = reader(in, len), *plain = BIO_new(BIO_s_mem());
     CMS_ContentInfo *cms = der ? d2i_CMS_bio(der, NULL) : NULL;
-    ss_status_t status = SS_OK;
 
-    if (!x)
-        status = kit_error(err, SS_ERROR_DATA_INVALID, "the station's certificate is none");
-    else if (!key)
-        status = kit_error(err, SS_ERROR_DATA_INVALID, "the station's key is no unencrypted private key");
+    if (status != SS_OK)
+        status = kit_error(err, status, "the station's certificate is none");
+    else if (key_status != SS_OK)
+        status = kit_error(err, key_status, "the station's key is no unencrypted private key");
     else if (X509_check_private_key(x, key) != 1)
         status = kit_error(err, SS_ERROR_DATA_INVALID, "the station's key is not its certificate's");
     else if (!cms)

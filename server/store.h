@@ -111,7 +111,7 @@ SS_MUST_USE ss_status_t ss_store_product_list(struct ss_store *store,
 enum ss_store_credential {
     SS_STORE_NO_CREDENTIAL,   ///< it is dead, or there was none: the device is refused
     SS_STORE_TOKEN,           ///< credential_hash: SHA-256 of the token's characters
-    SS_STORE_CERTIFICATE,     ///< credential_hash: SHA-256 of the client certificate (DER)
+    SS_STORE_CERTIFICATE,     ///< credential_hash: SHA-256 of the client certificate's DER, or of its PEM file
     SS_STORE_ANY_CERTIFICATE, ///< a certificate of the client CA with the device's id as CN; or the gateway token
 };
 

@@ -18,7 +18,7 @@ struct ss_tls_peer {
     bool present;
     char name[65];      ///< its one common name; "" if it has none, several or a longer one
     uint8_t digest[32]; ///< SHA-256 of the certificate (DER)
-    uint8_t pem[32];    ///< SHA-256 of it as a PEM file without a word more: what the vault noted may be the file's
+    uint8_t pem[32];    ///< SHA-256 of it as a PEM file without a word more: older vaults noted the file's
 };
 
 /// Reads certificate, key and client CA that @p config names. *@p tls is NULL on error.

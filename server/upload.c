@@ -11,6 +11,7 @@
 #include <openssl/rsa.h>
 
 #include "core/bytes.h"
+#include "core/certificate.h"
 #include "core/crypto.h"
 #include "core/openssl.h"
 
@@ -28,23 +29,13 @@ static ss_status_t judge(struct ss_error *err, ss_status_t verdict, const char *
     return fail(err, status, status == SS_ERROR_INSUFFICIENT_MEMORY ? "out of memory" : text);
 }
 
-/// A certificate, PEM or DER.
 static ss_status_t read_certificate(const uint8_t *in, size_t len, X509 **out, struct ss_error *err)
 {
-    *out = NULL;
-    if (!len || len > INT32_MAX)
-        return fail(err, SS_ERROR_DATA_INVALID, "there is no certificate in it");
-    ERR_clear_error();
-    BIO *bio = BIO_new_mem_buf(in, (int)len);
-    if (bio && memmem(in, len, "-----BEGIN", 10))
-        *out = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    else if (bio)
-        *out = d2i_X509_bio(bio, NULL);
-    BIO_free(bio);
-    if (!*out)
-        return judge(err, SS_ERROR_DATA_INVALID, "there is no certificate in it");
-    ERR_clear_error();
-    return SS_OK;
+    ss_status_t status = ss_certificate_read(in, len, out);
+    if (status == SS_OK)
+        return SS_OK;
+    return fail(err, status,
+                status == SS_ERROR_INSUFFICIENT_MEMORY ? "out of memory" : "there is no certificate in it");
 }
 
 static bool is_p256(EVP_PKEY *key)

@@ -3,12 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/pem.h>
-
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/remote/remote.h"
 #include "cli/statement_file.h"
+#include "core/certificate.h"
 #include "core/crypto.h"
 
 enum { CERTIFICATE_LIMIT = 65536 };
@@ -31,15 +30,13 @@ static ss_status_t read_ca(const char *path, uint8_t **der, int *len, struct ss_
     ss_status_t status = file_read(path, CERTIFICATE_LIMIT, &in, err);
     if (status != SS_OK)
         return status;
-    BIO *bio = BIO_new_mem_buf(in.data, (int)in.len);
-    X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
-    if (bio && !certificate && BIO_reset(bio) == 1)
-        certificate = d2i_X509_bio(bio, NULL);
-    *len = certificate ? i2d_X509(certificate, der) : 0;
-    if (*len <= 0)
-        status = ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_FILE, "%s holds no certificate", in.name);
+    X509 *certificate;
+    status = ss_certificate_read(in.data, in.len, &certificate);
+    if (status == SS_OK && (*len = i2d_X509(certificate, der)) <= 0)
+        status = SS_ERROR_INSUFFICIENT_MEMORY;
+    if (status != SS_OK)
+        ss_error_set(err, status, SS_AREA_FILE, "%s holds no certificate", in.name);
     X509_free(certificate);
-    BIO_free(bio);
     file_free(&in);
     return status;
 }

@@ -76,10 +76,8 @@ static int read_token(const char *path, struct remote *remote)
     struct input in = {0};
     struct ss_error err = {0};
     int result = CLI_OK;
-    if (file_read(path, TOKEN_SIZE, &in, &err) != SS_OK)
+    if (file_read_line(path, TOKEN_SIZE, &in, &err) != SS_OK)
         return cli_fail(&err);
-    while (in.len && (in.data[in.len - 1] == '\n' || in.data[in.len - 1] == '\r'))
-        in.data[--in.len] = '\0';
     if (in.mode & 077) {
         cli_error("%s: mode %04o lets others at the token", in.name, (unsigned)in.mode & 07777);
         cli_hint("chmod 600 %s", in.name);

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tokens of devices: new, found again on a chip after an interruption, and never kept in the vault.
+// Tokens of devices: new, found again on a chip after an interruption, and never kept in the vault. Certificates.
 #include "provision/credential.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "core/hex.h"
 #include "provision/virtual_port.h"
 #include "support/unit.h"
 #include "support/vault_bench.h"
@@ -66,16 +70,20 @@ static void read_from_chip(const uint8_t *nvs, char token[SS_DEVICE_TOKEN_SIZE])
     ss_chip_free(chip);
 }
 
+static void assert_fact(const char *want)
+{
+    char fact[128];
+    assert_ok(ss_vault_device_fact(vault, "240ac4090909", SS_CREDENTIAL_FACT, fact, sizeof fact, &err), err);
+    assert_string_equal(fact, want);
+}
+
 static void assert_known(const char *token)
 {
-    char fact[128], hex[65];
+    char want[96] = "token sha256:";
     uint8_t digest[32];
-    assert_ok(ss_vault_device_fact(vault, "240ac4090909", SS_CREDENTIAL_FACT, fact, sizeof fact, &err), err);
     assert_ok(ss_device_token_hash(token, digest, &err), err);
-    for (unsigned i = 0; i < 32; i++)
-        snprintf(hex + 2 * (size_t)i, 3, "%02x", digest[i]);
-    assert_memory_equal(fact, "token sha256:", 13);
-    assert_string_equal(fact + 13, hex);
+    ss_put_hex(digest, sizeof digest, want + strlen(want));
+    assert_fact(want);
 }
 
 static void a_token_survives_an_interruption(void **state)
@@ -121,6 +129,65 @@ static void one_life_one_credential(void **state)
                      SS_ERROR_DOES_NOT_EXIST);
 }
 
+/// A certificate of device "240ac4090909", and what it is to be known by.
+static X509 *make_certificate(EVP_PKEY *key, char known[96])
+{
+    uint8_t digest[32];
+    X509 *x = X509_new();
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const uint8_t *)"240ac4090909", -1, -1,
+                               0);
+    X509_gmtime_adj(X509_getm_notBefore(x), -60);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    assert_int_equal(X509_set_pubkey(x, key), 1);
+    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+    assert_int_equal(X509_digest(x, EVP_sha256(), digest, NULL), 1);
+    strcpy(known, "certificate sha256:");
+    ss_put_hex(digest, sizeof digest, known + strlen(known));
+    return x;
+}
+
+static struct ss_device_file file_of(BIO *bio)
+{
+    char *p;
+    long len = BIO_get_mem_data(bio, &p);
+    return (struct ss_device_file){p, (size_t)len};
+}
+
+static void a_certificate_is_known_by_its_der(void **state)
+{
+    (void)state;
+    char known[96];
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = make_certificate(key, known);
+    BIO *pem = BIO_new(BIO_s_mem()), *der = BIO_new(BIO_s_mem()), *private = BIO_new(BIO_s_mem());
+    BIO_puts(pem, "What people write above it.\n");
+    assert_int_equal(PEM_write_bio_X509(pem, x), 1);
+    assert_int_equal(i2d_X509_bio(der, x), 1);
+    assert_int_equal(PEM_write_bio_PrivateKey(private, key, NULL, NULL, 0, NULL, NULL), 1);
+    config.client_key = file_of(private);
+    BIO *const forms[] = {pem, der};
+    for (unsigned i = 0; i < 2; i++) {
+        config.client_certificate = file_of(forms[i]);
+        uint8_t *image = prepare("", false);
+        assert_non_null(image);
+        free(image);
+        assert_fact(known);
+        assert_ok(ss_credential_note(vault, "240ac4090909", NULL, NULL, &err), err);
+        assert_ok(ss_credential_note(vault, "240ac4090909", NULL, &config.client_certificate, &err), err);
+        assert_fact(known);
+    }
+    const struct ss_device_file none = {"none", 4};
+    assert_int_equal(ss_credential_note(vault, "240ac4090909", NULL, &none, &err), SS_ERROR_DATA_INVALID);
+    assert_string_equal(err.message, "device configuration: the client certificate is none");
+    assert_fact(known);
+    config.client_key = config.client_certificate = (struct ss_device_file){0};
+    BIO_free(pem);
+    BIO_free(der);
+    BIO_free(private);
+    X509_free(x);
+    EVP_PKEY_free(key);
+}
+
 static void a_table_without_nvs(void **state)
 {
     (void)state;
@@ -138,6 +205,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_survives_an_interruption),
+        cmocka_unit_test(a_certificate_is_known_by_its_der),
         cmocka_unit_test(one_life_one_credential),
         cmocka_unit_test(a_table_without_nvs),
     };
