@@ -210,40 +210,42 @@ static void welcome(struct ss_http_request *request)
     ss_http_add_header(request, "Retry-After", "60");
 }
 
-void ss_auth_device(struct ss_http_connection *connection)
+/// Answers 429 if the device asks too often.
+static void limit_device(struct ss_http_request *request, const char *id)
 {
-    struct ss_http_request *request = &connection->request;
-    const char *id = request->parts[3];
-    if (strlen(id) > ID_MAX) {
-        ss_http_answer_error(request, 400, "the device's id is too long");
-        return;
-    }
-    const char *about = ss_auth_device_id(id) ? id : "(no id)";
-    if (!may_guess(request, about))
-        return;
-    ss_status_t status = ss_auth_device_id(id) ? ss_store_device_get(request->front->store, id, &request->device, NULL)
-                                               : SS_ERROR_DOES_NOT_EXIST;
-    if (status == SS_ERROR_DOES_NOT_EXIST) {
-        if (may_join(connection, id))
-            welcome(request);
-        else
-            refuse(request, about, "TargetToken");
-        return;
-    }
-    if (status != SS_OK) {
-        ss_http_answer_failure(request, status, NULL);
-        return;
-    }
-    if (!credential_holds(connection, &request->device.registration)) {
-        refuse(request, about, "TargetToken");
-        return;
-    }
     struct ss_rate rate = {atomic_load(&request->front->limits.device_rate) * 10, 10};
     if (!ss_limit_take(request->front->limit, id, strlen(id), rate, ss_front_now_us())) {
         ss_metrics_add(&request->front->metrics, SS_COUNT_LIMITED, 1);
         ss_http_answer_error(request, 429, "too many requests of this device");
         ss_http_add_header(request, "Retry-After", "10");
     }
+}
+
+enum ss_http_result ss_auth_device(struct ss_http_connection *connection, bool wait)
+{
+    struct ss_http_request *request = &connection->request;
+    const char *id = request->parts[3];
+    if (strlen(id) > ID_MAX)
+        return ss_http_answer_error(request, 400, "the device's id is too long");
+    bool named = ss_auth_device_id(id);
+    const char *about = named ? id : "(no id)";
+    if (!may_guess(request, about))
+        return SS_HTTP_DONE;
+    struct ss_store *store = request->front->store;
+    if (named && !wait && !ss_store_device_peek(store, id, &request->device))
+        return SS_HTTP_LATER;
+    ss_status_t status = !named ? SS_ERROR_DOES_NOT_EXIST
+                         : wait ? ss_store_device_get(store, id, &request->device, NULL)
+                                : SS_OK;
+    if (status == SS_ERROR_DOES_NOT_EXIST && may_join(connection, id))
+        welcome(request);
+    else if (status != SS_OK && status != SS_ERROR_DOES_NOT_EXIST)
+        ss_http_answer_failure(request, status, NULL);
+    else if (status != SS_OK || !credential_holds(connection, &request->device.registration))
+        refuse(request, about, "TargetToken");
+    else
+        limit_device(request, id);
+    return SS_HTTP_DONE;
 }
 
 bool ss_auth_operator(struct ss_http_request *request)

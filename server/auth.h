@@ -10,8 +10,8 @@
 
 /// Puts the device that the path names in request->device, if the request shows its credential: its token, its client
 /// certificate, a listed proxy's word or the gateway token. An unknown one that polls, and may register itself, is a
-/// newcomer. Answers 400, 401, 429 or 503 otherwise.
-void ss_auth_device(struct ss_http_connection *connection);
+/// newcomer. Answers 400, 401, 429 or 503 otherwise. SS_HTTP_LATER, only without @p wait: the device is not in memory.
+enum ss_http_result ss_auth_device(struct ss_http_connection *connection, bool wait);
 /// Sets request->operator_name by the bearer token. Answers 401, 429 or 503 and returns false otherwise. Blocks.
 bool ss_auth_operator(struct ss_http_request *request);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hawkBit's Direct Device Integration API, version 1, with the additions of docs/device-protocol.md. One handler a
-// resource and method; which path leads to which is the table in routes.c. All but the poll run on a worker.
+// resource and method; which path leads to which is the table in routes.c. What ends in _at_once answers from memory or
+// returns SS_HTTP_LATER; the others run on a worker.
 #ifndef SS_SERVER_DDI_H
 #define SS_SERVER_DDI_H
 
@@ -12,6 +13,7 @@
 #define SS_DDI_PART_DEVICE 3
 #define SS_DDI_PART_NUMBER 5
 
+enum ss_http_result ss_ddi_poll_at_once(struct ss_http_request *request);
 enum ss_http_result ss_ddi_poll(struct ss_http_request *request);
 /// The first poll of a device that may register itself.
 enum ss_http_result ss_ddi_join(struct ss_http_request *request);

@@ -16,6 +16,6 @@ enum ss_http_result ss_ddi_join(struct ss_http_request *request)
         ss_log(SS_LOG_INFO, "a device registered itself", "device", device.id, "product", device.product, NULL);
     // Somebody may have been quicker, and have given it another credential.
     request->newcomer = false;
-    ss_auth_device(ss_http_owner(request));
+    (void)ss_auth_device(ss_http_owner(request), true);
     return request->status ? SS_HTTP_DONE : ss_ddi_poll(request);
 }

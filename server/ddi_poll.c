@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The poll: answered from memory, on the thread that read it.
+// The poll: answered from memory, on the thread that read it; by a worker if memory does not tell.
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
@@ -120,19 +120,10 @@ size_t ss_ddi_poll_body(const struct ss_server_config *config, const struct ss_s
     return text.len < text.size ? text.len : 0;
 }
 
-enum ss_http_result ss_ddi_poll(struct ss_http_request *request)
+static enum ss_http_result answer(struct ss_http_request *request, uint32_t key_set)
 {
-    struct ss_front *front = request->front;
-    struct ss_store_product product = {0};
     char body[BODY_SIZE], etag[24];
-    if (!ss_http_accepts_json(request))
-        return SS_HTTP_DONE;
-    ss_status_t status = ss_store_device_touch(front->store, request->device.registration.id, &request->device, NULL);
-    if (status == SS_OK && request->device.told.key_set)
-        status = ss_store_product_get(front->store, request->device.registration.product, &product, NULL);
-    if (status != SS_OK)
-        return ss_http_answer_failure(request, status, NULL);
-    size_t len = ss_ddi_poll_body(front->config, &request->device, product.key_set, body, sizeof body);
+    size_t len = ss_ddi_poll_body(request->front->config, &request->device, key_set, body, sizeof body);
     snprintf(etag, sizeof etag, "\"%016" PRIx64 "\"", fnv(FNV_START, body, len));
     const char *accept = request->headers[SS_HTTP_ACCEPT];
     if (ss_etag_in(request->headers[SS_HTTP_IF_NONE_MATCH], etag, true))
@@ -143,4 +134,30 @@ enum ss_http_result ss_ddi_poll(struct ss_http_request *request)
             body, len);
     ss_http_add_header(request, "ETag", etag);
     return SS_HTTP_DONE;
+}
+
+enum ss_http_result ss_ddi_poll_at_once(struct ss_http_request *request)
+{
+    struct ss_store *store = request->front->store;
+    const struct ss_store_device *device = &request->device;
+    struct ss_store_product product = {0};
+    if (!ss_http_accepts_json(request))
+        return SS_HTTP_DONE;
+    if (device->told.key_set && !ss_store_product_peek(store, device->registration.product, &product))
+        return SS_HTTP_LATER;
+    if (!ss_store_device_saw(store, device->registration.id))
+        return SS_HTTP_LATER;
+    return answer(request, product.key_set);
+}
+
+enum ss_http_result ss_ddi_poll(struct ss_http_request *request)
+{
+    struct ss_store *store = request->front->store;
+    struct ss_store_product product = {0};
+    if (!ss_http_accepts_json(request))
+        return SS_HTTP_DONE;
+    ss_status_t status = ss_store_device_touch(store, request->device.registration.id, &request->device, NULL);
+    if (status == SS_OK && request->device.told.key_set)
+        status = ss_store_product_get(store, request->device.registration.product, &product, NULL);
+    return status == SS_OK ? answer(request, product.key_set) : ss_http_answer_failure(request, status, NULL);
 }

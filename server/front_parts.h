@@ -86,8 +86,11 @@ static inline uint64_t ss_front_now_us(void)
 SS_MUST_USE ss_status_t ss_http_start(struct ss_front *front, int fd, struct ss_error *err);
 /// Shuts connections down that took longer than they may.
 void ss_http_sweep(struct ss_front *front);
-/// Reads the request's first line and headers; finds route and credential. An answer is there if that was refused.
-void ss_http_head(struct ss_http_connection *connection, const char *method);
+/// Reads the request's first line and headers; finds the route and, if memory tells, who asks. An answer is there if that
+/// was refused. SS_HTTP_LATER: ss_http_identify() is to be called on a worker.
+enum ss_http_result ss_http_head(struct ss_http_connection *connection, const char *method);
+/// Finds out who asks. An answer is there if that was refused. SS_HTTP_LATER, only without @p wait: not from memory.
+enum ss_http_result ss_http_identify(struct ss_http_connection *connection, bool wait);
 /// Runs the handler that the head led to.
 enum ss_http_result ss_http_dispatch(struct ss_http_request *request);
 /// Frees what belongs to the last request.

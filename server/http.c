@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The callbacks of libmicrohttpd 0.9.75. Two of its rules shape this file: an answer that is queued at the handler's
-// first call closes the connection, and a connection is suspended and resumed by its own thread or any other, but always
-// before its daemon is stopped.
+// The callbacks of libmicrohttpd 0.9.75. Three of its rules shape this file: an answer that is queued at the handler's
+// first call closes the connection; a connection that is suspended then gets another first call when it goes on; and a
+// connection is suspended and resumed by its own thread or any other, but always before its daemon is stopped.
 #include "server/http.h"
 
 #include <errno.h>
@@ -165,11 +165,15 @@ static void *take_uri(void *context, const char *uri, struct MHD_Connection *mhd
     return request;
 }
 
+static size_t body_max(const struct ss_http_request *request)
+{
+    return request->route->body_max ? request->route->body_max : SS_HTTP_BODY_MAX;
+}
+
 /// Appends a piece of the body. False: it is longer than it may be.
 static bool take_body(struct ss_http_request *request, const char *data, size_t len)
 {
-    size_t max = request->route->body_max ? request->route->body_max : SS_HTTP_BODY_MAX;
-    if (len > max - request->body_len)
+    if (len > body_max(request) - request->body_len)
         return false;
     if (len > request->body_size - request->body_len) {
         size_t size = request->body_size ? request->body_size * 2 : 4096;
@@ -186,12 +190,14 @@ static bool take_body(struct ss_http_request *request, const char *data, size_t 
     return true;
 }
 
-/// How many bytes of body are announced; UINT64_MAX for chunked ones.
+#define CHUNKED UINT64_MAX
+
+/// How many bytes of body are announced, or CHUNKED.
 static uint64_t announced(const struct ss_http_request *request)
 {
     const char *length = request->headers[SS_HTTP_CONTENT_LENGTH];
     if (request->headers[SS_HTTP_TRANSFER_ENCODING])
-        return UINT64_MAX;
+        return CHUNKED;
     return length ? strtoull(length, NULL, 10) : 0;
 }
 
@@ -231,16 +237,12 @@ void ss_http_continue(struct ss_http_request *request, ss_http_handler next)
     ss_workers_push(request->front->workers, &request->job, true);
 }
 
-static enum MHD_Result work_on(struct ss_http_request *request)
+/// Has a worker run @p next, while the connection waits in @p phase.
+static enum MHD_Result hand_over(struct ss_http_request *request, enum ss_http_phase phase, ss_http_handler next)
 {
     struct ss_front *front = request->front;
-    const struct ss_http_route *route = request->route;
-    if (!request->status && route && route->at_once && !request->newcomer)
-        ss_http_dispatch(request);
-    if (request->status)
-        return queue_answer(request);
-    request->phase = SS_HTTP_WORK_PHASE;
-    request->next = ss_http_dispatch;
+    request->phase = phase;
+    request->next = next;
     request->job.run = run;
     atomic_store(&ss_http_owner(request)->deadline, UINT64_MAX); // it is our turn
     ss_http_suspend(front, request->connection);
@@ -253,6 +255,32 @@ static enum MHD_Result work_on(struct ss_http_request *request)
     return MHD_YES;
 }
 
+/// The whole request is there.
+static enum MHD_Result work_on(struct ss_http_request *request)
+{
+    ss_http_handler at_once = request->status || request->newcomer ? NULL : request->route->at_once;
+    if (request->status || (at_once && at_once(request) == SS_HTTP_DONE))
+        return queue_answer(request);
+    return hand_over(request, SS_HTTP_WORK_PHASE, ss_http_dispatch);
+}
+
+static enum ss_http_result identify(struct ss_http_request *request)
+{
+    return ss_http_identify(ss_http_owner(request), true);
+}
+
+/// The head has been read, and it is known who asks: the body may come.
+static enum MHD_Result go_on(struct ss_http_request *request)
+{
+    uint64_t body = announced(request);
+    request->phase = SS_HTTP_BODY_PHASE;
+    if (!request->status && body != CHUNKED && body > body_max(request))
+        ss_http_answer_error(request, 413, "the body is too large");
+    allow(ss_http_owner(request), atomic_load(&request->front->limits.request_timeout),
+          request->status || body >= (1u << 30) ? 0 : body);
+    return request->status && body > DRAIN_MAX ? queue_answer(request) : MHD_YES;
+}
+
 static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const char *url, const char *method,
                               const char *version, const char *data, size_t *len, void **state)
 {
@@ -262,13 +290,11 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
         return MHD_NO;
     switch (request->phase) {
     case SS_HTTP_HEAD_PHASE:
-        ss_http_head(ss_http_owner(request), method);
-        request->phase = SS_HTTP_BODY_PHASE;
-        allow(ss_http_owner(request), atomic_load(&request->front->limits.request_timeout),
-              request->status                   ? 0
-              : announced(request) < (1u << 30) ? announced(request)
-                                                : 0);
-        return request->status && announced(request) > DRAIN_MAX ? queue_answer(request) : MHD_YES;
+        if (ss_http_head(ss_http_owner(request), method) == SS_HTTP_LATER)
+            return hand_over(request, SS_HTTP_IDENTIFY_PHASE, identify);
+        return go_on(request);
+    case SS_HTTP_IDENTIFY_PHASE:
+        return go_on(request);
     case SS_HTTP_BODY_PHASE:
         if (!*len)
             return work_on(request);

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // One HTTP request, from its first line to the last byte of its answer; on libmicrohttpd. Internal to the front.
 //
-// A request's head is read on a thread of libmicrohttpd, which also answers what needs no waiting (polls). Everything
-// else is handed to a worker: the connection is suspended, the handler runs and ends with one of the ss_http_answer…()
-// calls, and the connection goes on. A handler that has to wait for an event (the store's writer, the sealer) returns
-// SS_HTTP_WAIT and does not touch the request any more; whoever brings the event calls ss_http_continue().
+// A request's head is read on a thread of libmicrohttpd, which waits for nothing but its sockets: who asks is told from
+// the store's memory, and a route's handler `at_once` answers from there (polls, heads of downloads). What is not in
+// memory, and everything else, is handed to a worker: the connection is suspended, the handler runs and ends with one of
+// the ss_http_answer…() calls, and the connection goes on. A handler that has to wait for an event (the store's writer,
+// the sealer) returns SS_HTTP_WAIT and does not touch the request any more; whoever brings the event calls
+// ss_http_continue().
 //
-//   MHD thread    head → route, limits, credential → body → inline handler ─────────────→ answer queued
-//                                                      └→ suspend ┐             ┌ resume →─┘
-//   worker                                                        handler → answer
-//   store, sealer                                                    └ waiting ─┘
+//   MHD thread    head → route, limits → credential ───────→ body → at_once ────────────→ answer queued
+//                                        └→ suspend ┐ resume ┘        └→ suspend ┐          ┌ resume ┘
+//   worker                                          credential                   handler → answer
+//   store, sealer                                                                 └ waiting ┘
 #ifndef SS_SERVER_HTTP_H
 #define SS_SERVER_HTTP_H
 
@@ -68,8 +70,9 @@ enum ss_http_audience {
 };
 
 enum ss_http_result {
-    SS_HTTP_DONE, ///< the answer is there
-    SS_HTTP_WAIT, ///< not yet: ss_http_continue() was or will be called, from whatever thread
+    SS_HTTP_DONE,  ///< the answer is there
+    SS_HTTP_WAIT,  ///< not yet: ss_http_continue() was or will be called, from whatever thread
+    SS_HTTP_LATER, ///< nothing was done: it takes what a thread of libmicrohttpd may not wait for
 };
 typedef enum ss_http_result (*ss_http_handler)(struct ss_http_request *request);
 
@@ -79,7 +82,7 @@ struct ss_http_route {
     const char *name;    ///< in metrics and logs
     enum ss_http_audience audience;
     bool admits;                             ///< an unknown device may register itself here
-    bool at_once;                            ///< handlers do not block and run on libmicrohttpd's thread
+    ss_http_handler at_once;                 ///< tried first, on libmicrohttpd's thread: DONE or LATER; NULL: none
     bool bytes;                              ///< the body is no JSON; the handler looks at its type
     uint32_t body_max;                       ///< 0: SS_HTTP_BODY_MAX
     ss_http_handler handlers[SS_HTTP_OTHER]; ///< by method; HEAD is GET's if NULL
@@ -122,7 +125,13 @@ struct ss_http_request {
     struct ss_error failure;
     uint64_t answer_len; ///< of an answer that is made while it is sent: how long it may take
     uint64_t started;    ///< ns, monotonic
-    enum ss_http_phase { SS_HTTP_HEAD_PHASE, SS_HTTP_BODY_PHASE, SS_HTTP_WORK_PHASE, SS_HTTP_ANSWERED } phase;
+    enum ss_http_phase {
+        SS_HTTP_HEAD_PHASE,
+        SS_HTTP_IDENTIFY_PHASE, ///< a worker finds out who asks
+        SS_HTTP_BODY_PHASE,
+        SS_HTTP_WORK_PHASE,
+        SS_HTTP_ANSWERED,
+    } phase;
 };
 
 // What a handler ends with: all return SS_HTTP_DONE. They set request->status and request->response; a later call

@@ -106,29 +106,43 @@ static bool ambiguous(const struct ss_http_request *request)
            (request->headers[SS_HTTP_CONTENT_LENGTH] && request->headers[SS_HTTP_TRANSFER_ENCODING]);
 }
 
-static void admit(struct ss_http_connection *connection)
+/// False, and answered, if this address asks too often.
+static bool may_ask(struct ss_http_request *request)
 {
-    struct ss_http_request *request = &connection->request;
     struct ss_rate rate = {atomic_load(&request->front->limits.address_rate) * 10, 10};
     uint8_t network[16];
     ss_address_network(request->address, network);
-    if (!ss_limit_take(request->front->limit, network, sizeof network, rate, ss_front_now_us())) {
-        ss_metrics_add(&request->front->metrics, SS_COUNT_LIMITED, 1);
-        ss_http_answer_error(request, 429, "too many requests from this address");
-        ss_http_add_header(request, "Retry-After", "10");
-        return;
-    }
-    if (request->route->audience == SS_HTTP_MONITOR &&
-        (!ss_address_in(&request->front->config->server.metrics, connection->address) ||
-         !ss_address_in(&request->front->config->server.metrics, request->address)))
-        ss_http_answer_error(request, 404, "there is nothing here");
-    else if (request->route->audience == SS_HTTP_DEVICE)
-        ss_auth_device(connection);
-    else if (request->route->audience == SS_HTTP_OPERATOR)
-        (void)ss_auth_operator(request); // before its body is kept: only operators send large ones
+    if (ss_limit_take(request->front->limit, network, sizeof network, rate, ss_front_now_us()))
+        return true;
+    ss_metrics_add(&request->front->metrics, SS_COUNT_LIMITED, 1);
+    ss_http_answer_error(request, 429, "too many requests from this address");
+    ss_http_add_header(request, "Retry-After", "10");
+    return false;
 }
 
-void ss_http_head(struct ss_http_connection *connection, const char *method)
+enum ss_http_result ss_http_identify(struct ss_http_connection *connection, bool wait)
+{
+    struct ss_http_request *request = &connection->request;
+    switch (request->route->audience) {
+    case SS_HTTP_DEVICE:
+        return ss_auth_device(connection, wait);
+    case SS_HTTP_OPERATOR: // before its body is kept: only operators send large ones
+        if (!wait)
+            return SS_HTTP_LATER;
+        (void)ss_auth_operator(request);
+        break;
+    case SS_HTTP_MONITOR:
+        if (!ss_address_in(&request->front->config->server.metrics, connection->address) ||
+            !ss_address_in(&request->front->config->server.metrics, request->address))
+            ss_http_answer_error(request, 404, "there is nothing here");
+        break;
+    case SS_HTTP_ANYBODY:
+        break;
+    }
+    return SS_HTTP_DONE;
+}
+
+enum ss_http_result ss_http_head(struct ss_http_connection *connection, const char *method)
 {
     struct ss_http_request *request = &connection->request;
     memset(request->headers, 0, sizeof request->headers);
@@ -151,12 +165,9 @@ void ss_http_head(struct ss_http_connection *connection, const char *method)
     else if (ambiguous(request)) {
         ss_http_answer_error(request, 400, "a header stands twice, or the body has two lengths");
         ss_http_add_header(request, "Connection", "close");
-    } else
-        admit(connection);
-    const char *length = request->headers[SS_HTTP_CONTENT_LENGTH];
-    size_t max = request->route && request->route->body_max ? request->route->body_max : SS_HTTP_BODY_MAX;
-    if (!request->status && length && strtoull(length, NULL, 10) > max)
-        ss_http_answer_error(request, 413, "the body is too large");
+    } else if (may_ask(request))
+        return ss_http_identify(connection, false);
+    return SS_HTTP_DONE;
 }
 
 enum ss_http_result ss_http_dispatch(struct ss_http_request *request)

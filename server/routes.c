@@ -26,7 +26,7 @@
     }
 
 const struct ss_http_route ss_routes[] = {
-    DEVICE("", "poll", .admits = true, .at_once = true, GET(ss_ddi_poll)),
+    DEVICE("", "poll", .admits = true, .at_once = ss_ddi_poll_at_once, GET(ss_ddi_poll)),
     DEVICE("/configData", "config_data", PUT(ss_ddi_config_data)),
     DEVICE("/deploymentBase/*", "deployment", GET(ss_ddi_deployment)),
     DEVICE("/deploymentBase/*/feedback", "deployment_feedback", POST(ss_ddi_deployment_feedback)),
@@ -44,7 +44,7 @@ const struct ss_http_route ss_routes[] = {
     DEVICE("/freshness", "freshness", GET(ss_ddi_freshness)),
     PUBLIC("keyset/v1/*/after/*", "key_set", GET(ss_ddi_key_set)),
     PUBLIC("ca/v1/*", "ca", GET(ss_ddi_ca)),
-    PUBLIC("/healthz", "healthz", .at_once = true, GET(ss_page_healthz)),
+    PUBLIC("/healthz", "healthz", .at_once = ss_page_healthz, GET(ss_page_healthz)),
     PUBLIC("/readyz", "readyz", GET(ss_page_readyz)),
     {.pattern = "/metrics", .name = "metrics", .audience = SS_HTTP_MONITOR, GET(ss_page_metrics)},
     MANAGE("/status", "manage_status", GET(ss_manage_status)),

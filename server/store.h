@@ -101,6 +101,8 @@ SS_MUST_USE ss_status_t ss_store_product_add_opaque(struct ss_store *store, cons
 /// From the cache. SS_ERROR_DOES_NOT_EXIST.
 SS_MUST_USE ss_status_t ss_store_product_get(struct ss_store *store, const char *name, struct ss_store_product *out,
                                              struct ss_error *err);
+/// The same from memory only, without waiting for the database: false if it is not there.
+SS_MUST_USE bool ss_store_product_peek(struct ss_store *store, const char *name, struct ss_store_product *out);
 SS_MUST_USE ss_status_t ss_store_product_list(struct ss_store *store,
                                               ss_status_t (*each)(void *context, const struct ss_store_product *product,
                                                                   struct ss_error *err),
@@ -204,6 +206,11 @@ SS_MUST_USE ss_status_t ss_store_device_get(struct ss_store *store, const char *
 /// As _get(), and notes that the device was seen now; costs nothing more.
 SS_MUST_USE ss_status_t ss_store_device_touch(struct ss_store *store, const char *id, struct ss_store_device *out,
                                               struct ss_error *err);
+/// As _get(), from memory only, without waiting for the database: false if it is not there.
+SS_MUST_USE bool ss_store_device_peek(struct ss_store *store, const char *id, struct ss_store_device *out);
+/// Notes that the device was seen now, without waiting. False if it is not in memory, where such notes are kept:
+/// _touch() gets it there.
+SS_MUST_USE bool ss_store_device_saw(struct ss_store *store, const char *id);
 
 /// Which devices to list; all zero is all.
 struct ss_store_device_filter {

@@ -204,6 +204,8 @@ static bool get_cached(struct ss_store *store, const char *id, int64_t seen, str
         *out = e->device;
     }
     pthread_mutex_unlock(&shard->lock);
+    if (found)
+        atomic_fetch_add_explicit(&store->hits, 1, memory_order_relaxed);
     return found;
 }
 
@@ -243,10 +245,8 @@ static ss_status_t get(struct ss_store *store, const char *id, int64_t seen, str
     char name[SS_STORE_NAME_SIZE]; // @p id may lie in @p out: what is known of a device is looked up again
     uint64_t epoch;
     ss_store_copy(name, sizeof name, strnlen(id, sizeof name) < sizeof name ? id : "");
-    if (get_cached(store, name, seen, out, &epoch)) {
-        atomic_fetch_add_explicit(&store->hits, 1, memory_order_relaxed);
+    if (get_cached(store, name, seen, out, &epoch))
         return SS_OK;
-    }
     atomic_fetch_add_explicit(&store->misses, 1, memory_order_relaxed);
     struct load l = {name, out};
     memset(out, 0, sizeof *out);
@@ -268,6 +268,24 @@ ss_status_t ss_store_device_touch(struct ss_store *store, const char *id, struct
                                   struct ss_error *err)
 {
     return get(store, id, ss_store_now(), out, err);
+}
+
+bool ss_store_device_peek(struct ss_store *store, const char *id, struct ss_store_device *out)
+{
+    uint64_t epoch;
+    return get_cached(store, id, 0, out, &epoch);
+}
+
+bool ss_store_device_saw(struct ss_store *store, const char *id)
+{
+    uint64_t h = hash(id);
+    struct ss_store_shard *shard = shard_of(store, h);
+    pthread_mutex_lock(&shard->lock);
+    struct ss_store_entry *e = find(shard, h, id);
+    if (e)
+        note_seen(e, ss_store_now());
+    pthread_mutex_unlock(&shard->lock);
+    return e != NULL;
 }
 
 void ss_store_cache_fetched(struct ss_store *store, const char *device, int64_t time)

@@ -108,6 +108,12 @@ static bool get_cached(struct ss_store *store, const char *name, struct ss_store
     return p != NULL;
 }
 
+bool ss_store_product_peek(struct ss_store *store, const char *name, struct ss_store_product *out)
+{
+    uint64_t epoch;
+    return get_cached(store, name, out, &epoch);
+}
+
 ss_status_t ss_store_product_get(struct ss_store *store, const char *name, struct ss_store_product *out,
                                  struct ss_error *err)
 {

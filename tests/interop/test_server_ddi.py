@@ -11,7 +11,7 @@ import time
 import pytest
 
 from conftest import ONCE
-from update_server import Postgres, Server, read_all, read_answer
+from update_server import Device, Postgres, Server, read_all, read_answer
 
 pytestmark = ONCE
 
@@ -591,6 +591,56 @@ def test_many_downloads_at_once(server, device, artifact):
     assert set(results) == {(200, hashlib.sha256(FIRMWARE).digest())} and len(results) == 20
 
 
+# What memory does not tell
+
+
+def test_first_requests_after_a_start(server):
+    """Nobody is known by then: who asks is found out before the body comes."""
+    devices = [server.device(f"known-{i}") for i in range(4)]
+    stranger = Device(server, "known-3", "guessed")
+    server.stop()
+    server.start()
+    data = json.dumps({"mode": "merge", "data": {"a": "b"}}).encode()
+    lines = ("Content-Type: application/json", f"Content-Length: {len(data)}")
+    with server.connect() as sock, sock.makefile("rb") as stream:
+        sock.sendall(devices[0].head("/configData", "PUT", "Expect: 100-continue", *lines))
+        assert stream.readline() == b"HTTP/1.1 100 Continue\r\n" and stream.readline() == b"\r\n"
+        sock.sendall(data + devices[1].head() + devices[2].head("/configData", "PUT", *lines) + data)
+        assert [read_answer(stream)[0] for _ in range(3)] == [200, 200, 200]
+        # What is refused is read to its end if it is small; the connection goes on.
+        sock.sendall(stranger.head("/configData", "PUT", *lines) + data + stranger.head() + devices[3].head())
+        assert [read_answer(stream)[0] for _ in range(3)] == [401, 401, 200]
+    server.stop()
+    server.start()
+    endless = stranger.head("/configData", "PUT", "Content-Type: application/json", "Transfer-Encoding: chunked")
+    with server.connect() as sock:
+        sock.sendall(endless + b"5\r\nabcde\r\n")
+        assert read_all(sock).startswith(b"HTTP/1.1 401")  # although there is more to come
+
+
+def test_a_database_that_does_not_answer_holds_nobody_up(server, request):
+    """Who is in memory is answered while others wait for the database."""
+    if "postgres" not in server.store:
+        pytest.skip("SQLite answers, or its disk does not")
+    warm, cold = server.device("warm"), [server.device(f"cold-{i}") for i in range(6)]
+    server.stop()
+    server.start()
+    assert warm.get().status == 200
+    waiting = []
+    with request.getfixturevalue("postgres").frozen():
+        for device in cold:
+            waiting.append(server.connect())
+            waiting[-1].sendall(device.head("", "GET", "Connection: close"))
+        time.sleep(0.2)
+        start = time.monotonic()
+        assert [warm.get().status for _ in range(20)] == [200] * 20
+        assert time.monotonic() - start < 5
+        assert server.call("GET", "/healthz").status == 200
+    for sock in waiting:
+        with sock:
+            assert read_all(sock).startswith(b"HTTP/1.1 200")
+
+
 # What is public
 
 
@@ -605,7 +655,8 @@ def test_public_files(server):
     assert (answer.status, answer.body, answer.headers["Content-Type"]) == (200, der, "application/pkix-cert")
 
 
-def test_pages_for_machines(server):
+def test_pages_for_machines(server, device):
+    device.links()
     assert server.call("GET", "/healthz").body == b"ok\n"
     assert server.call("GET", "/readyz").body == b"ready\n"
     text = server.call("GET", "/metrics").body.decode()

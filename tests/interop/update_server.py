@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts the real update server, and PostgreSQL for it, and talks to it: by http.client, or byte by byte."""
+import contextlib
 import ctypes
 import glob
 import hashlib
@@ -61,6 +62,19 @@ class Postgres:
         self.process.kill()
         self.process.wait()
         self.launch()
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """It takes connections and says nothing. As a disk that does not answer would have it."""
+        pid = self.process.pid
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for number in (pid, *map(int, children)):
+            os.kill(number, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for number in (*map(int, children), pid):
+                os.kill(number, signal.SIGCONT)
 
     def become(self):
         if os.getuid() == 0:
