@@ -26,7 +26,7 @@
 #include "server/sealer.h"
 #include "slotseal/error.h"
 
-#define SS_CHANNEL_VERSION     1u
+#define SS_CHANNEL_VERSION     2u
 #define SS_CHANNEL_HEADER      16u
 #define SS_CHANNEL_PAYLOAD_MAX (SS_SEALER_WINDOW_MAX + 1024u)
 /// Most slots of the shared memory.
@@ -48,9 +48,10 @@ enum ss_frame_type {
     SS_FRAME_UPLOADED, ///< sealer: the answer, or REFUSAL
     SS_FRAME_FRESHNESS, ///< front: one product, many devices; answered by FRESH for some, then REFUSAL with SS_OK or more
     SS_FRAME_FRESH,
-    SS_FRAME_DEVICES,     ///< sealer: a part of its registry
-    SS_FRAME_DEVICES_ACK, ///< front: it is stored, the next part may come
-    SS_FRAME_REFUSAL,     ///< sealer: status and text
+    SS_FRAME_DEVICES,  ///< sealer: a part of its registry
+    SS_FRAME_KEY_SET,  ///< sealer, before its registry: a key set that it is pinned to, the statement as it is
+    SS_FRAME_TOLD_ACK, ///< front: the part, or the key set, is stored; the next one may come
+    SS_FRAME_REFUSAL,  ///< sealer: status and text
     SS_FRAME_TYPES
 };
 

@@ -63,6 +63,7 @@ static const struct option options[] = {
     OPTION(sealer, plaintext_cache, SIZE, "32M", "locked memory for plaintext of current releases", .max = 1u << 30),
     OPTION(sealer, ciphers, NUMBER, "4096", "devices whose cipher is kept ready", .min = 16, .max = 1u << 20),
     OPTION(presealed, folder, TEXT, NULL, "statements and ciphertext that were sealed elsewhere"),
+    OPTION(presealed, key_set, TEXT, NULL, "the root-signed key set that is trusted: file, or a folder of them"),
     OPTION(log, format, CHOICE, "logfmt", "logfmt or json", .choices = "logfmt json"),
     OPTION(log, level, CHOICE, "info", "debug, info, warning or error", .choices = "debug info warning error"),
     OPTION(limits, connections, NUMBER, "10000", "at once", .min = 16, .max = 1000000),

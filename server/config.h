@@ -94,7 +94,8 @@ struct ss_server_config {
         unsigned ciphers;             ///< devices whose cipher is kept ready
     } sealer;
     struct {
-        char *folder; ///< statements and ciphertext sealed elsewhere; NULL: there is a sealer
+        char *folder;  ///< statements and ciphertext sealed elsewhere; NULL: there is a sealer
+        char *key_set; ///< file or folder: the root-signed key sets on which those of the folder have to hang
     } presealed;
     struct {
         enum ss_log_format format;
@@ -131,7 +132,7 @@ SS_MUST_USE ss_status_t ss_server_config_set_presealed(struct ss_server_config *
 void ss_server_config_free(struct ss_server_config *config);
 
 /// Checks what a front needs: listen, url, store, certificate with key or plain_http, client_ca where certificates are
-/// asked for, and that there is not both a folder of presealed files and a sealer.
+/// asked for, that there is not both a folder of presealed files and a sealer, and that such a folder has a key_set.
 /// SS_ERROR_INVALID_ARGUMENT names the key that is missing or contradicts.
 SS_MUST_USE ss_status_t ss_server_config_check_front(const struct ss_server_config *config, struct ss_error *err);
 

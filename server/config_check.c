@@ -72,6 +72,8 @@ ss_status_t ss_server_config_check_front(const struct ss_server_config *config, 
         return bad(err, "[server] needs store = sqlite:PATH or postgresql://HOST/DATABASE");
     if (config->presealed.folder && (config->sealer.vault || config->sealer.listen))
         return bad(err, "with a [presealed] folder there is no [sealer]");
+    if (config->presealed.folder && !config->presealed.key_set)
+        return bad(err, "[presealed] needs key_set =, the root-signed key set by which the folder is judged");
     ss_status_t status = check_listen(config, err);
     if (status == SS_OK)
         status = check_new_devices(config, err);

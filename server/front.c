@@ -88,16 +88,32 @@ static void log_presealed(void *context, ss_status_t status, const char *text)
         ss_log(SS_LOG_ERROR, "pre-sealed files not loaded", "reason", text, NULL);
 }
 
+/// The store, with what is trusted in it. Files are read while they can be.
+static ss_status_t open_store(struct ss_front *front, const struct ss_front_options *options, struct ss_error *err)
+{
+    const struct ss_server_config *config = front->config;
+    struct ss_key_sets *sets = NULL;
+    ss_status_t status = SS_OK;
+    if (config->presealed.folder)
+        status = ss_key_sets_load(config->presealed.key_set, &sets, err);
+    if (status == SS_OK) // the last moment with one thread
+        status = ss_front_confine(front, options->config_path, !options->unconfined_too, err);
+    if (status == SS_OK)
+        status = ss_store_open(config->server.store, true, NULL, &front->store, err);
+    if (status == SS_OK && sets)
+        status = ss_presealed_trust(front->store, sets, ss_front_log_trusted, err);
+    ss_key_sets_free(sets);
+    return status;
+}
+
 static ss_status_t start(struct ss_front *front, const struct ss_front_options *options, struct ss_error *err)
 {
     const struct ss_server_config *config = front->config;
     ss_status_t status = read_gateway(front, err);
     if (status == SS_OK && config->server.certificate)
         status = ss_tls_new(config, &front->tls, err);
-    if (status == SS_OK) // the last moment with one thread
-        status = ss_front_confine(front, options->config_path, !options->unconfined_too, err);
     if (status == SS_OK)
-        status = ss_store_open(config->server.store, true, NULL, &front->store, err);
+        status = open_store(front, options, err);
     if (status == SS_OK && config->server.new_devices) {
         status = ss_store_product_add_opaque(front->store, config->server.new_devices, err);
         if (status != SS_OK)

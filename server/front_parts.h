@@ -132,6 +132,8 @@ const char *const *ss_route_names(void);
 // registry.c: what the sealer tells and wants
 
 /// Fills the callbacks of @p options.
+/// Says what became of a pinned key set (server/store_content.h).
+void ss_front_log_trusted(ss_status_t status, const struct ss_store_trusted *done, const struct ss_error *err);
 void ss_registry_options(struct ss_front *front, struct ss_sealer_options *options);
 /// Thread that offers uploads to the sealer and asks it for freshness records.
 struct ss_registry *ss_registry_start(struct ss_front *front);

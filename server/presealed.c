@@ -25,6 +25,23 @@ struct ss_presealed {
     bool stop;
 };
 
+ss_status_t ss_presealed_trust(struct ss_store *store, const struct ss_key_sets *sets,
+                               void (*told)(ss_status_t status, const struct ss_store_trusted *done,
+                                            const struct ss_error *err),
+                               struct ss_error *err)
+{
+    ss_status_t status = SS_OK;
+    for (size_t i = 0; i < ss_key_sets_count(sets) && status == SS_OK; i++) {
+        struct ss_store_trusted done;
+        size_t len;
+        const uint8_t *statement = ss_key_sets_get(sets, i, &len);
+        status = ss_store_key_set_trust(store, statement, len, &done, err);
+        if (told)
+            told(status, &done, err);
+    }
+    return status;
+}
+
 /// A number that changes with every index that is added or replaced.
 static uint64_t fingerprint(const char *folder)
 {

@@ -20,6 +20,7 @@
 #ifndef SS_SERVER_PRESEALED_H
 #define SS_SERVER_PRESEALED_H
 
+#include "server/key_sets.h"
 #include "server/store_content.h"
 
 /// Longest index, bytes: some hundred thousand devices.
@@ -60,8 +61,15 @@ struct ss_presealed_report {
     unsigned expired;    ///< of these, past their expiry: passed over
 };
 
+/// Has the store trust @p sets, the key sets that somebody answers for: those of a folder must be these, or follow.
+/// @p told (may be NULL) hears of each. Statuses of ss_store_key_set_trust().
+SS_MUST_USE ss_status_t ss_presealed_trust(struct ss_store *store, const struct ss_key_sets *sets,
+                                           void (*told)(ss_status_t status, const struct ss_store_trusted *done,
+                                                        const struct ss_error *err),
+                                           struct ss_error *err);
+
 /// Brings everything in @p folder to the store. Each statement is verified with the key sets that the folder has (which
-/// follow those in the store, or are refused), each ciphertext compared with its statement, and a delivery appears with
+/// are or follow those in the store, or are refused), each ciphertext compared with its statement, and a delivery appears with
 /// its ciphertext or not at all. What is there already costs a look; an interrupted load is repeated.
 ///   SS_ERROR_IO                 the folder or a file cannot be read
 ///   SS_ERROR_DATA_INVALID       an index or a statement is none

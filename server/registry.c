@@ -69,6 +69,32 @@ static bool take_devices(void *context, const struct ss_sealer_device *devices, 
     return status == SS_OK;
 }
 
+void ss_front_log_trusted(ss_status_t status, const struct ss_store_trusted *done, const struct ss_error *err)
+{
+    char version[16];
+    snprintf(version, sizeof version, "%u", (unsigned)done->version);
+    if (status != SS_OK)
+        ss_log(SS_LOG_ERROR, "a pinned key set is not stored", "product", done->product, "reason", err->message, NULL);
+    else if (done->removed)
+        ss_log(SS_LOG_ERROR, "key sets that contradict the pinned one were removed", "product", done->product,
+               "version", version, "hint", "publish those that follow again; make sure that all sealers have the same",
+               NULL);
+    else if (done->added)
+        ss_log(SS_LOG_INFO, "a pinned key set is published", "product", done->product, "version", version, NULL);
+}
+
+/// What a sealer is pinned to is what devices are to be offered. A key set that cannot be stored must not hold up the
+/// devices that come behind it.
+static bool take_key_set(void *context, const uint8_t *statement, size_t len)
+{
+    const struct ss_front *front = context;
+    struct ss_error err = {0};
+    struct ss_store_trusted done;
+    ss_status_t status = ss_store_key_set_trust(front->store, statement, len, &done, &err);
+    ss_front_log_trusted(status, &done, &err);
+    return status != SS_ERROR_IO && status != SS_ERROR_INSUFFICIENT_MEMORY;
+}
+
 static void connected(void *context, bool is)
 {
     (void)context;
@@ -84,6 +110,7 @@ static void log_text(void *context, const char *text)
 void ss_registry_options(struct ss_front *front, struct ss_sealer_options *options)
 {
     options->devices = take_devices;
+    options->key_set = take_key_set;
     options->connected = connected;
     options->log = log_text;
     options->context = front;

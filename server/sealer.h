@@ -74,6 +74,9 @@ struct ss_sealer_options {
     /// of the first time, when every device of that vault has been told. Called on a thread that is there for nothing
     /// else, so it may write to a database; the next part comes when it has returned true. False: try again later.
     bool (*devices)(void *context, const struct ss_sealer_device *devices, size_t count, bool complete);
+    /// A key set that a sealer is pinned to: told before its devices, one after the other, the oldest of a product first.
+    /// As devices(); whether it is one has not been looked at.
+    bool (*key_set)(void *context, const uint8_t *statement, size_t len);
     /// A sealer is there, or the last one is gone; on the client's thread. NULL: not wanted.
     void (*connected)(void *context, bool connected);
     /// One line for the log; on any of the client's threads. NULL: not wanted.

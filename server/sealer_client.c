@@ -274,16 +274,16 @@ void *ss_sealer_thread(void *context)
 
 // The registry's thread
 
-static struct ss_sealer_peer *with_devices(struct ss_sealer *s)
+static struct ss_sealer_peer *with_part(struct ss_sealer *s)
 {
     for (unsigned i = 0; i < SS_SEALER_PEERS_MAX; i++)
-        if (s->peers[i].has_devices)
+        if (s->peers[i].has_part)
             return &s->peers[i];
     // The parts of those that have gone.
     for (unsigned i = 0; i < SS_SEALER_PEERS_MAX; i++)
-        if (!s->peers[i].link && s->peers[i].devices) {
-            free(s->peers[i].devices);
-            s->peers[i].devices = NULL;
+        if (!s->peers[i].link && s->peers[i].part) {
+            free(s->peers[i].part);
+            s->peers[i].part = NULL;
         }
     return NULL;
 }
@@ -294,7 +294,7 @@ static void acknowledge(struct ss_sealer *s, struct ss_sealer_peer *p)
         p->failed = true;
         return;
     }
-    ss_channel_queue(p->link->channel, SS_FRAME_DEVICES_ACK, 0, 0);
+    ss_channel_queue(p->link->channel, SS_FRAME_TOLD_ACK, 0, 0);
     ss_sealer_peer_flush(s, (int)(p - s->peers));
 }
 
@@ -307,26 +307,32 @@ static void wait_a_second(struct ss_sealer *s)
         pthread_cond_timedwait(&s->registry_wake, &s->lock, &until);
 }
 
+static bool hand_to_front(const struct ss_sealer *s, const struct ss_sealer_part *part)
+{
+    const struct ss_sealer_options *o = &s->options;
+    if (part->key_set_len)
+        return !o->key_set || o->key_set(o->context, part->key_set, part->key_set_len);
+    return !o->devices || o->devices(o->context, part->devices, part->device_count, part->complete);
+}
+
 /// Hands one part on, with the lock but for the callback.
 static void hand_on(struct ss_sealer *s, struct ss_sealer_peer *p)
 {
-    struct ss_sealer_device *devices = p->devices;
-    size_t count = p->device_count;
-    bool complete = p->complete;
+    struct ss_sealer_part *part = p->part;
     uint64_t serial = p->serial;
-    p->has_devices = false;
+    p->has_part = false;
     pthread_mutex_unlock(&s->lock);
-    bool taken = !s->options.devices || s->options.devices(s->options.context, devices, count, complete);
+    bool taken = hand_to_front(s, part);
     pthread_mutex_lock(&s->lock);
     bool there = p->link && p->serial == serial;
     if (there && !taken) {
         wait_a_second(s);
         if (p->link && p->serial == serial)
-            p->has_devices = true;
+            p->has_part = true;
         return;
     }
-    free(devices);
-    p->devices = NULL;
+    free(part);
+    p->part = NULL;
     if (there)
         acknowledge(s, p);
 }
@@ -336,7 +342,7 @@ void *ss_sealer_registry_thread(void *context)
     struct ss_sealer *s = context;
     pthread_mutex_lock(&s->lock);
     while (!s->stop) {
-        struct ss_sealer_peer *p = with_devices(s);
+        struct ss_sealer_peer *p = with_part(s);
         if (p)
             hand_on(s, p);
         else
@@ -463,7 +469,7 @@ void ss_sealer_stop(struct ss_sealer *s)
     for (int i = 0; i < (int)SS_SEALER_PEERS_MAX; i++) {
         if (s->peers[i].link)
             ss_sealer_peer_end(s, i);
-        free(s->peers[i].devices);
+        free(s->peers[i].part);
     }
     dispose(s);
 }

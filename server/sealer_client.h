@@ -24,6 +24,15 @@ struct ss_sealer_link {
     unsigned free_count;
 };
 
+/// What a sealer tells unasked: a pinned key set, or a part of its registry.
+struct ss_sealer_part {
+    uint8_t key_set[SS_KEY_SET_MAX];
+    size_t key_set_len; ///< 0: devices
+    size_t device_count;
+    bool complete;
+    struct ss_sealer_device devices[SS_MESSAGE_DEVICES_MAX];
+};
+
 struct ss_sealer_peer {
     struct ss_sealer_link *link; ///< NULL: this place is free
     bool ready;                  ///< it has said HELLO
@@ -33,11 +42,9 @@ struct ss_sealer_peer {
     struct ss_sealer_request *upload;      ///< is being sent
     size_t upload_sent;
     uint64_t pings;
-    // A part of its registry, with the registry's thread.
-    struct ss_sealer_device *devices;
-    size_t device_count;
-    bool complete, has_devices;
-    uint64_t serial; ///< of the connection
+    struct ss_sealer_part *part; ///< what it tells, with the registry's thread
+    bool has_part;               ///< nobody has looked at it
+    uint64_t serial;             ///< of the connection
 };
 
 struct ss_sealer_request {

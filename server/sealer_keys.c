@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/sealer_keys.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -91,124 +90,15 @@ static ss_status_t read_key(const char *where, struct file *file, struct ss_erro
     return read_file(path, false, SS_SIGNING_KEY_FILE_MAX, file, err);
 }
 
-// Key sets
-
-static ss_status_t parse_set(const char *path, const struct file *file, struct ss_pinned_set *set, struct ss_error *err)
-{
-    struct ss_refusal why = {0};
-    set->len = file->len;
-    memcpy(set->bytes, file->bytes, file->len);
-    ss_status_t status = ss_statement_parse(set->bytes, set->len, &set->statement, &why);
-    if (status == SS_OK)
-        status = ss_key_set_parse(&set->statement, &set->fields, &why);
-    if (status == SS_OK)
-        status = ss_key_set_check_roots(&set->statement, &set->fields, &why);
-    if (status == SS_OK)
-        return SS_OK;
-    return ss_error_set(err, status, SS_AREA_SERVER, "%s: key set %s", path, ss_reason_text(why.reason));
-}
-
-static struct ss_pinned *find_pinned(struct ss_sealer_keys *keys, struct ss_span product)
-{
-    struct ss_pinned *p = keys->pinned;
-    while (p && !ss_span_equal(p->current->fields.product, product))
-        p = p->next;
-    return p;
-}
-
-/// Takes @p set over. Of a product the two newest stay.
-static ss_status_t pin(struct ss_sealer_keys *keys, struct ss_pinned_set *set)
-{
-    struct ss_pinned *p = find_pinned(keys, set->fields.product);
-    struct ss_pinned_set *out = NULL;
-    if (!p) {
-        p = calloc(1, sizeof *p);
-        if (!p)
-            return SS_ERROR_INSUFFICIENT_MEMORY;
-        *p = (struct ss_pinned){keys->pinned, set, NULL};
-        keys->pinned = p;
-    } else if (set->fields.version > p->current->fields.version) {
-        out = p->previous;
-        p->previous = p->current;
-        p->current = set;
-    } else if (!p->previous || set->fields.version > p->previous->fields.version) {
-        out = p->previous;
-        p->previous = set;
-    } else {
-        out = set;
-    }
-    free(out);
-    return SS_OK;
-}
-
-static ss_status_t add_set(struct ss_sealer_keys *keys, const char *path, struct ss_error *err)
-{
-    struct file file;
-    struct ss_pinned_set *set = calloc(1, sizeof *set);
-    if (!set)
-        return fail(err, SS_ERROR_INSUFFICIENT_MEMORY, path, "out of memory");
-    ss_status_t status = read_file(path, false, SS_KEY_SET_MAX, &file, err);
-    if (status == SS_OK)
-        status = parse_set(path, &file, set, err);
-    if (status == SS_OK)
-        status = pin(keys, set);
-    if (status != SS_OK)
-        free(set);
-    file_free(&file);
-    return status;
-}
-
-static ss_status_t add_folder(struct ss_sealer_keys *keys, const char *folder, DIR *d, struct ss_error *err)
-{
-    ss_status_t status = SS_OK;
-    for (struct dirent *e; status == SS_OK && (e = readdir(d)) != NULL;) {
-        char path[1024];
-        if (*e->d_name == '.')
-            continue;
-        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        status = add_set(keys, path, err);
-    }
-    return status;
-}
-
-/// The set before the newest counts only if it led to it.
-static ss_status_t check_chains(const struct ss_sealer_keys *keys, const char *path, struct ss_error *err)
-{
-    for (const struct ss_pinned *p = keys->pinned; p; p = p->next) {
-        struct ss_refusal why = {0};
-        if (!p->previous)
-            continue;
-        ss_status_t status =
-            ss_key_set_check_next(&p->current->statement, &p->current->fields, &p->previous->fields, &why);
-        if (status != SS_OK)
-            return ss_error_set(err, status, SS_AREA_SERVER, "%s: key set %u does not follow set %u: %s", path,
-                                (unsigned)p->current->fields.version, (unsigned)p->previous->fields.version,
-                                ss_reason_text(why.reason));
-    }
-    return keys->pinned ? SS_OK : fail(err, SS_ERROR_DATA_INVALID, path, "there is no key set");
-}
-
-static ss_status_t load_sets(struct ss_sealer_keys *keys, const char *path, struct ss_error *err)
-{
-    DIR *d = opendir(path);
-    ss_status_t status = d ? add_folder(keys, path, d, err) : add_set(keys, path, err);
-    if (d)
-        closedir(d);
-    return status == SS_OK ? check_chains(keys, path, err) : status;
-}
-
 ss_status_t ss_sealer_keys_ring(const struct ss_sealer_keys *keys, const char *product, struct ss_key_ring *ring,
                                 struct ss_error *err)
 {
-    *ring = (struct ss_key_ring){0};
-    for (const struct ss_pinned *p = keys->pinned; p; p = p->next)
-        if (ss_span_equal(p->current->fields.product, ss_span_of(product))) {
-            ring->current = &p->current->fields;
-            ring->previous = p->previous ? &p->previous->fields : NULL;
-            return SS_OK;
-        }
-    return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_SERVER, "the sealer has no key set of product %.64s",
-                        product);
+    return ss_key_sets_ring(keys->sets, product, ring, err);
+}
+
+const struct ss_key_sets *ss_sealer_keys_sets(const struct ss_sealer_keys *keys)
+{
+    return keys->sets;
 }
 
 // The delivery key
@@ -294,7 +184,7 @@ ss_status_t ss_sealer_keys_load(const struct ss_sealer_key_options *options, str
     struct ss_sealer_keys *k = *keys = calloc(1, sizeof *k);
     if (!k)
         return fail(err, SS_ERROR_INSUFFICIENT_MEMORY, "sealer", "out of memory");
-    ss_status_t status = load_sets(k, options->key_set, err);
+    ss_status_t status = ss_key_sets_load(options->key_set, &k->sets, err);
     if (status == SS_OK)
         status = load_delivery(k, options, err);
     if (status == SS_OK)
@@ -310,12 +200,7 @@ void ss_sealer_keys_free(struct ss_sealer_keys *keys)
 {
     if (!keys)
         return;
-    for (struct ss_pinned *p = keys->pinned, *next; p; p = next) {
-        next = p->next;
-        free(p->current);
-        free(p->previous);
-        free(p);
-    }
+    ss_key_sets_free(keys->sets);
     ss_signing_key_free(keys->delivery);
     EVP_PKEY_free(keys->upload);
     free(keys);

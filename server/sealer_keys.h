@@ -4,15 +4,14 @@
 #ifndef SS_SERVER_SEALER_KEYS_H
 #define SS_SERVER_SEALER_KEYS_H
 
-#include "slotseal/error.h"
-#include "slotseal/key_set.h"
+#include "server/key_sets.h"
 #include "slotseal/signing_key.h"
 #include "vault/key_source.h"
 
 struct ss_sealer_keys;
 
 struct ss_sealer_key_options {
-    const char *key_set;      ///< file, or folder of files: for each product its newest and the one before
+    const char *key_set;      ///< file, or folder of files: for each product its newest, and those before it
     const char *delivery_key; ///< file, credential:NAME or pkcs11: URI
     const char *upload_key;   ///< file or credential:NAME; NULL: uploads are refused
     ss_vault_ask_fn ask;      ///< for a token's PIN; NULL: nobody is there
@@ -28,6 +27,8 @@ void ss_sealer_keys_free(struct ss_sealer_keys *keys);
 /// The key sets of @p product. SS_ERROR_DOES_NOT_EXIST: the sealer has none.
 SS_MUST_USE ss_status_t ss_sealer_keys_ring(const struct ss_sealer_keys *keys, const char *product,
                                             struct ss_key_ring *ring, struct ss_error *err);
+/// All of them, for the front, which publishes them.
+const struct ss_key_sets *ss_sealer_keys_sets(const struct ss_sealer_keys *keys);
 /// Signs deliveries and freshness records.
 const ss_signing_key_t *ss_sealer_keys_delivery(const struct ss_sealer_keys *keys);
 /// The epoch that the newest key set of @p product gives the delivery key. SS_ERROR_BAD_STATE: it does not name it.

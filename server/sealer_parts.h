@@ -58,6 +58,7 @@ struct ss_sealer_session {
     // Of the vault's thread.
     bool follows, waits_for_ack, told_all; ///< the registry: it wants it; a part is on its way; it got everything once
     int64_t told;                          ///< last change that it was told
+    size_t told_sets;                      ///< pinned key sets that it was told, which comes first
 };
 
 #define SS_SEALER_SCRATCH (SS_SEALER_WINDOW_MAX + 32u)

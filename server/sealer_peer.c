@@ -37,9 +37,9 @@ static struct ss_sealer_peer *place(struct ss_sealer *s)
     struct ss_sealer_peer *oldest = NULL;
     for (unsigned i = 0; i < SS_SEALER_PEERS_MAX; i++) {
         struct ss_sealer_peer *p = &s->peers[i];
-        if (!p->link && !p->devices)
+        if (!p->link && !p->part)
             return p;
-        if (p->link && !p->ready && !p->devices && (!oldest || p->since_ms < oldest->since_ms))
+        if (p->link && !p->ready && !p->part && (!oldest || p->since_ms < oldest->since_ms))
             oldest = p;
     }
     if (oldest)
@@ -75,15 +75,15 @@ bool ss_sealer_peer_add(struct ss_sealer *s, struct ss_channel *channel)
 void ss_sealer_peer_end(struct ss_sealer *s, int index)
 {
     struct ss_sealer_peer *p = &s->peers[index];
-    struct ss_sealer_device *devices = p->devices; // the registry's thread has them
+    struct ss_sealer_part *part = p->part; // the registry's thread has it
     bool was_ready = p->ready;
     struct ss_sealer_link *link = p->link;
     ss_sealer_requeue(s, index);
-    *p = (struct ss_sealer_peer){.devices = devices};
+    *p = (struct ss_sealer_peer){.part = part};
     ss_sealer_link_release(link);
     s->ready -= was_ready;
-    if (devices)
-        pthread_cond_signal(&s->registry_wake); // to free them
+    if (part)
+        pthread_cond_signal(&s->registry_wake); // to free it
 }
 
 static void continue_upload(struct ss_sealer_peer *p)
@@ -144,19 +144,41 @@ static bool pong(struct ss_sealer *s, struct ss_sealer_peer *p, const struct ss_
     return true;
 }
 
-static bool take_devices(struct ss_sealer *s, struct ss_sealer_peer *p, const struct ss_frame *frame)
+/// The registry's thread takes it from here, before the next one may come.
+static bool tell(struct ss_sealer *s, struct ss_sealer_peer *p, struct ss_sealer_part *part, bool good)
 {
-    struct ss_message_devices m = {.devices = calloc(SS_MESSAGE_DEVICES_MAX, sizeof(struct ss_sealer_device))};
-    if (p->devices || !m.devices || !ss_message_get_devices(frame, &m)) {
-        free(m.devices);
+    if (!good) {
+        free(part);
         return false;
     }
-    p->devices = m.devices;
-    p->device_count = m.count;
-    p->complete = m.complete;
-    p->has_devices = true;
+    p->part = part;
+    p->has_part = true;
     pthread_cond_signal(&s->registry_wake);
     return true;
+}
+
+static bool take_devices(struct ss_sealer *s, struct ss_sealer_peer *p, const struct ss_frame *frame)
+{
+    struct ss_sealer_part *part = calloc(1, sizeof *part);
+    struct ss_message_devices m = {.devices = part ? part->devices : NULL};
+    bool good = part && !p->part && ss_message_get_devices(frame, &m);
+    if (good) {
+        part->device_count = m.count;
+        part->complete = m.complete;
+    }
+    return tell(s, p, part, good);
+}
+
+/// Whether it is one is seen where it is stored.
+static bool take_key_set(struct ss_sealer *s, struct ss_sealer_peer *p, const struct ss_frame *frame)
+{
+    struct ss_sealer_part *part = calloc(1, sizeof *part);
+    bool good = part && !p->part && frame->len > 0 && frame->len <= sizeof part->key_set;
+    if (good) {
+        memcpy(part->key_set, frame->payload, frame->len);
+        part->key_set_len = frame->len;
+    }
+    return tell(s, p, part, good);
 }
 
 /// The request that @p frame answers: one that this peer has, of one of two types.
@@ -333,6 +355,8 @@ static bool take(struct ss_sealer *s, struct ss_sealer_peer *p, const struct ss_
         return frame->len == 0;
     case SS_FRAME_DEVICES:
         return take_devices(s, p, frame);
+    case SS_FRAME_KEY_SET:
+        return take_key_set(s, p, frame);
     default:
         return take_answer(s, p, frame);
     }

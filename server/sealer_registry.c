@@ -77,6 +77,15 @@ static void describe(const struct ss_vault_member *m, struct ss_sealer_device *d
         ss_sealer_credential_parse(m->fact, &d->credential, d->digest);
 }
 
+/// The next pinned key set for one session: what it publishes hangs on those.
+static void tell_set(struct ss_sealer_service *service, struct ss_sealer_session *s)
+{
+    size_t len;
+    const uint8_t *statement = ss_key_sets_get(ss_sealer_keys_sets(service->options.keys), s->told_sets++, &len);
+    s->waits_for_ack = true;
+    ss_sealer_answer(s, SS_FRAME_KEY_SET, s->told_sets, false, statement, len);
+}
+
 /// The next part for one session.
 static ss_status_t tell(struct ss_sealer_service *service, struct ss_sealer_session *s, struct ss_error *err)
 {
@@ -84,6 +93,10 @@ static ss_status_t tell(struct ss_sealer_service *service, struct ss_sealer_sess
     struct ss_sealer_device devices[PART];
     uint8_t payload[PART * (sizeof *devices + 8)];
     struct ss_message_devices m = {.devices = devices};
+    if (s->told_sets < ss_key_sets_count(ss_sealer_keys_sets(service->options.keys))) {
+        tell_set(service, s);
+        return SS_OK;
+    }
     ss_status_t status =
         ss_vault_registry_read(service->vault, s->told, SS_SEALER_CREDENTIAL_FACT, members, PART, &m.count, err);
     if (status != SS_OK)

@@ -117,7 +117,7 @@ static ss_status_t put_answers(struct ss_sealer_session *s, struct ss_error *err
         if (status == SS_OK)
             status = put(s, a->type, a->id, a->payload, a->len, err);
         s->open_jobs -= a->last;
-        s->unacknowledged += a->type == SS_FRAME_DEVICES;
+        s->unacknowledged += a->type == SS_FRAME_DEVICES || a->type == SS_FRAME_KEY_SET;
         free(a);
     }
     return status;
@@ -253,7 +253,7 @@ static ss_status_t take(struct ss_sealer_session *s, const struct ss_frame *fram
         return take_upload_data(s, frame, err);
     case SS_FRAME_FRESHNESS:
         return take_freshness(s, frame, err);
-    case SS_FRAME_DEVICES_ACK:
+    case SS_FRAME_TOLD_ACK:
         if (frame->len || !s->unacknowledged)
             return out_of_order(err);
         s->unacknowledged--;

@@ -186,9 +186,23 @@ SS_MUST_USE ss_status_t ss_store_delivery_put_presealed(struct ss_store *store,
 
 // Key sets and CA certificates: public, signed or pinned by their digest.
 
-/// Publishes a key set. The first one of a product must be signed by its own root keys, each later one as devices demand
-/// it (ss_key_set_check_next()). SS_OK if it is there already. *@p version (may be NULL) is its version.
-///   SS_ERROR_DATA_INVALID, SS_ERROR_INVALID_SIGNATURE, SS_ERROR_NOT_PERMITTED   as those; or the product is opaque
+/// What was done with a pinned key set.
+struct ss_store_trusted {
+    char product[SS_STORE_NAME_SIZE];
+    uint32_t version;
+    bool added;       ///< it was not there
+    unsigned removed; ///< times that something contradicted it, and was removed
+};
+/// Takes a key set that this server has been told to trust, by its sealer or its configuration. It is where the chain
+/// hangs: what is in the store under its version, or just above or below it, and does not fit is removed.
+/// *@p done may be NULL. SS_ERROR_DATA_INVALID, SS_ERROR_INVALID_SIGNATURE, SS_ERROR_NOT_PERMITTED (its own roots have not
+/// signed it, or the product is opaque).
+SS_MUST_USE ss_status_t ss_store_key_set_trust(struct ss_store *store, const uint8_t *statement, size_t len,
+                                               struct ss_store_trusted *done, struct ss_error *err);
+/// Publishes a key set: one that follows the newest of its product as devices demand it (ss_key_set_check_next()). SS_OK if
+/// it is there already. *@p version (may be NULL) is its version.
+///   SS_ERROR_DATA_INVALID, SS_ERROR_INVALID_SIGNATURE, SS_ERROR_NOT_PERMITTED   as those; none of the product is trusted
+///                             so far: the first one is never believed
 SS_MUST_USE ss_status_t ss_store_key_set_put(struct ss_store *store, const uint8_t *statement, size_t len,
                                              uint32_t *version, struct ss_error *err);
 /// The next key set above version @p after of @p product. SS_ERROR_DOES_NOT_EXIST; SS_ERROR_BUFFER_TOO_SMALL (room for

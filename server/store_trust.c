@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What devices fetch to go on trusting: key sets, the certificates that those name, freshness records.
+// What devices fetch to go on trusting: key sets (store_key_set.c writes them), the certificates that those name,
+// freshness records.
 #include <string.h>
 
 #include "core/crypto.h"
 #include "server/store_internal.h"
 #include "slotseal/freshness.h"
-#include "slotseal/key_set.h"
 
 enum { AT_ONCE = 1000 };
 
@@ -29,92 +29,6 @@ static ss_status_t take_blob(ss_status_t status, struct ss_sql_rows *rows, uint8
 }
 
 // Key sets
-
-struct key_set {
-    const uint8_t *bytes;
-    size_t len;
-    struct ss_statement statement;
-    struct ss_key_set set;
-    char product[SS_STORE_NAME_SIZE];
-};
-
-static ss_status_t refuse(ss_status_t status, const struct ss_refusal *why, struct ss_error *err)
-{
-    return ss_error_set(err, status, SS_AREA_STATEMENT, "the key set %s",
-                        why->reason == SS_REASON_NONE ? ss_status_name(status) : ss_reason_text(why->reason));
-}
-
-static ss_status_t parse(struct key_set *k, struct ss_error *err)
-{
-    struct ss_refusal why = {0};
-    ss_status_t status = ss_statement_parse(k->bytes, k->len, &k->statement, &why);
-    if (status == SS_OK)
-        status = ss_key_set_parse(&k->statement, &k->set, &why);
-    if (status != SS_OK)
-        return refuse(status, &why, err);
-    memcpy(k->product, k->set.product.p, k->set.product.len);
-    k->product[k->set.product.len] = '\0';
-    return SS_OK;
-}
-
-/// The newest key set of the product must let this one follow; without one, its own roots must have signed it.
-static ss_status_t follows(const struct key_set *k, const uint8_t *newest, size_t len, struct ss_error *err)
-{
-    struct key_set before = {.bytes = newest, .len = len};
-    struct ss_refusal why = {0};
-    ss_status_t status = len ? parse(&before, err) : SS_OK;
-    if (status != SS_OK)
-        return status;
-    status = len ? ss_key_set_check_next(&k->statement, &k->set, &before.set, &why)
-                 : ss_key_set_check_roots(&k->statement, &k->set, &why);
-    return status == SS_OK ? SS_OK : refuse(status, &why, err);
-}
-
-static ss_status_t put_key_set(struct ss_store_tx *tx, void *context, struct ss_error *err)
-{
-    const struct key_set *k = context;
-    struct ss_sql_rows *rows;
-    uint8_t bytes[SS_KEY_SET_MAX];
-    size_t len = 0;
-    struct ss_error ignored = {0};
-    ss_status_t status =
-        ss_sql_select(tx->db, &rows, err, "SELECT statement FROM key_sets WHERE product = $1 AND version = $2",
-                      ss_sql_text(k->product), ss_sql_int(k->set.version));
-    status = take_blob(status, rows, bytes, sizeof bytes, &len, "key set", &ignored);
-    if (status == SS_OK && len == k->len && !memcmp(bytes, k->bytes, len))
-        return SS_OK;
-    len = 0;
-    status = ss_sql_select(tx->db, &rows, err,
-                           "SELECT statement FROM key_sets WHERE product = $1 ORDER BY version DESC LIMIT 1",
-                           ss_sql_text(k->product));
-    status = take_blob(status, rows, bytes, sizeof bytes, &len, "key set", err);
-    if (status == SS_OK || status == SS_ERROR_DOES_NOT_EXIST)
-        status = follows(k, bytes, len, err);
-    if (status == SS_OK)
-        status = ss_store_product_ensure(tx, k->product, SS_STORE_SEALED, err);
-    if (status == SS_OK)
-        status = ss_sql_run(
-            tx->db, err, "INSERT INTO key_sets (product, version, statement, created) VALUES ($1, $2, $3, $4)",
-            ss_sql_text(k->product), ss_sql_int(k->set.version), ss_sql_blob(k->bytes, k->len), ss_sql_int(tx->now));
-    if (status == SS_OK)
-        status = ss_sql_run(tx->db, err, "UPDATE products SET key_set = $2 WHERE name = $1", ss_sql_text(k->product),
-                            ss_sql_int(k->set.version));
-    return status == SS_OK ? ss_store_touch_product(tx, k->product, err) : status;
-}
-
-ss_status_t ss_store_key_set_put(struct ss_store *store, const uint8_t *statement, size_t len, uint32_t *version,
-                                 struct ss_error *err)
-{
-    struct key_set k = {.bytes = statement, .len = len};
-    if (version)
-        *version = 0;
-    ss_status_t status = parse(&k, err);
-    if (status == SS_OK)
-        status = ss_store_write(store, "store-keyset", put_key_set, &k, err);
-    if (status == SS_OK && version)
-        *version = k.set.version;
-    return status;
-}
 
 struct fetch {
     const char *product;

@@ -119,6 +119,8 @@ const struct cli_command command_preseal = {
 
 static const struct cli_option load_options[] = {
     {OPT_STORE, "store", 0, true, "URL", "the server's: sqlite:PATH or postgresql://...", NULL, COMPLETE_NOTHING},
+    {OPT_KEY_SET, "key-set", 0, true, "FILE", "the root-signed key set that is trusted, or a folder of them", NULL,
+     COMPLETE_FILE},
     OPTION_JSON,
     OPTION_END,
 };
@@ -128,10 +130,17 @@ static int run_load(const struct cli_args *args)
     struct ss_store *store;
     struct ss_presealed_report r;
     struct ss_error err = {0};
-    if (ss_store_open(args->options[OPT_STORE], true, NULL, &store, &err) != SS_OK)
-        return cli_fail(&err);
-    ss_status_t status = ss_presealed_load(store, args->operands[0], &r, &err);
-    ss_store_close(store);
+    struct ss_key_sets *sets;
+    ss_status_t status = ss_key_sets_load(args->options[OPT_KEY_SET], &sets, &err);
+    if (status == SS_OK)
+        status = ss_store_open(args->options[OPT_STORE], true, NULL, &store, &err);
+    if (status == SS_OK) {
+        status = ss_presealed_trust(store, sets, NULL, &err);
+        if (status == SS_OK)
+            status = ss_presealed_load(store, args->operands[0], &r, &err);
+        ss_store_close(store);
+    }
+    ss_key_sets_free(sets);
     if (status != SS_OK) {
         cli_fail(&err);
         return status == SS_ERROR_DATA_CORRUPT || status == SS_ERROR_INVALID_SIGNATURE ||
@@ -156,6 +165,6 @@ const struct cli_command command_presealed_load = {
         "would say. Exit status 3 for what is not what it claims to be.",
     .operands = "FOLDER",
     .options = load_options,
-    .example = "slotseal presealed load presealed --store sqlite:server.db\n",
+    .example = "slotseal presealed load presealed --store sqlite:server.db --key-set fleet.keys\n",
     .run = run_load,
 };

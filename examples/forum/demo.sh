@@ -172,7 +172,6 @@ printf '$ slotseal serve --config server.conf &\n'
 read -r line <up || fail "the server does not start: $(tail -1 server.log)"
 printf '%s\n' "$line"
 export SLOTSEAL_SERVER="https://127.0.0.1:$server_port" SLOTSEAL_TOKEN_FILE=operator.token
-run keyset publish fleet.keys --server-ca server.pem
 for update in "${updates[@]}"; do
     version=${update%:*}
     run release upload "pinned-$version.bin" --release "$version.release" --upload-key upload.pem --server-ca server.pem

@@ -210,7 +210,7 @@ def test_updates_that_were_sealed_ahead(fleet, tmp_path):
         return version in [r["version"] for r in server.manage("GET", "/releases", context=context)["releases"]]
 
     preseal("2.0.0")
-    server = fleet.serve("front-presealed", extra=f"[presealed]\nfolder = {tmp_path}/presealed")
+    server = fleet.serve("front-presealed", extra=f"[presealed]\nfolder = {tmp_path}/presealed\nkey_set = {fleet.folder}/first.keys")
     context = ssl.create_default_context(cafile=fleet.authority.pem)
     context.check_hostname = False  # the tests call it by its address
     chip = start(fleet, tmp_path)

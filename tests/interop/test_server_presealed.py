@@ -29,7 +29,8 @@ def server(tmp_path_factory):
     assert (made["devices"], made["deliveries"]) == (2, 4)
     # What goes to the server: its own folder, and what was sealed. The vault and the keys stay.
     front = folder / "front"
-    server = Server(front, f"sqlite:{front}/server.db", extra=f"[presealed]\nfolder = {folder}/presealed").start()
+    server = Server(front, f"sqlite:{front}/server.db", 
+                    extra=f"[presealed]\nfolder = {folder}/presealed\nkey_set = {fleet.keys}/fleet.keys").start()
     server.fleet = fleet
     wait_for(lambda: len(server.manage("GET", "/devices")["devices"]) == 2)
     wait_for(lambda: "pre-sealed files loaded" in server.log.read_text())

@@ -181,6 +181,16 @@ def test_key_sets_are_linked(server):
     device = device_of(server, 2)
     tell(device, "ota_0")
     publish = ("--server", f"http://127.0.0.1:{server.port}", "--token-file", server.folder / "tester.token")
+    # The sealer has told the first one. Another one is not believed, however well its own roots have signed it.
+    assert server.call("GET", "/DEFAULT/keyset/v1/lamp/after/0").body == (keys / "fleet.keys").read_bytes()
+    for product in ("lamp", "sofa"):
+        slotseal("keyset", "new", "--product", product, "--root-keys", keys / "upload.pub", "--threshold", 1,
+                 "--release-keys", keys / "release.pub", "--delivery-keys", keys / "delivery.pub", "-o",
+                 keys / f"{product}.unsigned")
+        slotseal("keyset", "sign", keys / f"{product}.unsigned", "--key", keys / "upload.key", "-o", keys / f"{product}.false")
+        server.manage("POST", "/keysets", code=403, data=(keys / f"{product}.false").read_bytes(),
+                      headers={"Content-Type": "application/cose"})
+    assert server.call("GET", "/DEFAULT/keyset/v1/sofa/after/0").status == 404
     slotseal("keyset", "publish", keys / "fleet.keys", *publish)
     assert "keySet" not in device.links()
     slotseal("keyset", "new", "--from", keys / "fleet.keys", "-o", keys / "next.unsigned")

@@ -477,8 +477,8 @@ static void test_hostile_front(void **state)
     expect_end(&sealer, true, SS_FRAME_WINDOW, payload, len - 1);
     expect_end(&sealer, true, SS_FRAME_DELIVER, payload, len);
     expect_end(&sealer, true, SS_FRAME_OPAQUE, "\x03../", 4);
-    expect_end(&sealer, true, SS_FRAME_DEVICES_ACK, NULL, 0); // of nothing
-    expect_end(&sealer, true, SS_FRAME_UPLOAD_DATA, "x", 1);  // of no upload
+    expect_end(&sealer, true, SS_FRAME_TOLD_ACK, NULL, 0);   // of nothing
+    expect_end(&sealer, true, SS_FRAME_UPLOAD_DATA, "x", 1); // of no upload
     expect_end(&sealer, true, SS_FRAME_UPLOAD, "\0\0\0\0", 4);
     expect_end(&sealer, true, SS_FRAME_UPLOAD, "\xFF\xFF\xFF\x7F", 4); // more than there can be
     expect_end(&sealer, true, SS_FRAME_FRESHNESS, "\x01p\xFF\xFF\xFF\xFF", 6);

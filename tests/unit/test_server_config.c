@@ -168,6 +168,8 @@ static void checks_what_belongs_together(void **state)
          "listen = localhost:80 is not ADDRESS:PORT or [ADDRESS]:PORT"},
         {"[server]\nurl = http://h\nstore = sqlite:x\nplain_http = yes\n[sealer]\nvault = v\n[presealed]\nfolder = f\n",
          "with a [presealed] folder there is no [sealer]"},
+        {"[server]\nurl = http://h\nstore = sqlite:x\nplain_http = yes\n[presealed]\nfolder = f\n",
+         "[presealed] needs key_set =, the root-signed key set by which the folder is judged"},
     };
     struct ss_server_config *c;
     struct ss_error err;

@@ -618,9 +618,30 @@ static void test_upload(void **state)
 struct seen {
     pthread_mutex_t lock;
     unsigned count;
-    bool complete, refuse_once;
+    bool complete, refuse_once, refuse_set;
     struct ss_sealer_device last;
+    unsigned sets;
+    char products[4][SS_SEALER_NAME_SIZE];
 };
+
+/// The key sets come before the first device; what the front could not store comes again.
+static bool see_key_set(void *context, const uint8_t *bytes, size_t len)
+{
+    struct seen *s = context;
+    struct ss_statement statement;
+    struct ss_key_set set;
+    assert_int_equal(ss_statement_parse(bytes, len, &statement, NULL), SS_OK);
+    assert_int_equal(ss_key_set_parse(&statement, &set, NULL), SS_OK);
+    pthread_mutex_lock(&s->lock);
+    bool refuse = s->refuse_set;
+    s->refuse_set = false;
+    assert_true(s->count == 0 && s->sets < 4);
+    if (!refuse)
+        snprintf(s->products[s->sets++], SS_SEALER_NAME_SIZE, "%.*s", (int)set.product.len,
+                 (const char *)set.product.p);
+    pthread_mutex_unlock(&s->lock);
+    return !refuse;
+}
 
 static bool see(void *context, const struct ss_sealer_device *devices, size_t count, bool complete)
 {
@@ -655,8 +676,8 @@ static void test_registry(void **state)
 {
     (void)state;
     struct world w = {0};
-    struct seen seen = {.refuse_once = true};
-    const struct ss_sealer_options options = {.devices = see, .context = &seen};
+    struct seen seen = {.refuse_once = true, .refuse_set = true};
+    const struct ss_sealer_options options = {.devices = see, .key_set = see_key_set, .context = &seen};
     uint8_t key[32];
     struct ss_error err = {0};
     pthread_mutex_init(&seen.lock, NULL);
@@ -666,6 +687,9 @@ static void test_registry(void **state)
     front_side_connect(&w.front, &w.sealer, 2);
     wait_seen(&seen, 300);
     assert_int_equal(seen.count, 300);
+    assert_int_equal(seen.sets, 2);
+    assert_string_equal(seen.products[0], BENCH_PERSONAL);
+    assert_string_equal(seen.products[1], BENCH_PRODUCT);
     assert_ok(ss_vault_device_set_state(w.fleet.vault, "d7", SS_VAULT_DEVICE_LOST, NULL, NULL, &err), err);
     wait_seen(&seen, 301);
     assert_string_equal(seen.last.id, "d7");

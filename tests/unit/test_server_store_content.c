@@ -278,8 +278,11 @@ static void test_key_sets(void **state)
     assert_int_equal(ss_store_key_set_put(store, weak.bytes, weak.len, NULL, &err), SS_ERROR_NOT_PERMITTED);
     assert_int_equal(ss_store_key_set_put(store, weak.bytes, 10, NULL, &err), SS_ERROR_DATA_INVALID);
     assert_int_equal(ss_store_key_set_after(store, name, 0, got, sizeof got, &len, &err), SS_ERROR_DOES_NOT_EXIST);
-    assert_ok(ss_store_key_set_put(store, one.bytes, one.len, &version, &err), err);
-    assert_int_equal(version, 1);
+    // The first one is nobody's to bring, however well it is signed.
+    assert_refused(ss_store_key_set_put(store, one.bytes, one.len, NULL, &err), SS_ERROR_NOT_PERMITTED, &err,
+                   "is pinned: the first one comes from key_set =");
+    assert_int_equal(ss_store_product_get(store, name, &product, &err), SS_ERROR_DOES_NOT_EXIST);
+    assert_ok(ss_store_key_set_trust(store, one.bytes, one.len, NULL, &err), err);
     assert_ok(ss_store_key_set_put(store, one.bytes, one.len, &version, &err), err); // again
     assert_ok(ss_store_key_set_put(store, two.bytes, two.len, &version, &err), err);
     assert_int_equal(version, 2);
@@ -295,6 +298,95 @@ static void test_key_sets(void **state)
     assert_memory_equal(got, two.bytes, len);
     assert_int_equal(ss_store_key_set_after(store, name, 2, got, sizeof got, &len, &err), SS_ERROR_DOES_NOT_EXIST);
     assert_int_equal(ss_store_key_set_after(store, name, 1, got, 10, &len, &err), SS_ERROR_BUFFER_TOO_SMALL);
+    ss_store_close(store);
+}
+
+/// Puts a set of @p version for the sample product into the store, as something that is trusted.
+static struct ss_store_trusted trust(struct ss_store *store, const struct sample_statement *s)
+{
+    struct ss_store_trusted done;
+    struct ss_error err = {0};
+    assert_ok(ss_store_key_set_trust(store, s->bytes, s->len, &done, &err), err);
+    return done;
+}
+
+/// The versions in the store, as "1 2 ".
+static void check_versions(struct ss_store *store, const char *product, const char *expected)
+{
+    uint8_t got[SS_KEY_SET_MAX];
+    struct ss_statement statement;
+    struct ss_key_set set = {.version = 0};
+    struct ss_store_product row;
+    struct ss_error err = {0};
+    char text[64] = "";
+    size_t len;
+    while (ss_store_key_set_after(store, product, set.version, got, sizeof got, &len, &err) == SS_OK) {
+        assert_int_equal(ss_statement_parse(got, len, &statement, NULL), SS_OK);
+        assert_int_equal(ss_key_set_parse(&statement, &set, NULL), SS_OK);
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%u ", (unsigned)set.version);
+    }
+    assert_string_equal(text, expected);
+    assert_ok(ss_store_product_get(store, product, &row, &err), err);
+    assert_int_equal(row.key_set, set.version);
+}
+
+static void test_pinned_key_sets(void **state)
+{
+    (void)state;
+    static const unsigned roots[] = {1, 2, 0}, others[] = {2, 3, 0};
+    struct ss_store *store = store_bench_create(NULL);
+    struct sample_statement real[7], wrong[7];
+    struct ss_store_trusted done;
+    struct ss_error err = {0};
+    struct ss_key_set set = sample_key_set();
+    char name[SS_STORE_NAME_SIZE];
+    snprintf(name, sizeof name, "%.*s", (int)set.product.len, (const char *)set.product.p);
+    for (uint32_t v = 1; v < 7; v++) {
+        sign_version(v, roots, &real[v]);
+        // What a thief of an operator's token could have made: with roots of his own.
+        set = sample_key_set();
+        set.version = v;
+        set.roles[SS_ROLE_ROOT] =
+            (struct ss_role_keys){.keys = {sample_public_key(7), sample_public_key(8)}, .count = 2};
+        sample_sign_key_set(&set, (const unsigned[]){7, 8, 0}, &wrong[v]);
+    }
+    done = trust(store, &real[2]);
+    assert_true(done.added && !done.removed && done.version == 2);
+    assert_string_equal(done.product, name);
+    assert_false(trust(store, &real[2]).added);
+    done = trust(store, &real[1]); // told later, it lies before
+    assert_true(done.added && !done.removed);
+    check_versions(store, name, "1 2 ");
+    assert_ok(ss_store_key_set_put(store, real[3].bytes, real[3].len, NULL, &err), err);
+    assert_int_equal(trust(store, &real[1]).removed, 0); // what followed stays
+    done = trust(store, &real[5]);                       // ahead of what was published
+    assert_true(done.added && !done.removed);
+    check_versions(store, name, "1 2 3 5 ");
+    assert_int_equal(ss_store_key_set_put(store, real[4].bytes, real[4].len, NULL, &err), SS_ERROR_NOT_PERMITTED);
+    assert_true(trust(store, &real[4]).added);
+    check_versions(store, name, "1 2 3 4 5 ");
+    // Wrong ones, as an earlier version of this program could have taken them: they give way, and rotation goes on.
+    assert_ok(ss_store_key_set_trust(store, wrong[3].bytes, wrong[3].len, &done, &err), err);
+    assert_int_equal(done.removed, 3); // its own version, those above, the one below
+    check_versions(store, name, "1 3 ");
+    assert_int_equal(ss_store_key_set_put(store, real[4].bytes, real[4].len, NULL, &err), SS_ERROR_NOT_PERMITTED);
+    done = trust(store, &real[2]);
+    assert_int_equal(done.removed, 1);
+    check_versions(store, name, "1 2 ");
+    assert_ok(ss_store_key_set_put(store, real[3].bytes, real[3].len, NULL, &err), err);
+    assert_int_equal(ss_store_key_set_put(store, wrong[4].bytes, wrong[4].len, NULL, &err), SS_ERROR_NOT_PERMITTED);
+    check_versions(store, name, "1 2 3 ");
+    // What its own roots have not signed is none to trust; nor for a product that has no devices of ours.
+    struct sample_statement weak;
+    sign_version(4, (const unsigned[]){1, 0}, &weak);
+    assert_int_equal(ss_store_key_set_trust(store, weak.bytes, weak.len, &done, &err), SS_ERROR_NOT_PERMITTED);
+    assert_false(done.added);
+    assert_ok(ss_store_product_add_opaque(store, "gateway", &err), err);
+    set = sample_key_set();
+    set.product = ss_span_of("gateway");
+    sample_sign_key_set(&set, others, &weak);
+    assert_refused(ss_store_key_set_trust(store, weak.bytes, weak.len, &done, &err), SS_ERROR_NOT_PERMITTED, &err,
+                   "product gateway is opaque");
     ss_store_close(store);
 }
 
@@ -454,11 +546,17 @@ static void test_encrypting_without_memory(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_upload_in_parts),  cmocka_unit_test(test_sealed_release),
-        cmocka_unit_test(test_opaque_release),   cmocka_unit_test(test_deliveries),
-        cmocka_unit_test(test_key_sets),         cmocka_unit_test(test_certificates),
-        cmocka_unit_test(test_freshness),        cmocka_unit_test(test_operators),
-        cmocka_unit_test(test_encrypted_upload), cmocka_unit_test(test_encrypting_without_memory),
+        cmocka_unit_test(test_upload_in_parts),
+        cmocka_unit_test(test_sealed_release),
+        cmocka_unit_test(test_opaque_release),
+        cmocka_unit_test(test_deliveries),
+        cmocka_unit_test(test_key_sets),
+        cmocka_unit_test(test_pinned_key_sets),
+        cmocka_unit_test(test_certificates),
+        cmocka_unit_test(test_freshness),
+        cmocka_unit_test(test_operators),
+        cmocka_unit_test(test_encrypted_upload),
+        cmocka_unit_test(test_encrypting_without_memory),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

@@ -92,7 +92,7 @@ struct world {
     struct ss_preseal_options options;
 };
 
-static void world_make(struct world *w, const char *name)
+static void world_make_untrusted(struct world *w, const char *name)
 {
     static const unsigned roots[] = {1, 2, 0};
     struct ss_key_set set = sample_key_set();
@@ -112,6 +112,14 @@ static void world_make(struct world *w, const char *name)
                                              .version = "1.0",
                                              .expiry = (uint64_t)time(NULL) + 86400,
                                              .folder = w->folder};
+}
+
+/// What the configuration of the server names.
+static void world_make(struct world *w, const char *name)
+{
+    struct ss_error err = {0};
+    world_make_untrusted(w, name);
+    assert_ok(ss_store_key_set_trust(w->store, w->key_set.bytes, w->key_set.len, NULL, &err), err);
 }
 
 static void world_free(struct world *w)
@@ -363,6 +371,34 @@ static void test_changed_files(void **state)
     world_free(&w);
 }
 
+/// Whoever can write the folder can sign a key set of his own: it is not believed for being the first, and does not stand
+/// in the way of the right one.
+static void test_a_folder_with_keys_of_its_own(void **state)
+{
+    (void)state;
+    struct world w;
+    struct ss_store_product product;
+    struct ss_error err = {0};
+    uint8_t got[SS_KEY_SET_MAX];
+    size_t len;
+    world_make_untrusted(&w, "own-keys");
+    (void)preseal(&w);
+    refused(&w, SS_ERROR_NOT_PERMITTED, "no key set of product " BENCH_PRODUCT " is pinned");
+    assert_int_equal(ss_store_product_get(w.store, BENCH_PRODUCT, &product, &err), SS_ERROR_DOES_NOT_EXIST);
+    struct ss_key_set set = sample_key_set();
+    struct sample_statement other;
+    set.product = ss_span_of(BENCH_PRODUCT);
+    set.not_after = 4000000000; // the same roots, but not the set that was pinned
+    sample_sign_key_set(&set, (const unsigned[]){1, 2, 0}, &other);
+    assert_ok(ss_store_key_set_trust(w.store, other.bytes, other.len, NULL, &err), err);
+    refused(&w, SS_ERROR_NOT_PERMITTED, "key set");
+    assert_ok(ss_store_key_set_after(w.store, BENCH_PRODUCT, 0, got, sizeof got, &len, &err), err);
+    assert_int_equal(len, other.len);
+    assert_ok(ss_store_key_set_trust(w.store, w.key_set.bytes, w.key_set.len, NULL, &err), err);
+    assert_int_equal(load(&w).taken, 4);
+    world_free(&w);
+}
+
 static void test_a_folder_that_is_followed(void **state)
 {
     (void)state;
@@ -388,6 +424,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_devices_come_and_go),
         cmocka_unit_test(test_what_a_sealer_refuses),
         cmocka_unit_test(test_changed_files),
+        cmocka_unit_test(test_a_folder_with_keys_of_its_own),
         cmocka_unit_test(test_a_folder_that_is_followed),
     };
     if (argc > 1)
