@@ -14,10 +14,17 @@
 /// How many more wrong credentials an address may show for all devices together than for one.
 #define GUESSES_ALL 10u
 
+static bool names(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
+           c == '_';
+}
+
 bool ss_auth_device_id(const char *id)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    size_t len = strspn(id, allowed);
+    size_t len = 0;
+    while (names(id[len]))
+        len++;
     return len >= 1 && len < SS_STORE_NAME_SIZE && !id[len] && strcmp(id, ".") != 0 && strcmp(id, "..") != 0;
 }
 
@@ -129,10 +136,12 @@ static bool credential_holds(struct ss_http_connection *connection, const struct
            token_is(ss_auth_token(authorization, "GatewayToken"), request->front->gateway);
 }
 
-/// What guesses are counted by: an address and what it guesses about, or the address alone.
+/// What guesses are counted by: an address and what it guesses about, or the address alone; never as long as an address,
+/// which has a rate of its own.
 struct guess_key {
     uint8_t address[16];
     char about[SS_STORE_NAME_SIZE];
+    size_t len; ///< of the two above: up to the terminator
 };
 
 static struct ss_rate guess_rate(const struct ss_http_request *request, unsigned times)
@@ -140,22 +149,32 @@ static struct ss_rate guess_rate(const struct ss_http_request *request, unsigned
     return (struct ss_rate){atomic_load(&request->front->limits.guesses) * times, 60};
 }
 
-static struct guess_key guess_key(const struct ss_http_request *request, const char *about)
+/// @p about fits: a device's id or a name of ours.
+static void guess_key(const struct ss_http_request *request, const char *about, struct guess_key *key)
 {
-    struct guess_key key;
-    memset(&key, 0, sizeof key);
-    ss_address_network(request->address, key.address);
-    snprintf(key.about, sizeof key.about, "%s", about);
-    return key;
+    size_t size = strlen(about) + 1;
+    ss_address_network(request->address, key->address);
+    memcpy(key->about, about, size);
+    key->len = offsetof(struct guess_key, about) + size;
+}
+
+typedef bool (*guess_fn)(struct ss_limit *limit, const void *key, size_t len, struct ss_rate rate, uint64_t now);
+
+/// Looks at, or takes, what is left of both rates.
+static bool each_guess(const struct ss_http_request *request, const char *about, guess_fn each)
+{
+    struct guess_key one, all;
+    guess_key(request, about, &one);
+    guess_key(request, "", &all);
+    uint64_t now = ss_front_now_us();
+    bool ok = each(request->front->limit, &one, one.len, guess_rate(request, 1), now);
+    return each(request->front->limit, &all, all.len, guess_rate(request, GUESSES_ALL), now) && ok;
 }
 
 /// False, and answered, if this address has guessed too often.
 static bool may_guess(struct ss_http_request *request, const char *about)
 {
-    struct guess_key one = guess_key(request, about), all = guess_key(request, "");
-    uint64_t now = ss_front_now_us();
-    if (ss_limit_left(request->front->limit, &one, sizeof one, guess_rate(request, 1), now) &&
-        ss_limit_left(request->front->limit, &all, sizeof all, guess_rate(request, GUESSES_ALL), now))
+    if (each_guess(request, about, ss_limit_left))
         return true;
     ss_metrics_add(&request->front->metrics, SS_COUNT_LIMITED, 1);
     ss_http_answer_error(request, 429, "too many wrong credentials");
@@ -165,14 +184,9 @@ static bool may_guess(struct ss_http_request *request, const char *about)
 
 static void refuse(struct ss_http_request *request, const char *about, const char *challenge)
 {
-    struct guess_key one = guess_key(request, about), all = guess_key(request, "");
-    uint64_t now = ss_front_now_us();
     char address[INET6_ADDRSTRLEN] = "";
-    // A request without any credential is no guess.
-    if (request->headers[SS_HTTP_AUTHORIZATION]) {
-        (void)ss_limit_take(request->front->limit, &one, sizeof one, guess_rate(request, 1), now);
-        (void)ss_limit_take(request->front->limit, &all, sizeof all, guess_rate(request, GUESSES_ALL), now);
-    }
+    if (request->headers[SS_HTTP_AUTHORIZATION]) // a request without any credential is no guess
+        (void)each_guess(request, about, ss_limit_take);
     ss_metrics_add(&request->front->metrics, SS_COUNT_REFUSED_CREDENTIALS, 1);
     inet_ntop(AF_INET6, request->address, address, sizeof address);
     ss_log(SS_LOG_INFO, "credential refused", "for", about, "address", address, NULL);

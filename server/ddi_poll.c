@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // The poll: answered from memory, on the thread that read it; by a worker if memory does not tell.
-#include <inttypes.h>
-#include <stdarg.h>
 #include <string.h>
 
+#include "core/bytes.h"
+#include "core/hex.h"
 #include "server/ddi.h"
 #include "server/range.h"
 
 /// Room for the body of a poll: seven links.
 #define BODY_SIZE (7 * SS_DDI_LINK_SIZE)
+/// Room for an ETag, terminated: 16 digits in quotes.
+#define ETAG_SIZE 19
 
-/// FNV-1a: no secret, and nobody gains by two bodies of one device having the same ETag.
+/// FNV-1a: of names and numbers that are no secret.
 static uint64_t fnv(uint64_t hash, const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
@@ -49,25 +51,81 @@ struct text {
     bool links; ///< there was one already
 };
 
-static void put(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put(struct text *text, const char *format, ...)
+static void put_bytes(struct text *text, const char *bytes, size_t len)
 {
-    va_list list;
-    va_start(list, format);
-    int n = vsnprintf(text->out + text->len, text->size - text->len, format, list);
-    va_end(list);
-    if (n < 0 || (size_t)n >= text->size - text->len)
+    if (len >= text->size - text->len) {
         text->size = text->len; // full: says so at the end
-    else
-        text->len += (size_t)n;
+        return;
+    }
+    memcpy(text->out + text->len, bytes, len);
+    text->len += len;
 }
 
-static void put_link(struct text *text, const char *name, const struct ss_server_config *config, const char *device,
-                     const char *rest)
+static inline void put(struct text *text, const char *string)
 {
-    put(text, "%s\"%s\":{\"href\":\"%s/%s/controller/v1/%s/%s\"}", text->links ? "," : "", name, config->server.url,
-        config->server.tenant, device, rest);
+    put_bytes(text, string, strlen(string));
+}
+
+static void put_number(struct text *text, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do
+        digits[--at] = (char)('0' + number % 10);
+    while (number /= 10);
+    put_bytes(text, digits + at, sizeof digits - at);
+}
+
+/// "HH:MM:SS"
+static void put_time(struct text *text, uint32_t seconds)
+{
+    uint32_t parts[] = {seconds / 3600, seconds / 60 % 60, seconds % 60};
+    char out[8] = "00:00:00";
+    for (unsigned i = 0; i < 3; i++) {
+        out[3 * i] = (char)('0' + parts[i] / 10 % 10);
+        out[3 * i + 1] = (char)('0' + parts[i] % 10);
+    }
+    put_bytes(text, out, sizeof out);
+}
+
+/// Begins link @p name with what all addresses have in common.
+static void open_link(struct text *text, const char *name, const struct ss_server_config *config)
+{
+    put(text, text->links ? ",\"" : "\"");
+    put(text, name);
+    put(text, "\":{\"href\":\"");
+    put(text, config->server.url);
+    put(text, "/");
+    put(text, config->server.tenant);
     text->links = true;
+}
+
+static void close_link(struct text *text)
+{
+    put(text, "\"}");
+}
+
+/// Begins a link to @p resource of @p device, which is also its name.
+static void open_resource(struct text *text, const struct ss_server_config *config, const char *device,
+                          const char *resource)
+{
+    open_link(text, resource, config);
+    put(text, "/controller/v1/");
+    put(text, device);
+    put(text, "/");
+    put(text, resource);
+}
+
+/// A link to @p resource number @p number; without one if that is 0.
+static void put_resource(struct text *text, const struct ss_server_config *config, const char *device,
+                         const char *resource, int64_t number)
+{
+    open_resource(text, config, device, resource);
+    if (number) {
+        put(text, "/");
+        put_number(text, (uint64_t)number);
+    }
+    close_link(text);
 }
 
 static bool offers(const struct ss_store_device *device)
@@ -79,17 +137,18 @@ static bool offers(const struct ss_store_device *device)
 static void put_action(struct text *text, const struct ss_server_config *config, const struct ss_store_device *device)
 {
     const char *id = device->registration.id;
-    char rest[64];
     if (!device->open.action)
         return;
     if (device->open.state == SS_STORE_CANCELING) {
-        snprintf(rest, sizeof rest, "cancelAction/%" PRId64, device->open.action);
-        put_link(text, "cancelAction", config, id, rest);
+        put_resource(text, config, id, "cancelAction", device->open.action);
     } else if (offers(device)) {
         bool waits = device->open.state == SS_STORE_WAIT_FOR_CONFIRMATION;
-        const char *name = waits ? "confirmationBase" : "deploymentBase";
-        snprintf(rest, sizeof rest, "%s/%" PRId64 "?c=%" PRIu32, name, device->open.action, ss_ddi_action_hash(device));
-        put_link(text, name, config, id, rest);
+        open_resource(text, config, id, waits ? "confirmationBase" : "deploymentBase");
+        put(text, "/");
+        put_number(text, (uint64_t)device->open.action);
+        put(text, "?c=");
+        put_number(text, ss_ddi_action_hash(device));
+        close_link(text);
     }
 }
 
@@ -98,33 +157,45 @@ size_t ss_ddi_poll_body(const struct ss_server_config *config, const struct ss_s
 {
     struct text text = {.out = out, .size = size};
     const char *id = device->registration.id;
-    uint32_t sleep = ss_ddi_sleep(&config->server.polling, id);
-    char rest[64];
-    put(&text, "{\"config\":{\"polling\":{\"sleep\":\"%02u:%02u:%02u\"}},\"_links\":{", sleep / 3600, sleep / 60 % 60,
-        sleep % 60);
+    put(&text, "{\"config\":{\"polling\":{\"sleep\":\"");
+    put_time(&text, ss_ddi_sleep(&config->server.polling, id));
+    put(&text, "\"}},\"_links\":{");
     put_action(&text, config, device);
-    if (device->installed.action) {
-        snprintf(rest, sizeof rest, "installedBase/%" PRId64, device->installed.action);
-        put_link(&text, "installedBase", config, id, rest);
-    }
+    if (device->installed.action)
+        put_resource(&text, config, id, "installedBase", device->installed.action);
     if (device->wants_attributes || (device->open.action && !offers(device)))
-        put_link(&text, "configData", config, id, "configData");
+        put_resource(&text, config, id, "configData", 0);
     if (device->told.key_set && key_set > device->told.key_set) {
-        put(&text, "%s\"keySet\":{\"href\":\"%s/%s/keyset/v1/%s/after/%" PRIu32 "\"}", text.links ? "," : "",
-            config->server.url, config->server.tenant, device->registration.product, device->told.key_set);
-        text.links = true;
+        open_link(&text, "keySet", config);
+        put(&text, "/keyset/v1/");
+        put(&text, device->registration.product);
+        put(&text, "/after/");
+        put_number(&text, device->told.key_set);
+        close_link(&text);
     }
     if (device->freshness > device->freshness_fetched)
-        put_link(&text, "freshness", config, id, "freshness");
+        put_resource(&text, config, id, "freshness", 0);
     put(&text, "}}");
     return text.len < text.size ? text.len : 0;
 }
 
+/// Changes when the body does. No secret: nobody gains by two bodies of one device having the same.
+static void make_etag(const char *body, size_t len, char etag[ETAG_SIZE])
+{
+    static const uint64_t key[2];
+    uint8_t hash[8];
+    ss_put_le64(hash, ss_siphash(key, body, len));
+    etag[0] = '"';
+    ss_put_hex(hash, sizeof hash, etag + 1);
+    etag[17] = '"';
+    etag[18] = '\0';
+}
+
 static enum ss_http_result answer(struct ss_http_request *request, uint32_t key_set)
 {
-    char body[BODY_SIZE], etag[24];
+    char body[BODY_SIZE], etag[ETAG_SIZE];
     size_t len = ss_ddi_poll_body(request->front->config, &request->device, key_set, body, sizeof body);
-    snprintf(etag, sizeof etag, "\"%016" PRIx64 "\"", fnv(FNV_START, body, len));
+    make_etag(body, len, etag);
     const char *accept = request->headers[SS_HTTP_ACCEPT];
     if (ss_etag_in(request->headers[SS_HTTP_IF_NONE_MATCH], etag, true))
         ss_http_answer_empty(request, 304);

@@ -9,27 +9,35 @@
 #include "server/front_parts.h"
 #include "server/log.h"
 
-static const char *const header_names[SS_HTTP_HEADERS] = {
-    [SS_HTTP_ACCEPT] = "Accept",
-    [SS_HTTP_AUTHORIZATION] = "Authorization",
-    [SS_HTTP_CONTENT_LENGTH] = "Content-Length",
-    [SS_HTTP_CONTENT_TYPE] = "Content-Type",
-    [SS_HTTP_IF_MATCH] = "If-Match",
-    [SS_HTTP_IF_NONE_MATCH] = "If-None-Match",
-    [SS_HTTP_IF_RANGE] = "If-Range",
-    [SS_HTTP_RANGE] = "Range",
-    [SS_HTTP_TRANSFER_ENCODING] = "Transfer-Encoding",
-    [SS_HTTP_X_AUTHORITY] = "X-Authority",
-    [SS_HTTP_X_CONTROLLER_ID] = "X-Controller-Id",
-    [SS_HTTP_X_FORWARDED_FOR] = "X-Forwarded-For",
+#define NAME(text)                                                                                                     \
+    {                                                                                                                  \
+        text, sizeof text - 1                                                                                          \
+    }
+static const struct {
+    const char *text;
+    size_t len;
+} header_names[SS_HTTP_HEADERS] = {
+    [SS_HTTP_ACCEPT] = NAME("Accept"),
+    [SS_HTTP_AUTHORIZATION] = NAME("Authorization"),
+    [SS_HTTP_CONTENT_LENGTH] = NAME("Content-Length"),
+    [SS_HTTP_CONTENT_TYPE] = NAME("Content-Type"),
+    [SS_HTTP_IF_MATCH] = NAME("If-Match"),
+    [SS_HTTP_IF_NONE_MATCH] = NAME("If-None-Match"),
+    [SS_HTTP_IF_RANGE] = NAME("If-Range"),
+    [SS_HTTP_RANGE] = NAME("Range"),
+    [SS_HTTP_TRANSFER_ENCODING] = NAME("Transfer-Encoding"),
+    [SS_HTTP_X_AUTHORITY] = NAME("X-Authority"),
+    [SS_HTTP_X_CONTROLLER_ID] = NAME("X-Controller-Id"),
+    [SS_HTTP_X_FORWARDED_FOR] = NAME("X-Forwarded-For"),
 };
 
-static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const char *name, size_t len,
+                                   const char *value, size_t value_len)
 {
-    (void)kind;
+    (void)kind, (void)value_len;
     struct ss_http_request *request = context;
     for (unsigned i = 0; i < SS_HTTP_HEADERS; i++) {
-        if (strcasecmp(name, header_names[i]) != 0)
+        if (len != header_names[i].len || strncasecmp(name, header_names[i].text, len) != 0)
             continue;
         request->doubled |= request->headers[i] != NULL;
         request->headers[i] = value ? value : "";
@@ -148,7 +156,7 @@ enum ss_http_result ss_http_head(struct ss_http_connection *connection, const ch
     memset(request->headers, 0, sizeof request->headers);
     request->doubled = false;
     request->method = method_from(method);
-    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, take_header, request);
+    MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, take_header, request);
     find_address(connection);
     bool fits = request->uri[0] != '\0';
     bool ok = fits && cut(request);

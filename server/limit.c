@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/bytes.h"
 #include "core/crypto.h"
 
 #define WAYS  4
@@ -25,7 +26,7 @@ struct ss_limit {
 
 #define ROTATE(v, n) ((v) << (n) | (v) >> (64 - (n)))
 
-static void sip_round(uint64_t v[4])
+static inline void sip_round(uint64_t v[4])
 {
     v[0] += v[1], v[1] = ROTATE(v[1], 13) ^ v[0], v[0] = ROTATE(v[0], 32);
     v[2] += v[3], v[3] = ROTATE(v[3], 16) ^ v[2];
@@ -33,21 +34,24 @@ static void sip_round(uint64_t v[4])
     v[2] += v[1], v[1] = ROTATE(v[1], 17) ^ v[2], v[2] = ROTATE(v[2], 32);
 }
 
+static inline void sip_word(uint64_t v[4], uint64_t word)
+{
+    v[3] ^= word;
+    sip_round(v);
+    v[0] ^= word;
+}
+
 uint64_t ss_siphash(const uint64_t key[2], const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
     uint64_t v[4] = {key[0] ^ 0x736F6D6570736575, key[1] ^ 0x646F72616E646F6D, key[0] ^ 0x6C7967656E657261,
                      key[1] ^ 0x7465646279746573};
-    for (size_t left = len;; left -= 8, p += 8) {
-        uint64_t word = left < 8 ? (uint64_t)len << 56 : 0;
-        for (size_t i = 0; i < (left < 8 ? left : 8); i++)
-            word |= (uint64_t)p[i] << 8 * i;
-        v[3] ^= word;
-        sip_round(v);
-        v[0] ^= word;
-        if (left < 8)
-            break;
-    }
+    uint64_t last = (uint64_t)len << 56;
+    for (; len >= 8; len -= 8, p += 8)
+        sip_word(v, ss_get_le64(p));
+    for (size_t i = 0; i < len; i++)
+        last |= (uint64_t)p[i] << 8 * i;
+    sip_word(v, last);
     v[2] ^= 0xFF;
     for (int i = 0; i < 3; i++)
         sip_round(v);
