@@ -78,6 +78,9 @@ static const struct option options[] = {
            .max = 1000000),
     OPTION(limits, timeout, NUMBER, "60", "seconds that a connection may be silent", .min = 1, .max = 86400),
     OPTION(limits, request_timeout, NUMBER, "30", "seconds that a request may take to arrive", .min = 1, .max = 86400),
+    OPTION(limits, history, SIZE, "256K", "what the history of an action may take", .min = 4096, .max = 1u << 30),
+    OPTION(limits, history_device, SIZE, "16M", "what all histories of a device may take", .min = 4096,
+           .max = 1u << 30),
     OPTION(limits, upload, SIZE, "64M", "largest release", .min = 4096, .max = 1u << 30),
 };
 

@@ -112,6 +112,7 @@ struct ss_server_config {
         unsigned new_devices;             ///< that register themselves, all together, an hour; 0: no limit
         unsigned timeout;                 ///< seconds a connection may be silent
         unsigned request_timeout;         ///< seconds a request may take to arrive
+        uint64_t history, history_device; ///< what devices may say of one action, and of all, bytes
         uint64_t upload;                  ///< largest release, bytes
     } limits;
 };

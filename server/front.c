@@ -100,6 +100,8 @@ static ss_status_t open_store(struct ss_front *front, const struct ss_front_opti
         status = ss_front_confine(front, options->config_path, !options->unconfined_too, err);
     if (status == SS_OK)
         status = ss_store_open(config->server.store, true, NULL, &front->store, err);
+    if (status == SS_OK)
+        ss_store_set_history(front->store, config->limits.history, config->limits.history_device);
     if (status == SS_OK && sets)
         status = ss_presealed_trust(front->store, sets, ss_front_log_trusted, err);
     ss_key_sets_free(sets);
@@ -202,6 +204,7 @@ static void reload(struct ss_front *front, const char *path)
         status = ss_tls_reload(front->tls, config, &err);
     if (status == SS_OK) {
         set_limits(&front->limits, config);
+        ss_store_set_history(front->store, config->limits.history, config->limits.history_device);
         ss_log_setup(config->log.format, config->log.level);
         ss_metrics_add(&front->metrics, SS_COUNT_RELOADS, 1);
         ss_log(SS_LOG_INFO, "reloaded", "takes effect", "certificates, limits, log", NULL);

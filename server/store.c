@@ -176,6 +176,7 @@ ss_status_t ss_store_open(const char *url, bool create, const struct ss_store_op
     if (!store)
         return ss_store_out_of_memory(err);
     store->options = with_defaults(options);
+    ss_store_set_history(store, 0, 0);
     store->last = &store->first;
     pthread_mutex_init(&store->readers_lock, NULL);
     pthread_cond_init(&store->readers_free, NULL);
@@ -223,6 +224,12 @@ static ss_status_t ping(struct ss_sql *db, void *context, struct ss_error *err)
 {
     (void)context;
     return ss_sql_execute(db, "SELECT 1 FROM migrations WHERE version = 1", NULL, 0, err);
+}
+
+void ss_store_set_history(struct ss_store *store, uint64_t action_bytes, uint64_t device_bytes)
+{
+    atomic_store(&store->action_bytes, action_bytes ? action_bytes : SS_STORE_ACTION_BYTES);
+    atomic_store(&store->device_bytes, device_bytes ? device_bytes : SS_STORE_DEVICE_BYTES);
 }
 
 ss_status_t ss_store_ping(struct ss_store *store, struct ss_error *err)

@@ -50,8 +50,10 @@
 #define SS_STORE_MESSAGES_MAX   50u
 #define SS_STORE_MESSAGE_SIZE   513u
 #define SS_STORE_ATTRIBUTES_MAX 100u
-#define SS_STORE_ATTRIBUTE_MAX  128u  ///< bytes of a key or a value
-#define SS_STORE_ACTIONS_MAX    2000u ///< of a device, over its life; the oldest finished ones go
+#define SS_STORE_ATTRIBUTE_MAX  128u         ///< bytes of a key or a value
+#define SS_STORE_ACTION_BYTES   (256u << 10) ///< of the history of an action, unless told otherwise
+#define SS_STORE_DEVICE_BYTES   (16u << 20)  ///< of all histories of a device, unless told otherwise
+#define SS_STORE_ACTIONS_MAX    2000u        ///< of a device, over its life; the oldest finished ones go
 #define SS_STORE_STALE_SECONDS  60u
 
 struct ss_store;
@@ -74,6 +76,9 @@ SS_MUST_USE ss_status_t ss_store_open(const char *url, bool create, const struct
 /// Finishes what is queued (callbacks run), writes what was seen, ends the threads. No other call may be running. NULL is
 /// allowed.
 void ss_store_close(struct ss_store *store);
+/// Most bytes that the history of an action may take, and all those of a device together: messages, and 64 an entry.
+/// 0: SS_STORE_ACTION_BYTES, SS_STORE_DEVICE_BYTES. At once, for what comes from then on.
+void ss_store_set_history(struct ss_store *store, uint64_t action_bytes, uint64_t device_bytes);
 /// For /readyz: SS_OK if the database answers now.
 SS_MUST_USE ss_status_t ss_store_ping(struct ss_store *store, struct ss_error *err);
 
@@ -379,7 +384,8 @@ struct ss_store_feedback {
 ///                                 does not
 ///   SS_ERROR_BAD_STATE            410: the action is over
 ///   SS_ERROR_NOT_SUPPORTED        405 (TO_CANCEL): nobody asked to cancel it
-///   SS_ERROR_INSUFFICIENT_SPACE   429: SS_STORE_STATUSES_MAX entries; what ends the action is always taken
+///   SS_ERROR_INSUFFICIENT_SPACE   429: SS_STORE_STATUSES_MAX entries, or the bytes of ss_store_set_history(); what changes
+///                                 the action's state is always taken then, without its messages
 SS_MUST_USE ss_status_t ss_store_feedback(struct ss_store *store, const struct ss_store_feedback *feedback,
                                           struct ss_error *err);
 /// The same, without waiting; @p feedback is copied. Anything but SS_OK: @p done is not called.

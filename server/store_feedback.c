@@ -92,10 +92,14 @@ static struct effect effect_of(const struct ss_store_feedback *f)
                                                : on_deployment(f);
 }
 
+/// What all histories of device $2 take together.
+#define DEVICE_BYTES "CAST((SELECT sum(bytes) FROM actions WHERE device = $2) AS BIGINT)"
+
 struct action {
     enum ss_store_state state;
     bool active;
     int64_t release, statuses;
+    uint64_t bytes, device_bytes; ///< of its history, and of all of the device's
 };
 
 static ss_status_t read_action(struct ss_sql *db, const struct ss_store_feedback *f, struct action *a,
@@ -103,17 +107,22 @@ static ss_status_t read_action(struct ss_sql *db, const struct ss_store_feedback
 {
     struct ss_sql_rows *rows;
     bool row;
-    ss_status_t status = ss_sql_select(
-        db, &rows, err, "SELECT state, active, release, statuses FROM actions WHERE id = $1 AND device = $2",
-        ss_sql_int(f->action), ss_sql_text(f->device));
+    ss_status_t status = ss_sql_select(db, &rows, err,
+                                       "SELECT state, active, release, statuses, bytes, " DEVICE_BYTES
+                                       " FROM actions WHERE id = $1 AND device = $2",
+                                       ss_sql_int(f->action), ss_sql_text(f->device));
     status = ss_store_first(status, &rows, &row, err);
     if (status == SS_OK && !row)
         return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_SERVER, "there is no action %lld of device %s",
                             (long long)f->action, f->device);
     if (status != SS_OK)
         return status;
-    *a = (struct action){(enum ss_store_state)ss_sql_column_int(rows, 0), ss_sql_column_int(rows, 1) != 0,
-                         ss_sql_column_int(rows, 2), ss_sql_column_int(rows, 3)};
+    *a = (struct action){(enum ss_store_state)ss_sql_column_int(rows, 0),
+                         ss_sql_column_int(rows, 1) != 0,
+                         ss_sql_column_int(rows, 2),
+                         ss_sql_column_int(rows, 3),
+                         (uint64_t)ss_sql_column_int(rows, 4),
+                         (uint64_t)ss_sql_column_int(rows, 5)};
     ss_sql_end(rows);
     return SS_OK;
 }
@@ -149,6 +158,27 @@ static ss_status_t apply(struct ss_store_tx *tx, const struct ss_store_feedback 
     return status == SS_OK ? ss_store_touch_device(tx, f->device, err) : status;
 }
 
+/// SS_ERROR_INSUFFICIENT_SPACE: there is no room for what @p f says.
+static ss_status_t check_room(const struct ss_store *store, const struct ss_store_feedback *f, const struct action *a,
+                              struct ss_error *err)
+{
+    uint64_t size = ss_store_status_size(f->messages, f->message_count);
+    uint64_t of_action = atomic_load(&store->action_bytes), of_device = atomic_load(&store->device_bytes);
+    if (a->statuses >= (int64_t)SS_STORE_STATUSES_MAX)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_SPACE, SS_AREA_SERVER,
+                            "action %lld has %u status entries, which is the limit", (long long)f->action,
+                            SS_STORE_STATUSES_MAX);
+    if (a->bytes + size > of_action)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_SPACE, SS_AREA_SERVER,
+                            "the history of action %lld would have %llu bytes, at most %llu (history in [limits])",
+                            (long long)f->action, (unsigned long long)(a->bytes + size), (unsigned long long)of_action);
+    if (a->device_bytes + size > of_device)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_SPACE, SS_AREA_SERVER,
+                            "the history of device %s would have %llu bytes, at most %llu (history_device in [limits])",
+                            f->device, (unsigned long long)(a->device_bytes + size), (unsigned long long)of_device);
+    return SS_OK;
+}
+
 static ss_status_t report(struct ss_store_tx *tx, void *context, struct ss_error *err)
 {
     const struct ss_store_feedback *f = context;
@@ -159,10 +189,14 @@ static ss_status_t report(struct ss_store_tx *tx, void *context, struct ss_error
     if (status != SS_OK || (f->to == SS_STORE_TO_CANCEL && a.state == SS_STORE_CANCELED))
         return status; // the device says again that it has cancelled, because it missed the answer
     struct effect effect = effect_of(f);
-    if (!effect.changes && a.statuses >= (int64_t)SS_STORE_STATUSES_MAX)
-        return ss_error_set(err, SS_ERROR_INSUFFICIENT_SPACE, SS_AREA_SERVER,
-                            "action %lld has %u status entries, which is the limit", (long long)f->action,
-                            SS_STORE_STATUSES_MAX);
+    struct ss_error full;
+    bool room = check_room(tx->store, f, &a, &full) == SS_OK;
+    if (!room && !effect.changes) {
+        if (err)
+            *err = full;
+        return SS_ERROR_INSUFFICIENT_SPACE;
+    }
+    static const char *const left_out[] = {"messages are left out: the history is full"};
     const struct ss_store_entry_fields entry = {
         .action = f->action,
         .state = effect.entry,
@@ -171,8 +205,8 @@ static ss_status_t report(struct ss_store_tx *tx, void *context, struct ss_error
         .has_progress = f->has_progress,
         .count = f->count,
         .of = f->of,
-        .messages = f->messages,
-        .message_count = f->message_count,
+        .messages = room ? f->messages : left_out,
+        .message_count = room ? f->message_count : 1,
     };
     status = ss_store_status_add(tx, &entry, err);
     return status == SS_OK && effect.changes ? apply(tx, f, &a, effect, err) : status;
@@ -268,8 +302,10 @@ static ss_status_t note_download(struct ss_store_tx *tx, void *context, struct s
     ss_status_t status =
         ss_store_get_number(tx->db, 0, &room, err,
                             "SELECT 1 FROM actions WHERE id = $1 AND device = $2 AND active = 1 AND "
-                            "statuses < $3",
-                            ss_sql_int(n->action), ss_sql_text(n->device), ss_sql_int(SS_STORE_STATUSES_MAX));
+                            "statuses < $3 AND bytes < $4 AND " DEVICE_BYTES " < $5",
+                            ss_sql_int(n->action), ss_sql_text(n->device), ss_sql_int(SS_STORE_STATUSES_MAX),
+                            ss_sql_int((int64_t)atomic_load(&tx->store->action_bytes)),
+                            ss_sql_int((int64_t)atomic_load(&tx->store->device_bytes)));
     return status == SS_OK && room ? ss_store_status_note(tx, n->action, SS_STORE_DOWNLOAD, n->file, err) : status;
 }
 

@@ -92,6 +92,7 @@ struct ss_store {
     pthread_t watcher;
     atomic_llong watched; ///< monotonic time, seconds, when the watcher last knew of everything; 0: never
     atomic_bool stopping;
+    atomic_ullong action_bytes, device_bytes; ///< most that histories take, ss_store_set_history()
     atomic_ullong revision, hits, misses, writes, commits, queued;
 };
 
@@ -194,6 +195,10 @@ struct ss_store_entry_fields {
     const char *const *messages;
     size_t message_count;
 };
+/// What a status entry is counted as beside its messages, bytes.
+#define SS_STORE_STATUS_BYTES 64u
+/// Bytes that an entry with these messages is counted as.
+size_t ss_store_status_size(const char *const *messages, size_t count);
 SS_MUST_USE ss_status_t ss_store_status_add(struct ss_store_tx *tx, const struct ss_store_entry_fields *entry,
                                             struct ss_error *err);
 /// One entry with one message.

@@ -58,6 +58,9 @@ static const char *const steps[] = {
     // what nodes have cached and must drop, in the order of commits
     "CREATE TABLE changes (number BIGINT PRIMARY KEY, node {text} NOT NULL, what {text} NOT NULL);"
     "INSERT INTO meta VALUES ('writer', '')", // the row that PostgreSQL's writers queue at
+    // 2: what the history of an action takes; 64 is SS_STORE_STATUS_BYTES
+    "ALTER TABLE actions ADD COLUMN bytes BIGINT NOT NULL DEFAULT 0;"
+    "UPDATE actions SET bytes = (SELECT coalesce(sum(length(messages) + 64), 0) FROM statuses WHERE action = id)",
 };
 enum { LAYOUT = sizeof steps / sizeof *steps };
 

@@ -51,6 +51,14 @@ static char *pack(const char *const *messages, size_t count, size_t *len)
     return out;
 }
 
+size_t ss_store_status_size(const char *const *messages, size_t count)
+{
+    size_t size = SS_STORE_STATUS_BYTES;
+    for (size_t i = 0; i < count && i < SS_STORE_MESSAGES_MAX; i++)
+        size += cut(messages[i], SS_STORE_MESSAGE_SIZE - 1) + 1;
+    return size;
+}
+
 static struct ss_sql_value number_or_null(bool is, int64_t value)
 {
     return is ? ss_sql_int(value) : ss_sql_null();
@@ -78,9 +86,10 @@ ss_status_t ss_store_status_add(struct ss_store_tx *tx, const struct ss_store_en
         return status;
     return ss_sql_run(
         tx->db, err,
-        "UPDATE actions SET statuses = $2, last = $3, code = coalesce($4, code), changed = $5 WHERE id = $1",
+        "UPDATE actions SET statuses = $2, last = $3, code = coalesce($4, code), changed = $5, bytes = bytes + $6 "
+        "WHERE id = $1",
         ss_sql_int(e->action), ss_sql_int(number + 1), ss_sql_int(e->state), number_or_null(e->has_code, e->code),
-        ss_sql_int(tx->now));
+        ss_sql_int(tx->now), ss_sql_int((int64_t)(len + SS_STORE_STATUS_BYTES)));
 }
 
 ss_status_t ss_store_status_note(struct ss_store_tx *tx, int64_t action, enum ss_store_state state, const char *message,

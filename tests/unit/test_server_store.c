@@ -581,6 +581,101 @@ static void test_quotas(void **state)
     ss_store_close(store);
 }
 
+static ss_status_t check_left_out(void *context, const struct ss_store_status *status, struct ss_error *err)
+{
+    (void)err;
+    ++*(unsigned *)context;
+    assert_int_equal(status->state, SS_STORE_FINISHED);
+    assert_int_equal(status->message_count, 1);
+    assert_string_equal(status->messages[0], "messages are left out: the history is full");
+    return SS_OK;
+}
+
+/// What devices may write is bounded by bytes, an action and a device; the end of an action is always taken.
+static void test_bytes_of_a_history(void **state)
+{
+    (void)state;
+    enum { LONGEST = 64 + 50 * 513 }; // as an entry is counted
+    struct ss_store *store = store_bench_create(NULL);
+    struct ss_error err = {0};
+    const char *messages[SS_STORE_MESSAGES_MAX];
+    char text[SS_STORE_MESSAGE_SIZE];
+    memset(text, 'y', sizeof text), text[sizeof text - 1] = '\0';
+    for (unsigned i = 0; i < SS_STORE_MESSAGES_MAX; i++)
+        messages[i] = text;
+    store_bench_devices(store, 2);
+    int64_t first = store_bench_assign(store, "d1", store_bench_release(store, "1.0"));
+    struct ss_store_feedback f = {.device = "d1",
+                                  .action = first,
+                                  .execution = SS_STORE_EXECUTION_PROCEEDING,
+                                  .messages = messages,
+                                  .message_count = SS_STORE_MESSAGES_MAX};
+    unsigned taken = 0;
+    while (ss_store_feedback(store, &f, &err) == SS_OK)
+        taken++;
+    assert_int_equal(taken, SS_STORE_ACTION_BYTES / LONGEST);
+    assert_refused(ss_store_feedback(store, &f, &err), SS_ERROR_INSUFFICIENT_SPACE, &err,
+                   "at most 262144 (history in [limits])");
+    // What is short still has room.
+    f.message_count = 1;
+    assert_ok(ss_store_feedback(store, &f, &err), err);
+    f.message_count = SS_STORE_MESSAGES_MAX;
+    f.execution = SS_STORE_EXECUTION_CLOSED;
+    assert_ok(ss_store_feedback(store, &f, &err), err);
+    assert_int_equal(store_bench_action(store, first).state, SS_STORE_FINISHED);
+    unsigned left_out = 0;
+    assert_ok(ss_store_status_list(store, first, 1, check_left_out, &left_out, &err), err);
+    assert_int_equal(left_out, 1);
+    // All of a device together; another device has its own.
+    ss_store_set_history(store, 0, SS_STORE_ACTION_BYTES + 2 * LONGEST);
+    f.action = store_bench_assign(store, "d1", store_bench_release(store, "2.0"));
+    f.execution = SS_STORE_EXECUTION_PROCEEDING;
+    for (taken = 0; ss_store_feedback(store, &f, &err) == SS_OK;)
+        taken++;
+    assert_true(taken == 2 || taken == 1);
+    assert_refused(ss_store_feedback(store, &f, &err), SS_ERROR_INSUFFICIENT_SPACE, &err,
+                   "the history of device d1 would have");
+    unsigned entries = (unsigned)strlen(store_bench_history(store, f.action));
+    ss_store_set_history(store, 0, 1); // nothing is left for what the server notes by itself
+    ss_store_action_downloading(store, "d1", f.action, "firmware.bin");
+    f.execution = SS_STORE_EXECUTION_CANCELED;
+    assert_ok(ss_store_feedback(store, &f, &err), err);
+    assert_int_equal(strlen(store_bench_history(store, f.action)), entries + strlen(" canceled"));
+    ss_store_set_history(store, 0, 0);
+    f = (struct ss_store_feedback){.device = "d2",
+                                   .action = store_bench_assign(store, "d2", 1),
+                                   .messages = messages,
+                                   .execution = SS_STORE_EXECUTION_PROCEEDING,
+                                   .message_count = SS_STORE_MESSAGES_MAX};
+    assert_ok(ss_store_feedback(store, &f, &err), err);
+    ss_store_close(store);
+}
+
+/// A store of the first layout, whose histories nobody has counted.
+static void test_counting_what_is_there(void **state)
+{
+    (void)state;
+    const char *url, *message = "twelve bytes";
+    struct ss_store *store = store_bench_create(&url);
+    struct ss_error err = {0};
+    store_bench_devices(store, 1);
+    int64_t action = store_bench_assign(store, "d1", store_bench_release(store, "1.0"));
+    struct ss_store_feedback f = {.device = "d1",
+                                  .action = action,
+                                  .execution = SS_STORE_EXECUTION_PROCEEDING,
+                                  .messages = &message,
+                                  .message_count = 1};
+    assert_ok(ss_store_feedback(store, &f, &err), err);
+    ss_store_close(store);
+    change_layout(url, "ALTER TABLE actions DROP COLUMN bytes; DELETE FROM migrations WHERE version = 2");
+    store = store_bench_open(url);
+    ss_store_set_history(store, 64 + (64 + 13) + (64 + 13) - 1, 0); // assigned, said, and to be said
+    assert_refused(ss_store_feedback(store, &f, &err), SS_ERROR_INSUFFICIENT_SPACE, &err, "would have 218 bytes");
+    ss_store_set_history(store, 64 + (64 + 13) + (64 + 13), 0);
+    assert_ok(ss_store_feedback(store, &f, &err), err);
+    ss_store_close(store);
+}
+
 /// Many reports at once share their commits; one that fails takes none of the others with it.
 static void test_group_commit(void **state)
 {
@@ -774,6 +869,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_revoked_release),
         cmocka_unit_test(test_confirmation),
         cmocka_unit_test(test_quotas),
+        cmocka_unit_test(test_bytes_of_a_history),
+        cmocka_unit_test(test_counting_what_is_there),
         cmocka_unit_test(test_group_commit),
         cmocka_unit_test(test_two_nodes),
         cmocka_unit_test(test_last_seen),
