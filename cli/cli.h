@@ -167,6 +167,8 @@ enum cli_option_id {
     OPT_SERVER_CA,
     OPT_SOFT,
     OPT_ASK_USER,
+    OPT_DOWNLOAD_ONLY,
+    OPT_WINDOW,
     OPT_ANY_CERT,
     OPT_UPLOAD_KEY,
     OPT_OPAQUE,

@@ -46,7 +46,7 @@ ss_status_t statement_key_id(const uint8_t *key, char text[2 * SS_KEY_ID_SIZE + 
     return SS_OK;
 }
 
-static bool parse_time(const char *text, uint64_t *out)
+bool cli_time(const char *text, uint64_t *out)
 {
     static const char *const formats[] = {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"};
     if (cli_number(text, SS_STATEMENT_INT_MAX, out))
@@ -69,7 +69,7 @@ bool cli_option_time(const struct cli_args *args, const struct cli_option *optio
                      uint64_t fallback, uint64_t *out)
 {
     *out = fallback;
-    if (!args->options[id] || parse_time(args->options[id], out))
+    if (!args->options[id] || cli_time(args->options[id], out))
         return true;
     while (options->id != id)
         options++;

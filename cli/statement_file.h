@@ -33,8 +33,9 @@ json_t *statement_json_kind(enum ss_statement_kind kind);
 /// The id of a public key as 16 hex digits.
 SS_MUST_USE ss_status_t statement_key_id(const uint8_t *key, char text[2 * SS_KEY_ID_SIZE + 1], struct ss_error *err);
 
-/// Seconds since 1970 from an option: a number, 2027-01-31, or 2027-01-31T08:00:00Z. @p fallback when it is not given.
-/// Reports and returns false for anything else.
+/// Seconds since 1970: a number, 2027-01-31, or 2027-01-31T08:00:00Z. False for anything else.
+bool cli_time(const char *text, uint64_t *out);
+/// The same from an option; @p fallback when it is not given. Reports and returns false for what is none.
 bool cli_option_time(const struct cli_args *args, const struct cli_option *options, enum cli_option_id id,
                      uint64_t fallback, uint64_t *out);
 

@@ -40,11 +40,13 @@ enum ss_http_result ss_ddi_ca(struct ss_http_request *request);
 /// How often @p device is to ask: the configured time, off by a part of it that is always the same for a device. Seconds.
 uint32_t ss_ddi_sleep(const struct ss_polling *polling, const char *device);
 
-/// The links and times of a poll's answer; what ETag and 304 hang on. Its length; 0 if @p size is too small.
+/// The links and times of a poll's answer at @p now (seconds since 1970); what ETag and 304 hang on. Its length; 0 if
+/// @p size is too small.
 size_t ss_ddi_poll_body(const struct ss_server_config *config, const struct ss_store_device *device, uint32_t key_set,
-                        char *out, size_t size);
-/// A number that changes when forced, state or release of the open action change: `c` of its link.
-uint32_t ss_ddi_action_hash(const struct ss_store_device *device);
+                        int64_t now, char *out, size_t size);
+/// A number that changes when forced, state or release of the open action change, or its window opens or closes: `c` of
+/// its link.
+uint32_t ss_ddi_action_hash(const struct ss_store_device *device, int64_t now);
 
 /// The delivery that a device gets of @p release; SS_ERROR_DOES_NOT_EXIST: none is known here.
 SS_MUST_USE ss_status_t ss_ddi_find_delivery(struct ss_store *store, const struct ss_store_device *device,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Confirmation by the device's user, and what is public: key sets and CA certificates; freshness records.
 #include <string.h>
+#include <time.h>
 
 #include "server/ddi.h"
 #include "slotseal/key_set.h"
@@ -19,7 +20,7 @@ enum ss_http_result ss_ddi_confirmation_base(struct ss_http_request *request)
     json_t *links = json_pack("{s:{s:s}}", name, "href", change);
     if (device->open.action && device->open.state == SS_STORE_WAIT_FOR_CONFIRMATION) {
         snprintf(rest, sizeof rest, "confirmationBase/%lld?c=%u", (long long)device->open.action,
-                 ss_ddi_action_hash(device));
+                 ss_ddi_action_hash(device, time(NULL)));
         ss_ddi_link(config, id, rest, base, sizeof base);
         json_object_set_new(links, "confirmationBase", json_pack("{s:s}", "href", base));
     }

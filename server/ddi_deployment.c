@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "server/ddi.h"
 #include "server/log.h"
@@ -87,6 +88,17 @@ static json_t *chunk(struct ss_http_request *request, const struct deployment *d
     return one;
 }
 
+/// What the device is to do with @p chunks.
+static json_t *orders(const struct ss_store_action *a, json_t *chunks)
+{
+    bool open = ss_store_window_is_open(&a->window, time(NULL));
+    const char *download = a->forced || a->download_only ? "forced" : "attempt";
+    const char *update = a->download_only || !open ? "skip" : download;
+    const char *window = !a->window.seconds ? NULL : open ? "available" : "unavailable";
+    return json_pack("{s:s, s:s, s:s*, s:[o]}", "download", download, "update", update, "maintenanceWindow", window,
+                     "chunks", chunks);
+}
+
 static enum ss_http_result answer_deployment(struct ss_http_request *request, const struct deployment *d,
                                              const char *name)
 {
@@ -94,7 +106,6 @@ static enum ss_http_result answer_deployment(struct ss_http_request *request, co
     ss_status_t status = SS_OK;
     int64_t count = 0;
     char id[24];
-    const char *how = d->action.forced ? "forced" : "attempt";
     if (!ss_http_query_number(request, "actionHistory", 0, &count))
         return ss_http_answer_error(request, 400, "actionHistory is no number");
     json_t *history = count ? ss_ddi_history(request->front, d->action.id, count, &status, &err) : NULL;
@@ -104,9 +115,9 @@ static enum ss_http_result answer_deployment(struct ss_http_request *request, co
         return ss_http_answer_failure(request, status, &err);
     }
     snprintf(id, sizeof id, "%" PRId64, d->action.id);
-    return ss_http_answer_json(request, 200,
-                               json_pack("{s:s, s:{s:s, s:s, s:[o]}, s:o*}", "id", id, name, "download", how, "update",
-                                         how, "chunks", chunks, "actionHistory", history));
+    return ss_http_answer_json(
+        request, 200,
+        json_pack("{s:s, s:o, s:o*}", "id", id, name, orders(&d->action, chunks), "actionHistory", history));
 }
 
 // Sealed releases: the sealer is asked each time, it knows best whether the delivery is still what the device needs.
@@ -258,6 +269,18 @@ static enum ss_http_result order_delivery(struct ss_http_request *request, const
     return answer_refused(request);
 }
 
+/// Whether the action's window was over before the device used it. It is to be cancelled then, as with hawkBit.
+static bool ended_unused(struct ss_http_request *request, const struct ss_store_action *action)
+{
+    struct ss_error err = {0};
+    if (!ss_store_window_is_over(&action->window, time(NULL)))
+        return false;
+    ss_status_t status = ss_store_cancel(request->front->store, action->id, false, "maintenance-window", &err);
+    ss_log(SS_LOG_INFO, "a maintenance window is over", "device", action->device, "cancelled",
+           status == SS_OK ? "yes" : err.message, NULL);
+    return true;
+}
+
 enum ss_http_result ss_ddi_deployment(struct ss_http_request *request)
 {
     struct deployment d = {0};
@@ -265,7 +288,7 @@ enum ss_http_result ss_ddi_deployment(struct ss_http_request *request)
     struct ss_front *front = request->front;
     if (!find_action(request, &d.action))
         return SS_HTTP_DONE;
-    if (d.action.state != SS_STORE_RUNNING)
+    if (d.action.state != SS_STORE_RUNNING || ended_unused(request, &d.action))
         return no_action(request);
     ss_status_t status = ss_store_release_get(front->store, d.action.release, &d.release, &err);
     if (status != SS_OK)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The poll: answered from memory, on the thread that read it; by a worker if memory does not tell.
 #include <string.h>
+#include <time.h>
 
 #include "core/bytes.h"
 #include "core/hex.h"
@@ -11,6 +12,8 @@
 #define BODY_SIZE (7 * SS_DDI_LINK_SIZE)
 /// Room for an ETag, terminated: 16 digits in quotes.
 #define ETAG_SIZE 19
+/// A window may make a device ask so often, seconds: hawkBit's shortest time.
+#define SLEEP_LEAST 30u
 
 /// FNV-1a: of names and numbers that are no secret.
 static uint64_t fnv(uint64_t hash, const void *bytes, size_t len)
@@ -32,9 +35,10 @@ uint32_t ss_ddi_sleep(const struct ss_polling *polling, const char *device)
     return seconds < 1 ? 1 : seconds > 86399 ? 86399 : seconds;
 }
 
-uint32_t ss_ddi_action_hash(const struct ss_store_device *device)
+uint32_t ss_ddi_action_hash(const struct ss_store_device *device, int64_t now)
 {
-    int64_t parts[] = {device->open.action, device->open.release, device->open.forced, (int64_t)device->open.state};
+    int64_t parts[] = {device->open.action, device->open.release, device->open.forced, (int64_t)device->open.state,
+                       ss_store_window_is_open(&device->open.window, now)};
     uint64_t hash = fnv(FNV_START, parts, sizeof parts);
     return (uint32_t)(hash ^ hash >> 32) & 0x7FFFFFFF;
 }
@@ -134,7 +138,8 @@ static bool offers(const struct ss_store_device *device)
     return device->kind == SS_STORE_OPAQUE || device->told.slot[0];
 }
 
-static void put_action(struct text *text, const struct ss_server_config *config, const struct ss_store_device *device)
+static void put_action(struct text *text, const struct ss_server_config *config, const struct ss_store_device *device,
+                       int64_t now)
 {
     const char *id = device->registration.id;
     if (!device->open.action)
@@ -147,20 +152,29 @@ static void put_action(struct text *text, const struct ss_server_config *config,
         put(text, "/");
         put_number(text, (uint64_t)device->open.action);
         put(text, "?c=");
-        put_number(text, ss_ddi_action_hash(device));
+        put_number(text, ss_ddi_action_hash(device, now));
         close_link(text);
     }
 }
 
+/// Before a window opens, devices ask after a third of the time that is left, so that they are there when it does.
+static uint32_t sleep_of(const struct ss_polling *polling, const struct ss_store_device *device, int64_t now)
+{
+    uint32_t sleep = ss_ddi_sleep(polling, device->registration.id);
+    uint32_t wait = device->open.action ? ss_store_window_wait(&device->open.window, now) : 0;
+    uint32_t third = wait / 3 > SLEEP_LEAST ? wait / 3 : SLEEP_LEAST;
+    return wait && third < sleep ? third : sleep;
+}
+
 size_t ss_ddi_poll_body(const struct ss_server_config *config, const struct ss_store_device *device, uint32_t key_set,
-                        char *out, size_t size)
+                        int64_t now, char *out, size_t size)
 {
     struct text text = {.out = out, .size = size};
     const char *id = device->registration.id;
     put(&text, "{\"config\":{\"polling\":{\"sleep\":\"");
-    put_time(&text, ss_ddi_sleep(&config->server.polling, id));
+    put_time(&text, sleep_of(&config->server.polling, device, now));
     put(&text, "\"}},\"_links\":{");
-    put_action(&text, config, device);
+    put_action(&text, config, device, now);
     if (device->installed.action)
         put_resource(&text, config, id, "installedBase", device->installed.action);
     if (device->wants_attributes || (device->open.action && !offers(device)))
@@ -194,7 +208,7 @@ static void make_etag(const char *body, size_t len, char etag[ETAG_SIZE])
 static enum ss_http_result answer(struct ss_http_request *request, uint32_t key_set)
 {
     char body[BODY_SIZE], etag[ETAG_SIZE];
-    size_t len = ss_ddi_poll_body(request->front->config, &request->device, key_set, body, sizeof body);
+    size_t len = ss_ddi_poll_body(request->front->config, &request->device, key_set, time(NULL), body, sizeof body);
     make_etag(body, len, etag);
     const char *accept = request->headers[SS_HTTP_ACCEPT];
     if (ss_etag_in(request->headers[SS_HTTP_IF_NONE_MATCH], etag, true))

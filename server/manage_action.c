@@ -7,12 +7,20 @@
 #include "server/log.h"
 #include "server/manage_parts.h"
 
+static json_t *window_json(const struct ss_store_window *w)
+{
+    return w->seconds ? json_pack("{s:I, s:I, s:b}", "start", (json_int_t)w->start, "seconds", (json_int_t)w->seconds,
+                                  "daily", (int)w->daily)
+                      : json_null();
+}
+
 json_t *ss_manage_action(const struct ss_store_action *a)
 {
-    return json_pack("{s:I, s:s, s:I, s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:s, s:I, s:I}", "id", (json_int_t)a->id,
-                     "device", a->device, "release", (json_int_t)a->release, "version", a->version, "state",
-                     ss_store_state_name(a->state), "last", ss_store_state_name(a->last), "active", (int)a->active,
-                     "forced", (int)a->forced, "retrieved", (int)a->retrieved, "code",
+    return json_pack("{s:I, s:s, s:I, s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:b, s:o, s:s, s:I, s:I}", "id",
+                     (json_int_t)a->id, "device", a->device, "release", (json_int_t)a->release, "version", a->version,
+                     "state", ss_store_state_name(a->state), "last", ss_store_state_name(a->last), "active",
+                     (int)a->active, "forced", (int)a->forced, "download_only", (int)a->download_only, "window",
+                     window_json(&a->window), "retrieved", (int)a->retrieved, "code",
                      a->has_code ? json_integer(a->code) : json_null(), "operator", a->operator_name, "created",
                      (json_int_t)a->created, "changed", (json_int_t)a->changed);
 }
@@ -186,26 +194,46 @@ static ss_status_t find_release(struct ss_http_request *request, int64_t id, con
               : ss_store_release_find(store, request->device.registration.product, version, release, err);
 }
 
+/// Reads an object of window; NULL is none.
+static bool read_window(json_t *window, struct ss_store_window *out)
+{
+    json_int_t start, seconds;
+    int daily = 0;
+    if (!window || json_is_null(window))
+        return true;
+    if (json_unpack_ex(window, NULL, JSON_STRICT, "{s:I, s:I, s?b}", "start", &start, "seconds", &seconds, "daily",
+                       &daily) != 0 ||
+        seconds < 1 || seconds > SS_STORE_WINDOW_MAX)
+        return false;
+    *out = (struct ss_store_window){.start = start, .seconds = (uint32_t)seconds, .daily = daily};
+    return true;
+}
+
 enum ss_http_result ss_manage_assign(struct ss_http_request *request)
 {
     json_t *body;
     const char *version = NULL;
     json_int_t id = 0;
-    int forced = 1, confirm = 0;
+    json_t *window = NULL;
+    int forced = 1, confirm = 0, download_only = 0;
+    struct ss_store_assignment assignment = {.device = request->parts[SS_MANAGE_PART_ID],
+                                             .operator_name = request->operator_name};
     struct ss_error err = {0};
     struct ss_store_release release;
-    if (!ss_manage_read(request, &body, "{s?s, s?I, s?b, s?b}", "version", &version, "release", &id, "forced", &forced,
-                        "confirm", &confirm))
+    if (!ss_manage_read(request, &body, "{s?s, s?I, s?b, s?b, s?b, s?o}", "version", &version, "release", &id, "forced",
+                        &forced, "confirm", &confirm, "download_only", &download_only, "window", &window))
         return SS_HTTP_DONE;
-    ss_status_t status = find_release(request, id, version, &release, &err);
+    ss_status_t status = read_window(window, &assignment.window)
+                             ? find_release(request, id, version, &release, &err)
+                             : ss_error_set(&err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SERVER,
+                                            "window has start, seconds from 1 to %u, and daily", SS_STORE_WINDOW_MAX);
     json_decref(body);
     if (status != SS_OK)
         return ss_http_answer_failure(request, status, &err);
-    struct ss_store_assignment assignment = {.device = request->parts[SS_MANAGE_PART_ID],
-                                             .release = release.id,
-                                             .forced = forced,
-                                             .confirm = confirm,
-                                             .operator_name = request->operator_name};
+    assignment.release = release.id;
+    assignment.forced = forced;
+    assignment.confirm = confirm;
+    assignment.download_only = download_only;
     if (release.kind == SS_STORE_OPAQUE && request->front->sealer_kept)
         return ask_sealer(request, &assignment);
     return assign(request, &assignment);

@@ -247,7 +247,7 @@ static ss_status_t count_rows(struct ss_sql *db, void *context, struct ss_error 
         {"SELECT count(*) FROM devices", &counts->devices},
         {"SELECT count(*) FROM releases", &counts->releases},
         {"SELECT count(*) FROM actions WHERE active = 1", &counts->actions_open},
-        {"SELECT count(*) FROM actions WHERE state = 3", &counts->actions_finished},
+        {"SELECT count(*) FROM actions WHERE state IN (3, 9)", &counts->actions_finished},
         {"SELECT count(*) FROM actions WHERE state = 4", &counts->actions_failed},
         {"SELECT count(*) FROM actions WHERE state = 5", &counts->actions_canceled},
     };

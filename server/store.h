@@ -181,6 +181,23 @@ enum ss_store_state {
 /// "running", "canceling", "wait_for_confirmation", … Never NULL.
 const char *ss_store_state_name(enum ss_store_state state);
 
+/// When a device may switch to what it has downloaded: hawkBit's maintenance window, once or each day. All zero: always.
+struct ss_store_window {
+    int64_t start;    ///< seconds since 1970; daily: seconds since midnight, UTC
+    uint32_t seconds; ///< how long; 0: there is no window
+    bool daily;
+};
+/// SS_ERROR_INVALID_ARGUMENT: a daily one that is not within 1 minute and a day, or begins on another one; another one that is
+/// not within 1 minute and SS_STORE_WINDOW_MAX, or is over at @p now. "No window" is fine.
+SS_MUST_USE ss_status_t ss_store_window_check(const struct ss_store_window *window, int64_t now, struct ss_error *err);
+/// Whether it is open; true without one.
+bool ss_store_window_is_open(const struct ss_store_window *window, int64_t now);
+/// Whether it will never open again.
+bool ss_store_window_is_over(const struct ss_store_window *window, int64_t now);
+/// In how many seconds it opens; 0 if it is open, over, or there is none.
+uint32_t ss_store_window_wait(const struct ss_store_window *window, int64_t now);
+#define SS_STORE_WINDOW_MAX 2592000u ///< 30 days
+
 /// All that polling and fetching need to know of a device; a copy of what is cached.
 struct ss_store_device {
     struct ss_store_registration registration;
@@ -193,7 +210,9 @@ struct ss_store_device {
         int64_t action, release;
         enum ss_store_state state; ///< RUNNING, CANCELING or WAIT_FOR_CONFIRMATION
         bool forced;               ///< hawkBit's "forced", else "soft"
-        bool retrieved;            ///< ss_store_action_retrieved() was called
+        bool download_only;
+        struct ss_store_window window;
+        bool retrieved; ///< ss_store_action_retrieved() was called
     } open;
     /// The last one that succeeded: hawkBit's installedBase. action 0: none.
     struct {
@@ -276,10 +295,13 @@ struct ss_store_action {
     char device[SS_STORE_NAME_SIZE];
     int64_t release;
     char version[SS_STORE_VERSION_SIZE]; ///< of the release
-    enum ss_store_state state;           ///< RUNNING, CANCELING, WAIT_FOR_CONFIRMATION, FINISHED, ERROR or CANCELED
+    enum ss_store_state state;           ///< RUNNING, CANCELING, WAIT_FOR_CONFIRMATION, FINISHED, ERROR, CANCELED; of
+                                         ///< download-only ones also DOWNLOADED
     enum ss_store_state last;            ///< of the newest status entry
     bool active;                         ///< state is one of the first three
     bool forced;
+    bool download_only;
+    struct ss_store_window window;
     bool retrieved;
     bool has_code;
     int32_t code; ///< the last that the device told
@@ -290,14 +312,18 @@ struct ss_store_action {
 struct ss_store_assignment {
     const char *device;
     int64_t release;
-    bool forced;  ///< else soft
-    bool confirm; ///< the device's user is asked first, unless the device has auto-confirm
+    bool forced;                   ///< else soft
+    bool confirm;                  ///< the device's user is asked first, unless the device has auto-confirm
+    bool download_only;            ///< it ends when the device has downloaded; nothing is installed
+    struct ss_store_window window; ///< when it may be installed; not with download_only
     const char *operator_name;
 };
 
 /// Assigns a release to a device: a new action, to whose id *@p action is set. Open actions for other releases turn to
-/// CANCELING, and the device is told to stop those first, as in hawkBit. If an open action has this release already, that
-/// is it: nothing is written and *@p created (may be NULL) is false.
+/// CANCELING, and the device is told to stop those first, as in hawkBit; so do those for the same release that are
+/// download-only, or have a window, when the new one differs in that. If an open action has this release already, that is
+/// it: nothing is written and *@p created (may be NULL) is false.
+///   SS_ERROR_INVALID_ARGUMENT the window: ss_store_window_check(), or it is one of a download-only action
 ///   SS_ERROR_DOES_NOT_EXIST   no such device or release
 ///   SS_ERROR_NOT_PERMITTED    the device is not active; another product; a sealed product and an opaque release
 ///   SS_ERROR_BAD_STATE        the release is not ready
@@ -378,7 +404,7 @@ struct ss_store_feedback {
 };
 
 /// What a device says of an action, with the effects of hawkBit: closed/success and closed/none finish it, closed/failure
-/// fails it, canceled cancels it; on a cancellation closed/success and closed/none cancel the action, closed/failure and
+/// fails it, canceled cancels it, downloaded ends one that is download-only; on a cancellation closed/success and closed/none cancel the action, closed/failure and
 /// rejected have it go on; everything else is an entry in the history.
 ///   SS_ERROR_DOES_NOT_EXIST       404: no such action of this device; it waits for confirmation, or (TO_CONFIRMATION)
 ///                                 does not

@@ -25,7 +25,14 @@ ss_status_t ss_store_action_set(struct ss_store_tx *tx, int64_t action, enum ss_
 
 #define COLUMNS                                                                                                        \
     "a.id, a.device, a.release, r.version, a.state, a.last, a.active, a.forced, a.retrieved, a.code, a.operator, "     \
-    "a.created, a.changed"
+    "a.created, a.changed, a.download_only, a.window_start, a.window_seconds, a.window_daily"
+
+struct ss_store_window ss_store_window_column(const struct ss_sql_rows *rows, unsigned column)
+{
+    return (struct ss_store_window){.start = ss_sql_column_int(rows, column),
+                                    .seconds = (uint32_t)ss_sql_column_int(rows, column + 1),
+                                    .daily = ss_sql_column_int(rows, column + 2) != 0};
+}
 
 static void fill(const struct ss_sql_rows *rows, struct ss_store_action *a)
 {
@@ -42,6 +49,8 @@ static void fill(const struct ss_sql_rows *rows, struct ss_store_action *a)
         .code = (int32_t)code.number,
         .created = ss_sql_column_int(rows, 11),
         .changed = ss_sql_column_int(rows, 12),
+        .download_only = ss_sql_column_int(rows, 13) != 0,
+        .window = ss_store_window_column(rows, 14),
     };
     ss_sql_column_text(rows, 1, a->device, sizeof a->device);
     ss_sql_column_text(rows, 3, a->version, sizeof a->version);
@@ -124,6 +133,8 @@ ss_status_t ss_store_action_list(struct ss_store *store, const char *device, int
 struct open_action {
     int64_t id, release;
     enum ss_store_state state;
+    bool download_only;
+    struct ss_store_window window;
 };
 
 /// The open actions of a device, oldest first. The caller frees *@p out.
@@ -135,7 +146,9 @@ static ss_status_t read_open(struct ss_sql *db, const char *device, struct open_
     *out = NULL;
     *count = 0;
     ss_status_t status = ss_sql_select(
-        db, &rows, err, "SELECT id, release, state FROM actions WHERE device = $1 AND active = 1 ORDER BY id",
+        db, &rows, err,
+        "SELECT id, release, state, download_only, window_start, window_seconds, window_daily FROM actions "
+        "WHERE device = $1 AND active = 1 ORDER BY id",
         ss_sql_text(device));
     while (status == SS_OK && (status = ss_sql_next(rows, &row, err)) == SS_OK && row) {
         struct open_action *more = realloc(*out, (*count + 1) * sizeof *more);
@@ -145,7 +158,8 @@ static ss_status_t read_open(struct ss_sql *db, const char *device, struct open_
         }
         *out = more;
         more[(*count)++] = (struct open_action){ss_sql_column_int(rows, 0), ss_sql_column_int(rows, 1),
-                                                (enum ss_store_state)ss_sql_column_int(rows, 2)};
+                                                (enum ss_store_state)ss_sql_column_int(rows, 2),
+                                                ss_sql_column_int(rows, 3) != 0, ss_store_window_column(rows, 4)};
     }
     ss_sql_end(rows);
     return status;
@@ -206,7 +220,16 @@ static ss_status_t check(struct ss_sql *db, const struct ss_store_assignment *a,
     return SS_OK;
 }
 
-/// The open action that has this release already, 0 for none; all others are asked to stop.
+/// Whether an open action is what is to be assigned. How urgent it is makes no other one of it.
+static bool is_same(const struct open_action *open, const struct ss_store_assignment *a)
+{
+    const struct ss_store_window *v = &open->window, *w = &a->window;
+    return open->release == a->release && open->state != SS_STORE_CANCELING &&
+           open->download_only == a->download_only && v->start == w->start && v->seconds == w->seconds &&
+           v->daily == w->daily;
+}
+
+/// The open action that is the same already, 0 for none; all others are asked to stop.
 static ss_status_t stop_others(struct ss_store_tx *tx, const struct ss_store_assignment *a, int64_t *same,
                                struct ss_error *err)
 {
@@ -215,11 +238,12 @@ static ss_status_t stop_others(struct ss_store_tx *tx, const struct ss_store_ass
     *same = 0;
     ss_status_t status = read_open(tx->db, a->device, &open, &count, err);
     for (size_t i = 0; i < count; i++)
-        if (open[i].release == a->release && open[i].state != SS_STORE_CANCELING)
+        if (is_same(&open[i], a))
             *same = open[i].id;
     for (size_t i = 0; i < count && !*same && status == SS_OK; i++)
         if (open[i].state != SS_STORE_CANCELING)
-            status = change(tx, open[i].id, SS_STORE_CANCELING, "another release was assigned", err);
+            status = change(tx, open[i].id, SS_STORE_CANCELING,
+                            open[i].release == a->release ? "assigned otherwise" : "another release was assigned", err);
     free(open);
     return status;
 }
@@ -253,10 +277,12 @@ ss_status_t ss_store_action_add(struct ss_store_tx *tx, const struct ss_store_as
         status = ss_sql_run(
             tx->db, err,
             "INSERT INTO actions (id, device, release, state, last, active, forced, retrieved, code, "
-            "statuses, operator, created, changed) VALUES ($1, $2, $3, $4, $4, $5, $6, 0, NULL, 0, $7, $8, $8)",
+            "statuses, operator, created, changed, download_only, window_start, window_seconds, window_daily) "
+            "VALUES ($1, $2, $3, $4, $4, $5, $6, 0, NULL, 0, $7, $8, $8, $9, $10, $11, $12)",
             ss_sql_int(*action), ss_sql_text(a->device), ss_sql_int(a->release), ss_sql_int(state),
             ss_sql_int(ss_store_state_is_open(state)), ss_sql_int(a->forced), ss_sql_text(a->operator_name),
-            ss_sql_int(tx->now));
+            ss_sql_int(tx->now), ss_sql_int(a->download_only), ss_sql_int(a->window.start),
+            ss_sql_int(a->window.seconds), ss_sql_int(a->window.daily));
     return status == SS_OK ? ss_store_status_note(tx, *action, state, note, err) : status;
 }
 
@@ -284,6 +310,11 @@ ss_status_t ss_store_assign(struct ss_store *store, const struct ss_store_assign
     ss_status_t status = ss_store_check_name("id of the device", assignment->device, err);
     if (status == SS_OK)
         status = ss_store_check_name("name of the operator", assignment->operator_name, err);
+    if (status == SS_OK)
+        status = ss_store_window_check(&assignment->window, ss_store_now(), err);
+    if (status == SS_OK && assignment->download_only && assignment->window.seconds)
+        status =
+            ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SERVER, "what is only downloaded needs no window");
     if (status == SS_OK)
         status = ss_store_write(store, "store-assign", assign, &w, err);
     *action = status == SS_OK ? w.action : 0;

@@ -39,7 +39,7 @@ struct effect {
     bool changes;              ///< state counts
 };
 
-static struct effect on_deployment(const struct ss_store_feedback *f)
+static struct effect on_deployment(const struct ss_store_feedback *f, bool download_only)
 {
     switch (f->execution) {
     case SS_STORE_EXECUTION_CLOSED:
@@ -53,7 +53,7 @@ static struct effect on_deployment(const struct ss_store_feedback *f)
     case SS_STORE_EXECUTION_DOWNLOAD:
         return (struct effect){.entry = SS_STORE_DOWNLOAD};
     case SS_STORE_EXECUTION_DOWNLOADED:
-        return (struct effect){.entry = SS_STORE_DOWNLOADED};
+        return (struct effect){SS_STORE_DOWNLOADED, SS_STORE_DOWNLOADED, download_only};
     case SS_STORE_EXECUTION_PROCEEDING:
     case SS_STORE_EXECUTION_SCHEDULED:
     case SS_STORE_EXECUTION_RESUMED:
@@ -85,11 +85,11 @@ static struct effect on_confirmation(const struct ss_store_feedback *f)
     return (struct effect){.entry = SS_STORE_WAIT_FOR_CONFIRMATION};
 }
 
-static struct effect effect_of(const struct ss_store_feedback *f)
+static struct effect effect_of(const struct ss_store_feedback *f, bool download_only)
 {
     return f->to == SS_STORE_TO_CANCEL         ? on_cancel(f)
            : f->to == SS_STORE_TO_CONFIRMATION ? on_confirmation(f)
-                                               : on_deployment(f);
+                                               : on_deployment(f, download_only);
 }
 
 /// What all histories of device $2 take together.
@@ -97,7 +97,7 @@ static struct effect effect_of(const struct ss_store_feedback *f)
 
 struct action {
     enum ss_store_state state;
-    bool active;
+    bool active, download_only;
     int64_t release, statuses;
     uint64_t bytes, device_bytes; ///< of its history, and of all of the device's
 };
@@ -108,7 +108,7 @@ static ss_status_t read_action(struct ss_sql *db, const struct ss_store_feedback
     struct ss_sql_rows *rows;
     bool row;
     ss_status_t status = ss_sql_select(db, &rows, err,
-                                       "SELECT state, active, release, statuses, bytes, " DEVICE_BYTES
+                                       "SELECT state, active, release, statuses, download_only, bytes, " DEVICE_BYTES
                                        " FROM actions WHERE id = $1 AND device = $2",
                                        ss_sql_int(f->action), ss_sql_text(f->device));
     status = ss_store_first(status, &rows, &row, err);
@@ -117,12 +117,13 @@ static ss_status_t read_action(struct ss_sql *db, const struct ss_store_feedback
                             (long long)f->action, f->device);
     if (status != SS_OK)
         return status;
-    *a = (struct action){(enum ss_store_state)ss_sql_column_int(rows, 0),
-                         ss_sql_column_int(rows, 1) != 0,
-                         ss_sql_column_int(rows, 2),
-                         ss_sql_column_int(rows, 3),
-                         (uint64_t)ss_sql_column_int(rows, 4),
-                         (uint64_t)ss_sql_column_int(rows, 5)};
+    *a = (struct action){.state = (enum ss_store_state)ss_sql_column_int(rows, 0),
+                         .active = ss_sql_column_int(rows, 1) != 0,
+                         .release = ss_sql_column_int(rows, 2),
+                         .statuses = ss_sql_column_int(rows, 3),
+                         .download_only = ss_sql_column_int(rows, 4) != 0,
+                         .bytes = (uint64_t)ss_sql_column_int(rows, 5),
+                         .device_bytes = (uint64_t)ss_sql_column_int(rows, 6)};
     ss_sql_end(rows);
     return SS_OK;
 }
@@ -188,7 +189,7 @@ static ss_status_t report(struct ss_store_tx *tx, void *context, struct ss_error
         status = check(f, &a, err);
     if (status != SS_OK || (f->to == SS_STORE_TO_CANCEL && a.state == SS_STORE_CANCELED))
         return status; // the device says again that it has cancelled, because it missed the answer
-    struct effect effect = effect_of(f);
+    struct effect effect = effect_of(f, a.download_only);
     struct ss_error full;
     bool room = check_room(tx->store, f, &a, &full) == SS_OK;
     if (!room && !effect.changes) {

@@ -216,6 +216,9 @@ SS_MUST_USE ss_status_t ss_store_action_add(struct ss_store_tx *tx, const struct
                                             const struct ss_store_device *device, enum ss_store_state state,
                                             const char *note, int64_t *action, struct ss_error *err);
 
+/// A window from three columns of a row, the first of them @p column.
+struct ss_store_window ss_store_window_column(const struct ss_sql_rows *rows, unsigned column);
+
 // store_installed.c
 
 /// What a device has installed from now on; it is asked for its attributes then.

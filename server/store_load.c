@@ -63,8 +63,9 @@ static ss_status_t load_open(struct ss_sql *db, const char *id, struct ss_store_
     struct ss_sql_rows *rows;
     bool row;
     ss_status_t status = ss_sql_select(db, &rows, err,
-                                       "SELECT id, release, state, forced, retrieved FROM actions WHERE device = $1 "
-                                       "AND active = 1 ORDER BY id LIMIT 1",
+                                       "SELECT id, release, state, forced, retrieved, download_only, window_start, "
+                                       "window_seconds, window_daily FROM actions WHERE device = $1 AND active = 1 "
+                                       "ORDER BY id LIMIT 1",
                                        ss_sql_text(id));
     status = ss_store_first(status, &rows, &row, err);
     if (status != SS_OK || !row)
@@ -74,6 +75,8 @@ static ss_status_t load_open(struct ss_sql *db, const char *id, struct ss_store_
     out->open.state = (enum ss_store_state)ss_sql_column_int(rows, 2);
     out->open.forced = ss_sql_column_int(rows, 3) != 0;
     out->open.retrieved = ss_sql_column_int(rows, 4) != 0;
+    out->open.download_only = ss_sql_column_int(rows, 5) != 0;
+    out->open.window = ss_store_window_column(rows, 6);
     ss_sql_end(rows);
     return SS_OK;
 }

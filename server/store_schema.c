@@ -61,6 +61,11 @@ static const char *const steps[] = {
     // 2: what the history of an action takes; 64 is SS_STORE_STATUS_BYTES
     "ALTER TABLE actions ADD COLUMN bytes BIGINT NOT NULL DEFAULT 0;"
     "UPDATE actions SET bytes = (SELECT coalesce(sum(length(messages) + 64), 0) FROM statuses WHERE action = id)",
+    // 3: download-only actions; maintenance windows, window_seconds 0 for none
+    "ALTER TABLE actions ADD COLUMN download_only BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE actions ADD COLUMN window_start BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE actions ADD COLUMN window_seconds BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE actions ADD COLUMN window_daily BIGINT NOT NULL DEFAULT 0",
 };
 enum { LAYOUT = sizeof steps / sizeof *steps };
 

@@ -124,6 +124,10 @@ int remote_device_show(const struct cli_args *args)
 static const struct cli_option assign_options[] = {
     {OPT_SOFT, "soft", 0, false, NULL, "the device may choose when: not forced", NULL, COMPLETE_NOTHING},
     {OPT_ASK_USER, "ask-user", 0, false, NULL, "the device's user is asked first", NULL, COMPLETE_NOTHING},
+    {OPT_DOWNLOAD_ONLY, "download-only", 0, false, NULL, "it is kept for a later assignment, not installed", NULL,
+     COMPLETE_NOTHING},
+    {OPT_WINDOW, "window", 0, false, "START/DURATION", "when to install it: 02:00/03:30, each day, UTC", NULL,
+     COMPLETE_NOTHING},
     {OPT_DRY_RUN, "dry-run", 'n', false, NULL, "only say what would be done", NULL, COMPLETE_NOTHING},
     OPTIONS_SERVER,
     OPTION_JSON,
@@ -179,7 +183,8 @@ static int plan(const struct cli_args *args, struct remote *r)
     return result;
 }
 
-static int assign(const struct cli_args *args, struct remote *r)
+/// @p window: owned by the caller, NULL for none.
+static int assign(const struct cli_args *args, struct remote *r, json_t *window)
 {
     char path[96];
     struct ss_error err = {0};
@@ -187,9 +192,10 @@ static int assign(const struct cli_args *args, struct remote *r)
     snprintf(path, sizeof path, "/devices/%s/actions", args->operands[0]);
     const struct remote_request q = {.method = "POST",
                                      .path = path,
-                                     .json = json_pack("{s:s, s:b, s:b}", "version", args->operands[1], "forced",
-                                                       !args->options[OPT_SOFT], "confirm",
-                                                       args->options[OPT_ASK_USER] != NULL)};
+                                     .json = json_pack("{s:s, s:b, s:b, s:b, s:O*}", "version", args->operands[1],
+                                                       "forced", !args->options[OPT_SOFT], "confirm",
+                                                       args->options[OPT_ASK_USER] != NULL, "download_only",
+                                                       args->options[OPT_DOWNLOAD_ONLY] != NULL, "window", window)};
     if (remote_ask(r, &q, &answer, NULL, &err) != SS_OK)
         return remote_fail(&err);
     if (args->options[OPT_JSON])
@@ -205,14 +211,20 @@ static int assign(const struct cli_args *args, struct remote *r)
 static int run_assign(const struct cli_args *args)
 {
     struct remote *r;
+    json_t *window = NULL;
     if (args->operand_count != 2)
         return cli_usage(NULL, "device assign takes a device and a version");
     if (!remote_name_ok("device", args->operands[0]))
         return CLI_USAGE;
+    if (args->options[OPT_DOWNLOAD_ONLY] && args->options[OPT_WINDOW])
+        return cli_usage(NULL, "--download-only installs nothing: it has no --window");
+    if (args->options[OPT_WINDOW] && !remote_window(args->options[OPT_WINDOW], &window))
+        return CLI_USAGE;
     int result = remote_open(args, &r);
     if (result == CLI_OK)
-        result = args->options[OPT_DRY_RUN] ? plan(args, r) : assign(args, r);
+        result = args->options[OPT_DRY_RUN] ? plan(args, r) : assign(args, r, window);
     remote_close(r);
+    json_decref(window);
     return result;
 }
 
@@ -222,7 +234,9 @@ const struct cli_command command_device_assign = {
     .description =
         "The server offers the release at the device's next poll, sealed for the slot that it does not run. What "
         "was under way for another release is cancelled; the device is asked to stop that first. Saying "
-        "it twice does it once.",
+        "it twice does it once. With --window it downloads at once, and installs within the window: each day "
+        "from HH:MM in UTC, or once from a point in time such as 2027-01-31T02:00:00Z; one that is over unused "
+        "cancels the assignment.",
     .operands = "ID VERSION",
     .options = assign_options,
     .example = "slotseal device assign 240ac412345e 1.5.0 --server https://up.example.com \\\n"
@@ -347,8 +361,12 @@ static int one_history(struct remote *r, json_t *action, bool print)
         return remote_fail(&err);
     json_t *history = json_object_get(answer, "history");
     if (print) {
-        printf("action %lld: %s, %s, by %s\n", (long long)remote_number(action, "id"), remote_text(action, "version"),
-               remote_text(action, "state"), remote_text(action, "operator"));
+        const char *window = remote_window_text(json_object_get(action, "window"));
+        const char *by = remote_text(action, "operator");
+        printf("action %lld: %s, %s, by %s%s%s%s\n", (long long)remote_number(action, "id"),
+               remote_text(action, "version"), remote_text(action, "state"), *by ? by : "the device itself",
+               json_is_true(json_object_get(action, "download_only")) ? ", download only" : "", *window ? ", " : "",
+               window);
         for (size_t i = json_array_size(history); i > 0; i--)
             print_status(json_array_get(history, i - 1));
     }

@@ -70,6 +70,15 @@ const char *remote_time(const json_t *object, const char *key);
 int remote_device_list(const struct cli_args *args);
 int remote_device_show(const struct cli_args *args);
 
+// remote_window.c
+
+/// A maintenance window, START/DURATION, as the API has it: HH:MM/HH:MM is each day, in UTC; POINT/HH:MM once, at a point in
+/// time as cli_time() has it. Reports and returns false for anything else; the caller ends *@p out by json_decref().
+bool remote_window(const char *text, json_t **out);
+/// A window of an answer in words: "daily from 02:00 for 03:30", "from 2027-01-31T08:00:00Z for 01:00"; "" for none. In one
+/// buffer.
+const char *remote_window_text(const json_t *window);
+
 // remote_upload.c
 
 /// Uploads bytes of @p kind ("sealed", "opaque"), from where an earlier attempt was interrupted; *@p id is the upload's.

@@ -59,6 +59,16 @@ def test_an_opaque_product(server):
     assert "2.1, error, by tester" in text and "no room; ?[31mred" in text  # what devices say drives no terminal
     assert "nothing that could be cancelled" in operate(server, "device", "cancel", "gw7", code=1)
     assert "no release 9 of gateway" in operate(server, "device", "assign", "gw7", "9", "--dry-run", code=1)
+    operate(server, "device", "assign", "gw7", "2.1", "--window", "23:30/01:15")
+    text = operate(server, "device", "history", "gw7")
+    assert "2.1, running, by tester, daily from 23:30 for 01:15" in text
+    once = operate(server, "device", "assign", "gw7", "2.1", "--window", "2100-01-31T02:00:00Z/30:00", "--json")["id"]
+    assert server.manage("GET", f"/actions/{once}")["window"] == {
+        "start": 4105044000, "seconds": 108000, "daily": False}
+    assert "from 2100-01-31T02:00:00Z for 30:00" in operate(server, "device", "history", "gw7")
+    assert "over already" in operate(server, "device", "assign", "gw7", "2.1", "--window", "2020-01-31/01:00", code=1)
+    operate(server, "device", "assign", "gw7", "2.1", "--download-only")
+    assert "2.1, running, by tester, download only" in operate(server, "device", "history", "gw7")
     assert "no device gw8" in operate(server, "device", "show", "gw8", code=1)
     assert "gateway" in operate(server, "device", "show", "gw7")
 

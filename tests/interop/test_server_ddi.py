@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The update server over HTTP, on both stores: every status of the DDI, and clients that behave badly."""
+import contextlib
 import hashlib
 import json
 import os
 import signal
 import socket
+import sqlite3
+import subprocess
 import threading
 import time
 
@@ -226,6 +229,81 @@ def test_deployment(server, device):
 def test_soft_actions_are_attempts(server, device):
     before = server.assign(device.name, server.release, forced=False)
     assert device.get(f"/deploymentBase/{before}").json()["deployment"]["update"] == "attempt"
+
+
+def sql(store, statement):
+    """Says something to the server's database behind its back."""
+    if store.startswith("sqlite:"):
+        with contextlib.closing(sqlite3.connect(store[len("sqlite:"):], timeout=10)) as db, db:
+            db.execute(statement)
+    else:
+        subprocess.run(["psql", "-q", store, "-c", f"SET search_path TO slotseal_server; {statement}"], check=True)
+
+
+def orders(device, action):
+    deployment = device.get(f"/deploymentBase/{action}").json()["deployment"]
+    return deployment["download"], deployment["update"], deployment.get("maintenanceWindow")
+
+
+def test_download_only(server, device):
+    action = server.assign(device.name, server.release, forced=False, download_only=True)
+    assert orders(device, action) == ("forced", "skip", None)
+    assert server.manage("GET", f"/actions/{action}")["download_only"] is True
+    assert device.get(f"/softwaremodules/{server.release}/artifacts/app.bin").status == 200
+    device.feedback(action, "proceeding", "none")
+    device.feedback(action, "downloaded", "none", "downloaded")
+    found = server.manage("GET", f"/actions/{action}")
+    assert (found["state"], found["last"], found["active"]) == ("downloaded", "downloaded", False)
+    assert not {"deploymentBase", "installedBase"} & set(device.links())
+    error_of(device.feedback(action, "downloaded", "none", code=410), 410)
+    again = server.assign(device.name, server.release)
+    assert again != action and orders(device, again) == ("forced", "forced", None)
+
+
+def test_maintenance_windows(server, device):
+    """Downloaded at once, installed while a window is open; the poll changes with it."""
+    now = int(time.time())
+    far = {"start": (now + 12 * 3600) % 86400, "seconds": 600, "daily": True}
+    action = server.assign(device.name, server.release, window=far, forced=False)
+    assert server.assign(device.name, server.release, window=far, code=200) == action
+    assert server.manage("GET", f"/actions/{action}")["window"] == far
+    assert orders(device, action) == ("attempt", "skip", "unavailable")
+    server.manage("POST", f"/actions/{action}/cancel", {"force": True})
+    soon = {"start": now + 4, "seconds": 60}
+    action = server.assign(device.name, server.release, window=soon)
+    closed = device.get()
+    assert closed.json()["config"]["polling"]["sleep"] == "00:00:30"
+    assert orders(device, action) == ("forced", "skip", "unavailable")
+    while time.time() < now + 4:
+        time.sleep(0.1)
+    opened = device.get(If_None_Match=closed.headers["ETag"])
+    assert opened.status == 200
+    assert opened.json()["_links"]["deploymentBase"] != closed.json()["_links"]["deploymentBase"]
+    assert orders(device, action) == ("forced", "forced", "available")
+
+
+def test_a_window_that_was_not_used_cancels(server, device):
+    """The store would not take one that is over, and none is shorter than a minute: it is moved into the past."""
+    action = server.assign(device.name, server.release, window={"start": int(time.time()), "seconds": 60})
+    sql(server.store, f"UPDATE actions SET window_start = window_start - 60 WHERE id = {action}")
+    error_of(device.get(f"/deploymentBase/{action}"), 404)
+    assert device.links()["cancelAction"] == f"/cancelAction/{action}"
+    history = server.manage("GET", f"/actions/{action}/history")["history"]
+    assert history[0]["messages"] == ["cancelled by maintenance-window"]
+    device.feedback(action, "closed", "success", to="cancelAction")
+    assert server.manage("GET", f"/actions/{action}")["state"] == "canceled"
+
+
+def test_windows_that_are_none(server, device):
+    now = int(time.time())
+    for window in ({}, [], "02:00", {"start": 0}, {"start": 0, "seconds": 59, "daily": True},
+                   {"start": 86400, "seconds": 60, "daily": True}, {"start": 0, "seconds": 86401, "daily": True},
+                   {"start": now - 60, "seconds": 60}, {"start": now, "seconds": 2592001}, {"start": -1, "seconds": 60},
+                   {"start": now, "seconds": 60, "weekly": True}, {"start": now, "seconds": 1 << 40}):
+        server.manage("POST", f"/devices/{device.name}/actions", {"version": "1.0", "window": window}, 400)
+    server.manage("POST", f"/devices/{device.name}/actions",
+                  {"version": "1.0", "download_only": True, "window": {"start": now, "seconds": 60}}, 400)
+    assert server.manage("GET", f"/devices/{device.name}/actions")["actions"] == []
 
 
 def test_actions_of_others_do_not_exist(server, device):

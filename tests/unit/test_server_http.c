@@ -222,13 +222,15 @@ static void spreads_polls(void **state)
     }
 }
 
+#define NOW INT64_C(1800000000) // 08:00 UTC
+
 /// The body of a poll of @p device; checked to be JSON.
 static json_t *body(const struct ss_store_device *device, uint32_t key_set)
 {
     static char url[] = "https://u.example.com", tenant[] = "DEFAULT";
     struct ss_server_config config = {.server = {.url = url, .tenant = tenant, .polling = {.seconds = 300}}};
     char text[4096];
-    size_t len = ss_ddi_poll_body(&config, device, key_set, text, sizeof text);
+    size_t len = ss_ddi_poll_body(&config, device, key_set, NOW, text, sizeof text);
     json_t *json = json_loadb(text, len, 0, NULL);
     assert_non_null(json);
     assert_string_equal(
@@ -259,22 +261,57 @@ static void links_what_there_is(void **state)
     char href[160];
     device.open.action = 8;
     device.open.state = SS_STORE_RUNNING;
-    snprintf(href, sizeof href, BASE "deploymentBase/8?c=%u", ss_ddi_action_hash(&device));
+    snprintf(href, sizeof href, BASE "deploymentBase/8?c=%u", ss_ddi_action_hash(&device, NOW));
     check_link(&device, 0, "deploymentBase", href);
-    uint32_t before = ss_ddi_action_hash(&device);
+    uint32_t before = ss_ddi_action_hash(&device, NOW);
     device.open.forced = true;
-    assert_int_not_equal(before, ss_ddi_action_hash(&device));
+    assert_int_not_equal(before, ss_ddi_action_hash(&device, NOW));
     device.open.state = SS_STORE_CANCELING;
     check_link(&device, 0, "cancelAction", BASE "cancelAction/8");
     check_link(&device, 0, "deploymentBase", "");
     device.open.state = SS_STORE_WAIT_FOR_CONFIRMATION;
-    snprintf(href, sizeof href, BASE "confirmationBase/8?c=%u", ss_ddi_action_hash(&device));
+    snprintf(href, sizeof href, BASE "confirmationBase/8?c=%u", ss_ddi_action_hash(&device, NOW));
     check_link(&device, 0, "confirmationBase", href);
     device.installed.action = 7;
     check_link(&device, 0, "installedBase", BASE "installedBase/7");
     check_link(&device, 0, "configData", "");
     device.wants_attributes = true;
     check_link(&device, 0, "configData", BASE "configData");
+}
+
+/// How long a poll at @p now says to sleep.
+static const char *sleep_at(const struct ss_store_device *device, unsigned polling, int64_t now)
+{
+    static char url[] = "https://u.example.com", tenant[] = "DEFAULT";
+    static char sleep[9];
+    struct ss_server_config config = {.server = {.url = url, .tenant = tenant, .polling = {.seconds = polling}}};
+    char text[4096];
+    assert_true(ss_ddi_poll_body(&config, device, 0, now, text, sizeof text) > 0);
+    assert_int_equal(sscanf(text, "{\"config\":{\"polling\":{\"sleep\":\"%8[0-9:]", sleep), 1);
+    return sleep;
+}
+
+static void wakes_devices_for_their_window(void **state)
+{
+    (void)state;
+    struct ss_store_device device = {.registration = {.id = "dev", .product = "lamp"}, .kind = SS_STORE_OPAQUE};
+    device.open.action = 8;
+    device.open.window = (struct ss_store_window){.start = 10 * 3600, .seconds = 3600, .daily = true};
+    uint32_t before = ss_ddi_action_hash(&device, NOW), open = ss_ddi_action_hash(&device, NOW + 2 * 3600);
+    assert_int_not_equal(before, open);
+    assert_int_equal(before, ss_ddi_action_hash(&device, NOW + 2 * 3600 - 1));
+    assert_int_equal(open, ss_ddi_action_hash(&device, NOW + 3 * 3600 - 1));
+    assert_int_equal(before, ss_ddi_action_hash(&device, NOW + 3 * 3600));
+    // A third of what is left, at least half a minute, and never more than it would have been.
+    assert_string_equal(sleep_at(&device, 300, NOW), "00:05:00");
+    assert_string_equal(sleep_at(&device, 7200, NOW), "00:40:00");
+    assert_string_equal(sleep_at(&device, 7200, NOW + 7200 - 150), "00:00:50");
+    assert_string_equal(sleep_at(&device, 7200, NOW + 7200 - 20), "00:00:30");
+    assert_string_equal(sleep_at(&device, 20, NOW + 7200 - 20), "00:00:20");
+    assert_string_equal(sleep_at(&device, 7200, NOW + 7200), "02:00:00");
+    assert_string_equal(sleep_at(&device, 86399, NOW + 3 * 3600), "07:40:00");
+    device.open.action = 0;
+    assert_string_equal(sleep_at(&device, 7200, NOW), "02:00:00");
 }
 
 static void asks_sealed_devices_for_their_slot_first(void **state)
@@ -288,7 +325,7 @@ static void asks_sealed_devices_for_their_slot_first(void **state)
     strcpy(device.told.slot, "ota_0");
     check_link(&device, 0, "configData", "");
     char href[160];
-    snprintf(href, sizeof href, BASE "deploymentBase/8?c=%u", ss_ddi_action_hash(&device));
+    snprintf(href, sizeof href, BASE "deploymentBase/8?c=%u", ss_ddi_action_hash(&device, NOW));
     check_link(&device, 0, "deploymentBase", href);
 }
 
@@ -327,12 +364,12 @@ static void writes_the_whole_body_or_nothing(void **state)
              "\"configData\":{\"href\":\"" BASE "configData\"},"
              "\"keySet\":{\"href\":\"https://u.example.com/DEFAULT/keyset/v1/lamp/after/4000000000\"},"
              "\"freshness\":{\"href\":\"" BASE "freshness\"}}}",
-             ss_ddi_action_hash(&device));
+             ss_ddi_action_hash(&device, NOW));
     size_t len = strlen(expected);
-    assert_int_equal(ss_ddi_poll_body(&config, &device, 4000000001u, text, len + 1), len);
+    assert_int_equal(ss_ddi_poll_body(&config, &device, 4000000001u, NOW, text, len + 1), len);
     assert_memory_equal(text, expected, len);
     for (size_t size = 1; size <= len; size++)
-        assert_int_equal(ss_ddi_poll_body(&config, &device, 4000000001u, text, size), 0);
+        assert_int_equal(ss_ddi_poll_body(&config, &device, 4000000001u, NOW, text, size), 0);
 }
 
 static void limits_rates(void **state)
@@ -431,6 +468,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(finds_routes),
         cmocka_unit_test(spreads_polls),
         cmocka_unit_test(links_what_there_is),
+        cmocka_unit_test(wakes_devices_for_their_window),
         cmocka_unit_test(asks_sealed_devices_for_their_slot_first),
         cmocka_unit_test(links_key_sets_and_freshness),
         cmocka_unit_test(writes_the_whole_body_or_nothing),

@@ -47,6 +47,17 @@ static void change_layout(const char *url, const char *statement)
     ss_sql_close(db);
 }
 
+/// What a store looked like that a first version has left.
+static void make_first_layout(const char *url)
+{
+    change_layout(url, "ALTER TABLE actions DROP COLUMN bytes;"
+                       "ALTER TABLE actions DROP COLUMN download_only;"
+                       "ALTER TABLE actions DROP COLUMN window_start;"
+                       "ALTER TABLE actions DROP COLUMN window_seconds;"
+                       "ALTER TABLE actions DROP COLUMN window_daily;"
+                       "DELETE FROM migrations WHERE version > 1");
+}
+
 static void test_other_layouts(void **state)
 {
     (void)state;
@@ -62,6 +73,24 @@ static void test_other_layouts(void **state)
         assert_refused(ss_store_open(url, true, NULL, &store, &err), SS_ERROR_DATA_INVALID, &err, "something else");
     else // they lie in schemas of their own
         assert_int_equal(ss_store_open(url, false, NULL, &store, &err), SS_ERROR_DOES_NOT_EXIST);
+}
+
+static void test_an_older_layout_is_brought_up_to_date(void **state)
+{
+    (void)state;
+    const char *url;
+    struct ss_store *store = store_bench_create(&url);
+    store_bench_devices(store, 1);
+    int64_t action = store_bench_assign(store, "d1", store_bench_release(store, "1.0"));
+    ss_store_close(store);
+    make_first_layout(url);
+    for (int i = 0; i < 2; i++) {
+        store = store_bench_open(url);
+        struct ss_store_action a = store_bench_action(store, action);
+        assert_true(a.active && a.forced && !a.download_only && !a.window.seconds);
+        assert_int_equal(store_bench_get(store, "d1").open.action, action);
+        ss_store_close(store);
+    }
 }
 
 static void test_devices(void **state)
@@ -382,6 +411,111 @@ static void test_feedback_table(void **state)
     ss_store_close(store);
 }
 
+static void test_windows(void **state)
+{
+    (void)state;
+    struct ss_error err = {0};
+    const struct ss_store_window none = {0}, once = {.start = 1000000, .seconds = 3600},
+                                 late = {.start = 23 * 3600, .seconds = 2 * 3600, .daily = true}; // over midnight
+    const int64_t day = 86400 * INT64_C(20000);
+    assert_ok(ss_store_window_check(&none, day, &err), err);
+    assert_true(ss_store_window_is_open(&none, day) && !ss_store_window_is_over(&none, day));
+    assert_int_equal(ss_store_window_wait(&none, day), 0);
+
+    const struct {
+        const struct ss_store_window *window;
+        int64_t now;
+        bool open, over;
+        uint32_t wait;
+    } cases[] = {
+        {&once, 0, false, false, 1000000},
+        {&once, 999999, false, false, 1},
+        {&once, 1000000, true, false, 0},
+        {&once, 1003599, true, false, 0},
+        {&once, 1003600, false, true, 0},
+        {&late, day, true, false, 0},
+        {&late, day + 3599, true, false, 0},
+        {&late, day + 3600, false, false, 22 * 3600},
+        {&late, day + 23 * 3600 - 1, false, false, 1},
+        {&late, day + 23 * 3600, true, false, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(ss_store_window_is_open(cases[i].window, cases[i].now), cases[i].open);
+        assert_int_equal(ss_store_window_is_over(cases[i].window, cases[i].now), cases[i].over);
+        assert_int_equal(ss_store_window_wait(cases[i].window, cases[i].now), cases[i].wait);
+    }
+
+    const struct {
+        struct ss_store_window window;
+        const char *why;
+    } wrong[] = {
+        {{.start = 10}, "0 seconds"},
+        {{.start = 10, .seconds = 59, .daily = true}, "59 seconds"},
+        {{.start = 10, .seconds = 86401, .daily = true}, "86401 seconds"},
+        {{.start = 86400, .seconds = 60, .daily = true}, "second of the day"},
+        {{.start = -1, .seconds = 60, .daily = true}, "second of the day"},
+        {{.start = day, .seconds = SS_STORE_WINDOW_MAX + 1}, "it has to be 60 to 2592000"},
+        {{.start = day - 60, .seconds = 60}, "over already"},
+        {{.start = INT64_MAX, .seconds = 60}, "over already"},
+        {{.start = INT64_MIN, .seconds = 60}, "over already"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_refused(ss_store_window_check(&wrong[i].window, day, &err), SS_ERROR_INVALID_ARGUMENT, &err,
+                       wrong[i].why);
+}
+
+static void test_assigning_otherwise(void **state)
+{
+    (void)state;
+    struct ss_store *store = store_bench_create(NULL);
+    struct ss_error err = {0};
+    int64_t first, second, third;
+    bool created;
+    store_bench_devices(store, 1);
+    struct ss_store_assignment a = {.device = "d1",
+                                    .release = store_bench_release(store, "1.0"),
+                                    .download_only = true,
+                                    .window = {.start = 7200, .seconds = 3600, .daily = true},
+                                    .operator_name = "ann"};
+    assert_refused(ss_store_assign(store, &a, &first, &created, &err), SS_ERROR_INVALID_ARGUMENT, &err,
+                   "needs no window");
+    a.download_only = false;
+    a.window.seconds = 1;
+    assert_refused(ss_store_assign(store, &a, &first, &created, &err), SS_ERROR_INVALID_ARGUMENT, &err, "1 seconds");
+    a.window.seconds = 3600;
+    assert_ok(ss_store_assign(store, &a, &first, &created, &err), err);
+    assert_ok(ss_store_assign(store, &a, &second, &created, &err), err);
+    assert_true(!created && second == first);
+    struct ss_store_device d = store_bench_get(store, "d1");
+    assert_true(d.open.window.start == 7200 && d.open.window.seconds == 3600 && d.open.window.daily);
+    a.window.start = 0;
+    assert_ok(ss_store_assign(store, &a, &second, &created, &err), err);
+    assert_true(created && second != first);
+    assert_int_equal(store_bench_action(store, first).state, SS_STORE_CANCELING);
+    assert_ok(ss_store_cancel(store, first, true, "ann", &err), err);
+
+    // Only downloading ends with having downloaded; nothing is installed by that.
+    a.window = (struct ss_store_window){0};
+    a.download_only = true;
+    assert_ok(ss_store_assign(store, &a, &third, &created, &err), err);
+    assert_ok(ss_store_cancel(store, second, true, "ann", &err), err);
+    assert_true(store_bench_get(store, "d1").open.download_only);
+    assert_ok(store_bench_report(store, "d1", third, SS_STORE_TO_DEPLOYMENT, SS_STORE_EXECUTION_DOWNLOADED,
+                                 SS_STORE_FINISHED_NONE, &err),
+              err);
+    assert_int_equal(store_bench_action(store, third).state, SS_STORE_DOWNLOADED);
+    assert_false(store_bench_action(store, third).active);
+    assert_true(store_bench_get(store, "d1").open.action == 0 && store_bench_get(store, "d1").installed.action == 0);
+    assert_refused(store_bench_report(store, "d1", third, SS_STORE_TO_DEPLOYMENT, SS_STORE_EXECUTION_CLOSED,
+                                      SS_STORE_FINISHED_SUCCESS, &err),
+                   SS_ERROR_BAD_STATE, &err, "is downloaded");
+    struct ss_store_counts counts;
+    assert_ok(ss_store_count(store, &counts, &err), err);
+    assert_int_equal(counts.actions_finished, 1);
+    assert_int_equal(store_bench_assign(store, "d1", a.release), third + 1);
+    ss_store_close(store);
+}
+
 static void test_cancelling(void **state)
 {
     (void)state;
@@ -667,7 +801,7 @@ static void test_counting_what_is_there(void **state)
                                   .message_count = 1};
     assert_ok(ss_store_feedback(store, &f, &err), err);
     ss_store_close(store);
-    change_layout(url, "ALTER TABLE actions DROP COLUMN bytes; DELETE FROM migrations WHERE version = 2");
+    make_first_layout(url);
     store = store_bench_open(url);
     ss_store_set_history(store, 64 + (64 + 13) + (64 + 13) - 1, 0); // assigned, said, and to be said
     assert_refused(ss_store_feedback(store, &f, &err), SS_ERROR_INSUFFICIENT_SPACE, &err, "would have 218 bytes");
@@ -857,6 +991,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_opening),
         cmocka_unit_test(test_other_layouts),
+        cmocka_unit_test(test_an_older_layout_is_brought_up_to_date),
         cmocka_unit_test(test_devices),
         cmocka_unit_test(test_opaque_and_sealed),
         cmocka_unit_test(test_joining),
@@ -864,6 +999,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_success),
         cmocka_unit_test(test_sealed_devices_have_what_they_were_given),
         cmocka_unit_test(test_feedback_table),
+        cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_assigning_otherwise),
         cmocka_unit_test(test_cancelling),
         cmocka_unit_test(test_leaving_the_fleet),
         cmocka_unit_test(test_revoked_release),
