@@ -73,7 +73,8 @@ static inline struct ss_http_connection *ss_http_owner(struct ss_http_request *r
     return (struct ss_http_connection *)(void *)((char *)request - offsetof(struct ss_http_connection, request));
 }
 
-/// Nanoseconds and microseconds of the monotonic clock.
+/// Nanoseconds and microseconds of the monotonic clock at the kernel's last tick, a few milliseconds ago: for deadlines and
+/// rates, where reading it exactly costs more than all the rest.
 uint64_t ss_front_now(void);
 static inline uint64_t ss_front_now_us(void)
 {

@@ -22,11 +22,16 @@
 /// Bytes a second that a client has to take or send at least.
 #define SLOWEST 512u
 
-uint64_t ss_front_now(void)
+static uint64_t read_clock(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+uint64_t ss_front_now(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 static struct ss_http_connection *connection_of(struct MHD_Connection *connection)
@@ -38,7 +43,8 @@ static struct ss_http_connection *connection_of(struct MHD_Connection *connectio
 /// Gives the connection @p seconds, and what @p bytes take at the slowest.
 static void allow(struct ss_http_connection *connection, unsigned seconds, uint64_t bytes)
 {
-    atomic_store(&connection->deadline, ss_front_now() + (seconds + bytes / SLOWEST) * UINT64_C(1000000000));
+    uint64_t deadline = ss_front_now() + (seconds + bytes / SLOWEST) * UINT64_C(1000000000);
+    atomic_store_explicit(&connection->deadline, deadline, memory_order_relaxed);
 }
 
 void ss_http_reset(struct ss_http_request *request)
@@ -157,7 +163,7 @@ static void *take_uri(void *context, const char *uri, struct MHD_Connection *mhd
         return NULL;
     struct ss_http_request *request = &connection->request;
     ss_http_reset(request);
-    request->started = ss_front_now();
+    request->started = read_clock(CLOCK_MONOTONIC);
     size_t len = strlen(uri);
     bool fits = len <= SS_HTTP_URI_MAX;
     memcpy(request->uri, fits ? uri : "", fits ? len + 1 : 1);
@@ -208,7 +214,7 @@ static enum MHD_Result queue_answer(struct ss_http_request *request)
         ss_http_answer_error(request, 500, "no answer");
     if (!request->response)
         return MHD_NO;
-    uint64_t took = (ss_front_now() - request->started) / 1000;
+    uint64_t took = (read_clock(CLOCK_MONOTONIC) - request->started) / 1000;
     unsigned route = request->route ? (unsigned)(request->route - ss_routes) : SS_METRICS_ROUTES_MAX - 1;
     ss_metrics_answer(&request->front->metrics, route, request->status, took);
     if (atomic_load_explicit(&request->front->stopping, memory_order_relaxed))
@@ -322,6 +328,13 @@ static void completed(void *context, struct MHD_Connection *mhd, void **state, e
     *state = NULL;
 }
 
+/// Of the URL, only what take_uri() kept is looked at: nothing is unescaped.
+static size_t leave(void *context, struct MHD_Connection *mhd, char *text)
+{
+    (void)context, (void)mhd;
+    return strlen(text);
+}
+
 static void mhd_log(void *context, const char *format, va_list list)
 {
     (void)context;
@@ -353,8 +366,9 @@ ss_status_t ss_http_start(struct ss_front *front, int fd, struct ss_error *err)
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)notify_connection, front},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)completed, front},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)take_uri, front},
+        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave, NULL},
     };
-    unsigned n = 10;
+    unsigned n = 11;
     if (threads > 1)
         options[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL};
     if (front->tls) {

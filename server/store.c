@@ -22,7 +22,7 @@ int64_t ss_store_now(void)
 int64_t ss_store_monotonic(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     return now.tv_sec;
 }
 
@@ -41,7 +41,9 @@ ss_status_t ss_store_check_name(const char *what, const char *name, struct ss_er
 
 void ss_store_copy(char *out, size_t size, const char *text)
 {
-    snprintf(out, size, "%s", text);
+    size_t len = strnlen(text, size - 1);
+    memcpy(out, text, len);
+    out[len] = '\0';
 }
 
 const char *ss_store_kind_name(enum ss_store_kind kind)
