@@ -9,6 +9,7 @@
 
 #include "core/crypto.h"
 #include "core/hex.h"
+#include "server/log.h"
 #include "server/sealer_work.h"
 #include "slotseal/statement_sign.h"
 #include "vault/floor.h"
@@ -178,6 +179,20 @@ static ss_status_t check_update(struct ss_sealer_service *service, struct ss_sea
 
 // The batch
 
+enum { COMPLAIN_MS = 60000 };
+
+/// What no device and no operator at the front can mend is said where it can be, and not once a request.
+static void complain(struct ss_sealer_service *service, const char *why)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    int64_t now = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    if (service->complained_ms && now - service->complained_ms < COMPLAIN_MS)
+        return;
+    service->complained_ms = now;
+    ss_log(SS_LOG_ERROR, "updates wait for the right delivery key", "reason", why, NULL);
+}
+
 static void begin(struct ss_sealer_work **works, size_t count, struct ss_vault_sealing *items)
 {
     for (size_t i = 0; i < count; i++) {
@@ -249,6 +264,8 @@ static void make(struct ss_sealer_service *service, struct ss_sealer_work **work
             continue;
         works[i]->status = items[i].status;
         snprintf(works[i]->err.message, sizeof works[i]->err.message, "%s", items[i].message);
+        if (items[i].status == SS_ERROR_BAD_STATE)
+            complain(service, items[i].message);
         if (ss_sealer_good(works[i]) && !works[i]->known) {
             seal_items[n] = items[i];
             seals[n++] = works[i];

@@ -23,6 +23,9 @@
 #define SS_SEALER_UPLOADS_MAX 2u
 /// Bytes that wait to be sent, beyond which a channel is not read.
 #define SS_SEALER_BACKLOG_MAX (4u << 20)
+/// Bytes of answers that wait for a channel with that backlog, beyond which nothing more is done for it. What is under way
+/// ends: up to SS_SEALER_FRESHNESS_MAX records, or SS_SEALER_BATCH deliveries.
+#define SS_SEALER_ANSWERS_MAX (1u << 20)
 /// Most deliveries that are sealed together: as many as a SHA-256 kernel has lanes.
 #define SS_SEALER_BATCH 16u
 
@@ -43,6 +46,7 @@ struct ss_sealer_session {
     struct ss_channel *channel;
     pthread_mutex_t lock; ///< of what follows
     struct ss_sealer_answer *answers, **answers_end;
+    size_t answer_bytes; ///< of all of them
     bool closed;
     unsigned holders; ///< the thread that runs it, and each of its jobs
     unsigned uploads; ///< of its jobs; each has megabytes
@@ -50,6 +54,7 @@ struct ss_sealer_session {
     // Of the session's thread.
     bool greeted;
     bool paused; ///< reading stopped although there was more
+    bool held;   ///< answers stayed behind, because the channel has enough
     unsigned open_jobs, unacknowledged;
     uint8_t *scratch; ///< locked, SS_SEALER_SCRATCH bytes
     uint8_t *upload;
@@ -93,6 +98,7 @@ struct ss_sealer_service {
     struct ss_vault *vault; ///< NULL: connection lost, is opened again
     int64_t seen;           ///< last change whose device was looked at for the cache
     int64_t polled_ms;      ///< when the registry was looked at
+    int64_t complained_ms;  ///< when the log was told of the wrong delivery key; 0: never
     uint8_t *scratch;
 };
 

@@ -46,6 +46,7 @@ void ss_sealer_answer(struct ss_sealer_session *s, enum ss_frame_type type, uint
         first = !s->answers;
         *s->answers_end = a;
         s->answers_end = &a->next;
+        s->answer_bytes += sizeof *a + len;
     }
     pthread_mutex_unlock(&s->lock);
     if (closed)
@@ -162,14 +163,24 @@ static void do_one(struct ss_sealer_service *service, struct ss_sealer_job *job)
     }
 }
 
-/// Takes the first job out of the queue, and with a DELIVER the others that wait.
+/// Whoever does not take answers gets no more made: they would pile up here.
+static bool takes_answers(struct ss_sealer_session *session)
+{
+    pthread_mutex_lock(&session->lock);
+    bool takes = session->closed || session->answer_bytes < SS_SEALER_ANSWERS_MAX;
+    pthread_mutex_unlock(&session->lock);
+    return takes;
+}
+
+/// Takes the first job that may be done out of the queue, and with a DELIVER the others that wait.
 static size_t take_jobs(struct ss_sealer_service *service, struct ss_sealer_job **out)
 {
     size_t count = 0;
     struct ss_sealer_job **at = &service->jobs;
     while (*at && count < SS_SEALER_BATCH) {
         struct ss_sealer_job *job = *at;
-        if (count == 0 || (out[0]->type == SS_FRAME_DELIVER && job->type == SS_FRAME_DELIVER)) {
+        if ((count == 0 || (out[0]->type == SS_FRAME_DELIVER && job->type == SS_FRAME_DELIVER)) &&
+            takes_answers(job->session)) {
             *at = job->next;
             out[count++] = job;
         } else {
@@ -193,10 +204,10 @@ static size_t wait_for_jobs(struct ss_sealer_service *service, struct ss_sealer_
     until.tv_sec += (time_t)(ns / 1000000000u);
     until.tv_nsec = (long)(ns % 1000000000u);
     pthread_mutex_lock(&service->lock);
-    while (!service->jobs && !service->stop)
+    size_t count;
+    while ((count = take_jobs(service, jobs)) == 0 && !service->stop)
         if (pthread_cond_timedwait(&service->wake, &service->lock, &until) != 0)
             break;
-    size_t count = take_jobs(service, jobs);
     *stop = service->stop;
     pthread_mutex_unlock(&service->lock);
     return count;

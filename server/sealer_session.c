@@ -67,6 +67,14 @@ static void enlist(struct ss_sealer_session *s)
     pthread_mutex_unlock(&s->service->lock);
 }
 
+/// Its jobs may be done again, or have nobody to be done for.
+static void wake_service(struct ss_sealer_session *s)
+{
+    pthread_mutex_lock(&s->service->lock);
+    pthread_cond_signal(&s->service->wake);
+    pthread_mutex_unlock(&s->service->lock);
+}
+
 static void delist(struct ss_sealer_session *s)
 {
     pthread_mutex_lock(&s->service->lock);
@@ -78,6 +86,7 @@ static void delist(struct ss_sealer_session *s)
     pthread_mutex_lock(&s->lock);
     s->closed = true;
     pthread_mutex_unlock(&s->lock);
+    wake_service(s);
 }
 
 // Sending
@@ -101,25 +110,44 @@ static ss_status_t greet(struct ss_sealer_session *s, struct ss_error *err)
     return put(s, SS_FRAME_HELLO, 0, payload, ss_message_put_hello(payload, &m), err);
 }
 
-/// What the vault's thread has answered goes out.
+static bool has_backlog(const struct ss_sealer_session *s)
+{
+    return ss_channel_backlog(s->channel) >= SS_SEALER_BACKLOG_MAX;
+}
+
+/// The next thing that the vault's thread has answered; NULL: none. @p was_full: that thread may have to be told of room.
+static struct ss_sealer_answer *next_answer(struct ss_sealer_session *s, bool *was_full)
+{
+    pthread_mutex_lock(&s->lock);
+    struct ss_sealer_answer *a = s->answers;
+    if (a) {
+        *was_full |= s->answer_bytes >= SS_SEALER_ANSWERS_MAX;
+        s->answer_bytes -= sizeof *a + a->len;
+        s->answers = a->next;
+        if (!s->answers)
+            s->answers_end = &s->answers;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return a;
+}
+
+/// What the vault's thread has answered goes out, as far as the front takes it.
 static ss_status_t put_answers(struct ss_sealer_session *s, struct ss_error *err)
 {
     ss_status_t status = SS_OK;
+    struct ss_sealer_answer *a = NULL;
+    bool was_full = false;
     eventfd_t ignored;
     (void)eventfd_read(s->wake, &ignored);
-    pthread_mutex_lock(&s->lock);
-    struct ss_sealer_answer *list = s->answers;
-    s->answers = NULL;
-    s->answers_end = &s->answers;
-    pthread_mutex_unlock(&s->lock);
-    for (struct ss_sealer_answer *a = list, *next; a; a = next) {
-        next = a->next;
-        if (status == SS_OK)
-            status = put(s, a->type, a->id, a->payload, a->len, err);
+    while (status == SS_OK && !has_backlog(s) && (a = next_answer(s, &was_full)) != NULL) {
+        status = put(s, a->type, a->id, a->payload, a->len, err);
         s->open_jobs -= a->last;
         s->unacknowledged += a->type == SS_FRAME_DEVICES || a->type == SS_FRAME_KEY_SET;
         free(a);
     }
+    s->held = has_backlog(s); // and maybe nothing is: then one look too many is taken
+    if (was_full)
+        wake_service(s);
     return status;
 }
 
@@ -271,7 +299,7 @@ static bool may_read(struct ss_sealer_session *s)
     pthread_mutex_lock(&s->lock);
     bool room = s->uploads < SS_SEALER_UPLOADS_MAX;
     pthread_mutex_unlock(&s->lock);
-    return room && s->open_jobs < SS_SEALER_JOBS_MAX && ss_channel_backlog(s->channel) < SS_SEALER_BACKLOG_MAX;
+    return room && s->open_jobs < SS_SEALER_JOBS_MAX && !has_backlog(s);
 }
 
 static ss_status_t read_all(struct ss_sealer_session *s, struct ss_error *err)
@@ -293,11 +321,11 @@ static ss_status_t turn(struct ss_sealer_session *s, int stop, bool *stopped, st
     if (!may_read(s))
         wants.events &= (short)~POLLIN;
     struct pollfd fds[] = {{wants.fd, wants.events, 0}, {s->wake, POLLIN, 0}, {stop, POLLIN, 0}};
-    bool more = may_read(s) && s->paused;
-    if (poll(fds, stop >= 0 ? 3 : 2, more ? 0 : -1) < 0)
+    bool more = may_read(s) && s->paused, answers = s->held && !has_backlog(s);
+    if (poll(fds, stop >= 0 ? 3 : 2, more || answers ? 0 : -1) < 0)
         return SS_OK; // a signal
     *stopped = stop >= 0 && fds[2].revents;
-    ss_status_t status = fds[1].revents ? put_answers(s, err) : SS_OK;
+    ss_status_t status = fds[1].revents || answers ? put_answers(s, err) : SS_OK;
     if (status == SS_OK && (more || fds[0].revents))
         status = read_all(s, err);
     return status == SS_OK ? ss_channel_flush(s->channel, err) : status;

@@ -79,10 +79,12 @@ static ss_status_t next_sequence(struct ss_vault_sealing *s, const struct ss_vau
 {
     uint64_t own = last->epoch == s->epoch ? last->sequence : 0;
     uint64_t word = s->accepted.epoch == s->epoch ? s->accepted.sequence : 0;
+    // An older key is back, by a backup or by mistake. That is the sealer's state, not the device's or the release's.
     if (s->accepted.epoch > s->epoch || last->epoch > s->epoch)
-        return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_VAULT,
-                            "device %s has got deliveries of epoch %u, the delivery key is of epoch %u", s->id.device,
-                            s->accepted.epoch > last->epoch ? s->accepted.epoch : last->epoch, s->epoch);
+        return ss_error_set(err, SS_ERROR_BAD_STATE, SS_AREA_VAULT,
+                            "device %s has got deliveries of epoch %u, the delivery key is of epoch %u: give the "
+                            "sealer the newest delivery key and key set",
+                            s->id.device, s->accepted.epoch > last->epoch ? s->accepted.epoch : last->epoch, s->epoch);
     if (word > own && word - own > SS_SEQUENCE_JUMP_MAX)
         return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_VAULT,
                             "device %s told sequence %llu, more than %u above the last one issued, %llu", s->id.device,
@@ -140,7 +142,8 @@ static ss_status_t begin_one(struct ss_vault *vault, struct ss_vault_sealing *s,
 
 static bool is_verdict(ss_status_t status)
 {
-    return status == SS_ERROR_NOT_PERMITTED || status == SS_ERROR_DOES_NOT_EXIST || status == SS_ERROR_DATA_CORRUPT;
+    return status == SS_ERROR_NOT_PERMITTED || status == SS_ERROR_DOES_NOT_EXIST || status == SS_ERROR_DATA_CORRUPT ||
+           status == SS_ERROR_BAD_STATE;
 }
 
 struct beginning {

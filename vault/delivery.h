@@ -61,8 +61,10 @@ struct ss_vault_sealing {
 /// the audit record (SS_AUDIT_SEAL) is durable. Sequences are above the device's word and above what was issued before;
 /// but never more than SS_SEQUENCE_JUMP_MAX above the device's word, which would strand it: then they follow that.
 /// SS_OK: see each item's status:
-///   SS_ERROR_NOT_PERMITTED    the device's state, or its key was forgotten; it told an epoch above ours, or a sequence
-///                             more than SS_SEQUENCE_JUMP_MAX above all that this vault knows of
+///   SS_ERROR_NOT_PERMITTED    the device's state, or its key was forgotten; it told a sequence more than
+///                             SS_SEQUENCE_JUMP_MAX above all that this vault knows of
+///   SS_ERROR_BAD_STATE        it told an epoch above ours, or was issued one: an older delivery key is back. No verdict
+///                             on device or release: with the right key it goes on
 ///   SS_ERROR_DOES_NOT_EXIST   device, release or key
 SS_MUST_USE ss_status_t ss_vault_delivery_begin(struct ss_vault *vault, struct ss_vault_sealing *items, size_t count,
                                                 struct ss_error *err);

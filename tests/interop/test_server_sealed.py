@@ -175,6 +175,22 @@ def test_records_say_that_the_server_is_current(server):
     assert "freshness" not in device.links()
 
 
+def test_an_older_delivery_key(server):
+    """The device has had deliveries of a newer epoch: the sealer has an old key. That ends no action, and is said loudly."""
+    device = device_of(server, 7)
+    action = server.assign(device.name, server.release)
+    tell(device, "ota_0", sequence=3, **{"slotseal.epoch": "2"})
+    for _ in range(2):
+        answer = device.get(f"/deploymentBase/{action}")
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "60")
+    lines = [line for line in server.log.read_text().splitlines() if "updates wait for the right delivery key" in line]
+    assert len(lines) == 1 and "level=error" in lines[0], lines
+    assert f"device {device.name} has got deliveries of epoch 2, the delivery key is of epoch 1" in lines[0]
+    assert server.manage("GET", f"/actions/{action}")["state"] == "running"
+    tell(device, "ota_0", sequence=3)
+    assert chunk_of(device, action)[1]["slotseal.slot"] == "ota_1"
+
+
 def test_key_sets_are_linked(server):
     """Devices learn of a newer key set than they told, and fetch it without showing their credential."""
     keys = server.fleet.keys

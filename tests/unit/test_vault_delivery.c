@@ -90,9 +90,18 @@ static void test_sequences(void **state)
     struct ss_vault_sealing s = sealing("d1", "1.0", 2, 0);
     s.accepted = (struct ss_vault_accepted){1, 502};
     assert_int_equal(next(vault, s, SS_OK, ""), 1);
-    next(vault, sealing("d1", "1.0", 1, 502), SS_ERROR_NOT_PERMITTED, "deliveries of epoch 2");
+    next(vault, sealing("d1", "1.0", 1, 502), SS_ERROR_BAD_STATE, "deliveries of epoch 2");
     s.accepted = (struct ss_vault_accepted){3, 0};
-    next(vault, s, SS_ERROR_NOT_PERMITTED, "deliveries of epoch 3");
+    next(vault, s, SS_ERROR_BAD_STATE, "deliveries of epoch 3");
+    // Nor does the old key keep the others of a batch from theirs; and with the right one it goes on.
+    struct ss_error err = {0};
+    struct ss_vault_sealing batch[] = {sealing("d1", "1.0", 1, 502), sealing("d2", "1.0", 1, 1)};
+    assert_ok(ss_vault_delivery_begin(vault, batch, 2, &err), err);
+    assert_int_equal(batch[0].status, SS_ERROR_BAD_STATE);
+    assert_int_equal(batch[0].key.len, 0);
+    assert_int_equal(batch[1].sequence, 2);
+    ss_vault_flash_key_wipe(&batch[1].key);
+    assert_int_equal(next(vault, sealing("d1", "1.0", 2, 1), SS_OK, ""), 2);
     ss_vault_close(vault);
 }
 
