@@ -20,6 +20,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("SS_BUILD_DIR", "build/release")
+SLOTSEAL = BUILD / "slotseal"
 LIFE = 100  # seconds after which a forgotten server ends by itself
 GENERATION = int(esptool.__version__.split(".")[0])
 # For tests in which esptool has no part.
@@ -64,10 +65,19 @@ def run_theirs(args):
 
 
 def run_slotseal(*args):
-    p = subprocess.run([BUILD / "slotseal", *map(str, args)], capture_output=True, timeout=120)
+    p = subprocess.run([SLOTSEAL, *map(str, args)], capture_output=True, timeout=120)
     return types.SimpleNamespace(
         code=p.returncode, out=p.stdout.decode(errors="replace"), err=p.stderr.decode(errors="replace"), raw=p.stdout
     )
+
+
+def call_slotseal(*args, code=0, program=SLOTSEAL, env=None, **options):
+    """Runs it and fails unless it exits with @code (None: whichever). @env comes on top of the environment."""
+    done = subprocess.run([program, *map(str, args)], capture_output=True, text=True, timeout=120,
+                          stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})}, **options)
+    assert code is None or done.returncode == code, \
+        f"exit {done.returncode}: {args}: {done.stderr[-3000:]}{done.stdout[-2000:]}"
+    return done
 
 
 def run_ours(args):
@@ -97,7 +107,7 @@ def one_segment(address, body, appended=True):
 def served_chip(folder, *options):
     """Serves a virtual chip; gives what a serial program has to open."""
     # --foreground: one SIGTERM only. A second one, to the group, can hang the leak check at exit.
-    line = ["timeout", "--foreground", str(LIFE), BUILD / "slotseal", "chip", "serve", folder, *options]
+    line = ["timeout", "--foreground", str(LIFE), SLOTSEAL, "chip", "serve", folder, *options]
     server = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
     try:
         port = server.stdout.readline().strip()

@@ -9,10 +9,9 @@ import random
 import shutil
 import subprocess
 
-from conftest import BUILD, ROOT, one_segment, served_chip
+from conftest import ROOT, SLOTSEAL, call_slotseal, one_segment, served_chip
 from ddi_server import Authority, DdiServer, Device, Offer
 
-SLOTSEAL = BUILD / "slotseal"
 TABLE = ROOT / "examples/forum/partitions.csv"
 TEMPLATE = ROOT / "firmware/demo/verification-key-template.bin"
 MAC = "240ac4000042"
@@ -68,10 +67,7 @@ class Bench:
         self.provision()
 
     def slotseal(self, *args, code=0):
-        done = subprocess.run([str(SLOTSEAL), *map(str, args)], capture_output=True, text=True, timeout=120, check=False,
-                              env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL)
-        assert code is None or done.returncode == code, f"exit {done.returncode}: {done.stderr[-3000:]}{done.stdout[-2000:]}"
-        return done
+        return call_slotseal(*args, code=code, env=self.environment, cwd=self.folder)
 
     # -- The device ----------------------------------------------------------------------------------------------------
 

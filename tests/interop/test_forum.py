@@ -17,12 +17,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import served_chip
+from conftest import BUILD, ROOT, SLOTSEAL, call_slotseal, served_chip
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 FORUM = ROOT / "examples/forum"
-BUILD = pathlib.Path(os.environ["SS_BUILD_DIR"]).resolve()
-SLOTSEAL = BUILD / "slotseal"
 MATERIAL = pathlib.Path(os.environ.get("SS_TEST_MATERIAL", ROOT / "../shared"))
 REAL = MATERIAL / "firmware/bootloader-idf-v3.2.bin"
 TRUTH = MATERIAL / "boot-truth/enc-forum-procedure.json"
@@ -69,13 +66,6 @@ def bootloader():
     return data[:-32] + hashlib.sha256(data[:-32]).digest()
 
 
-def slotseal(*args, status=0, **options):
-    done = subprocess.run([SLOTSEAL, *map(str, args)], capture_output=True, text=True, timeout=60, check=False,
-                          **options)
-    assert done.returncode == status, f"exit status {done.returncode}: {args}: {done.stderr[-2000:]}"
-    return done.stdout
-
-
 def commands(plan, port):
     """The command lines of a plan, each with its words; $PORT is where the chip is served."""
     variables = {}
@@ -96,7 +86,7 @@ class Bench:
         self.chip = folder / "chip"
         self.name = name
         if not self.chip.exists():
-            slotseal("chip", "new", self.chip, "--flash", "4MB")
+            call_slotseal("chip", "new", self.chip, "--flash", "4MB")
 
     def copy(self, folder):
         shutil.copytree(self.folder, folder)
@@ -107,8 +97,8 @@ class Bench:
         for part in ("bootloader", "partition_table"):
             self.folder.joinpath("build", part).mkdir(parents=True, exist_ok=True)
         self.folder.joinpath("build/bootloader/bootloader.bin").write_bytes(bootloader())
-        slotseal("table", "build", FORUM / "partitions.csv", "--flash-size", "4MB", "-o",
-                 self.folder / "build/partition_table/partition-table.bin")
+        call_slotseal("table", "build", FORUM / "partitions.csv", "--flash-size", "4MB", "-o",
+                      self.folder / "build/partition_table/partition-table.bin")
         self.folder.joinpath("build/ota_data_initial.bin").write_bytes(b"\xff" * 0x2000)
         self.folder.joinpath("build/app.bin").write_bytes(APP.read_bytes() if APP.exists() else image(40000, 0x3F400020))
         text = FORUM.joinpath(self.name + ".profile").read_text()
@@ -135,12 +125,12 @@ class Bench:
                 self.run(words)
 
     def boot(self, status=0):
-        return json.loads(slotseal("chip", "boot", self.chip, "--profile", "profile", "--json", status=status,
-                                   cwd=self.folder))
+        return json.loads(call_slotseal("chip", "boot", self.chip, "--profile", "profile", "--json", code=status,
+                                        cwd=self.folder).stdout)
 
     def doctor(self, *options, status=0):
-        report = json.loads(slotseal("doctor", *options, "--profile", "profile", "--json", status=status,
-                                     cwd=self.folder))
+        report = json.loads(call_slotseal("doctor", *options, "--profile", "profile", "--json", code=status,
+                                          cwd=self.folder).stdout)
         assert report["boots"] == (status == 0) and report["profile"] == "given"
         return report["findings"]
 
@@ -217,13 +207,13 @@ def test_repair_of_the_dead(dead, tmp_path):
 def test_repair_without_encryption(tmp_path):
     """An unsigned app: espsecure signs it as the doctor words that."""
     bench = Bench(tmp_path, "procedure")
-    slotseal("key", "generate", "--type", "secure-boot-v1", "-o", tmp_path / "signing-key.pem")
-    slotseal("key", "public", "--key", tmp_path / "signing-key.pem", "-o", tmp_path / "verification-key.bin")
+    call_slotseal("key", "generate", "--type", "secure-boot-v1", "-o", tmp_path / "signing-key.pem")
+    call_slotseal("key", "public", "--key", tmp_path / "signing-key.pem", "-o", tmp_path / "verification-key.bin")
     bench.build()
     tmp_path.joinpath("app.bin").write_bytes(tmp_path.joinpath("build/app.bin").read_bytes())
     for address, file in (("0x1000", "bootloader/bootloader.bin"), ("0x8000", "partition_table/partition-table.bin"),
                           ("0x10000", "app.bin")):
-        slotseal("chip", "load", bench.chip, address, tmp_path / "build" / file)
+        call_slotseal("chip", "load", bench.chip, address, tmp_path / "build" / file)
     stops = [f for f in bench.examine(status=REFUSED) if f["severity"] == "stops"]
     assert [f["id"] for f in stops] == ["app-unsigned"]
     bench.run_all(lambda port: (shlex.split(c.replace("PORT", port)) for c in stops[0]["commands"]))
@@ -250,7 +240,7 @@ def test_truth(dead, tmp_path):
     truth = json.loads(TRUTH.read_text())
     key = MATERIAL / "firmware/flash-key.bin"
     app = MATERIAL / "firmware/app-hello-world-v3.3-signed.bin"
-    slotseal("seal", app, "--address", "0x10000", "--flash-key", key, "-o", tmp_path / "app.sealed")
+    call_slotseal("seal", app, "--address", "0x10000", "--flash-key", key, "-o", tmp_path / "app.sealed")
     pieces = {"bootloader plain": for_4mb(REAL.read_bytes()),
               "table plain": MATERIAL.joinpath("firmware/forum-table.bin").read_bytes(),
               "app sealed": tmp_path.joinpath("app.sealed").read_bytes()}

@@ -8,12 +8,11 @@ import subprocess
 import sys
 
 import pytest
-from conftest import BUILD, GENERATION, ROOT, one_segment, served_chip, small_app
+from conftest import BUILD, GENERATION, ROOT, SLOTSEAL, call_slotseal, one_segment, served_chip, small_app
 from watch import Watch
 
 esptool = pytest.importorskip("esptool")
 
-SLOTSEAL = BUILD / "slotseal"
 FAULTS = BUILD / "tests/slotseal-faults"
 TABLE = ROOT / "examples/forum/partitions.csv"
 TEMPLATE = ROOT / "firmware/demo/verification-key-template.bin"
@@ -51,10 +50,8 @@ class Line:
         self.reset.chmod(0o700)
 
     def slotseal(self, *args, code=0, program=SLOTSEAL, environment=None):
-        done = subprocess.run([str(program), *map(str, args)], capture_output=True, text=True, timeout=120, check=False,
-                              env={**self.environment, **(environment or {})}, cwd=self.folder, stdin=subprocess.DEVNULL)
-        assert code is None or done.returncode == code, f"exit {done.returncode}: {done.stderr[-3000:]}{done.stdout[-2000:]}"
-        return done
+        return call_slotseal(*args, code=code, program=program, env={**self.environment, **(environment or {})},
+                             cwd=self.folder)
 
     def make_images(self):
         key = b""

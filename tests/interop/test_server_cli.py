@@ -2,13 +2,11 @@
 """What operators type, against a real server: opaque products, uploads that were cut, tokens that are void."""
 import hashlib
 import json
-import os
 import random
-import subprocess
 
 import pytest
 
-from conftest import BUILD
+from conftest import call_slotseal
 from update_server import Device, Server
 
 
@@ -20,9 +18,8 @@ def server(tmp_path):
 
 
 def operate(server, *args, code=0):
-    p = subprocess.run([BUILD / "slotseal", *map(str, args), "--server", f"http://127.0.0.1:{server.port}", "--token-file",
-                        server.folder / "tester.token"], capture_output=True, timeout=60, text=True)
-    assert p.returncode == code, (args, p.returncode, p.stdout, p.stderr)
+    p = call_slotseal(*args, "--server", f"http://127.0.0.1:{server.port}", "--token-file",
+                      server.folder / "tester.token", code=code)
     return p.stderr if code else json.loads(p.stdout) if "--json" in args else p.stdout
 
 
@@ -75,14 +72,13 @@ def test_an_opaque_product(server):
 
 def test_a_token_that_is_void(server):
     assert operate(server, "device", "list") == ""
-    subprocess.run([BUILD / "slotseal", "operator", "remove", "tester", "--store", server.store], check=True)
+    call_slotseal("operator", "remove", "tester", "--store", server.store)
     error = operate(server, "device", "list", code=1)
     assert "does not know this token" in error and "slotseal operator add" in error
     assert server.token not in error
 
 
 def test_what_is_no_server(server):
-    p = subprocess.run([BUILD / "slotseal", "device", "list", "--token-file", server.folder / "tester.token"],
-                       env={**os.environ, "SLOTSEAL_SERVER": f"http://127.0.0.1:{server.port}/healthz"},
-                       capture_output=True, text=True, timeout=60)
-    assert p.returncode == 1 and "slotseal: error: " in p.stderr
+    p = call_slotseal("device", "list", "--token-file", server.folder / "tester.token", code=1,
+                      env={"SLOTSEAL_SERVER": f"http://127.0.0.1:{server.port}/healthz"})
+    assert "slotseal: error: " in p.stderr

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from conftest import ONCE
-from test_server_sealed import Fleet, chunk_of, slotseal, tell, wait_for
+from conftest import ONCE, call_slotseal
+from test_server_sealed import Fleet, chunk_of, tell, token_of, wait_for
 from update_server import Device, Server
 
 pytestmark = ONCE
@@ -19,12 +19,13 @@ DEVICES = ["240ac4000011", "240ac4000012"]
 def server(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ahead")
     fleet = Fleet(folder, random.Random("ahead"), DEVICES)
-    slotseal("release", "add", folder / "app.bin", "--release", folder / "app.release", **fleet.env)
-    (release,) = json.loads(slotseal("release", "list", "--json", **fleet.env))["releases"]
+    call_slotseal("release", "add", folder / "app.bin", "--release", folder / "app.release", env=fleet.env)
+    (release,) = json.loads(call_slotseal("release", "list", "--json", env=fleet.env).stdout)["releases"]
     fleet.version = release["version"]
     fleet.preseal = lambda expires, *more: json.loads(
-        slotseal("preseal", "lamp", fleet.version, "--delivery-key", fleet.keys / "delivery.key", "--key-set",
-                 fleet.keys / "fleet.keys", "--expires", expires, "-o", folder / "presealed", "--json", *more, **fleet.env))
+        call_slotseal("preseal", "lamp", fleet.version, "--delivery-key", fleet.keys / "delivery.key", "--key-set",
+                      fleet.keys / "fleet.keys", "--expires", expires, "-o", folder / "presealed", "--json", *more,
+                      env=fleet.env).stdout)
     made = fleet.preseal("2099-01-01")
     assert (made["devices"], made["deliveries"]) == (2, 4)
     # What goes to the server: its own folder, and what was sealed. The vault and the keys stay.
@@ -39,13 +40,13 @@ def server(tmp_path_factory):
 
 
 def operate(server, *args):
-    return json.loads(slotseal(*args, "--json", "--server", f"http://127.0.0.1:{server.port}", "--token-file",
-                               server.folder / "tester.token"))
+    return json.loads(call_slotseal(*args, "--json", "--server", f"http://127.0.0.1:{server.port}", "--token-file",
+                                    server.folder / "tester.token").stdout)
 
 
 def test_updates_that_were_sealed_ahead(server):
     fleet = server.fleet
-    device, other = [Device(server, name, f"token-of-{name}") for name in DEVICES]
+    device, other = [Device(server, name, token_of(name)) for name in DEVICES]
     planned = operate(server, "device", "assign", device.name, fleet.version, "--dry-run")
     assert planned["release"]["version"] == fleet.version
     assert operate(server, "device", "history", device.name)["actions"] == []
@@ -70,7 +71,7 @@ def test_updates_that_were_sealed_ahead(server):
 
 def test_a_folder_that_is_replaced_while_it_is_served(server):
     """A later expiry: the same bytes, another statement; heard of without being told."""
-    device = Device(server, DEVICES[1], f"token-of-{DEVICES[1]}")
+    device = Device(server, DEVICES[1], token_of(DEVICES[1]))
     action = operate(server, "device", "assign", device.name, server.fleet.version)["id"]
     tell(device, "ota_0")
     chunk, metadata = chunk_of(device, action)

@@ -8,7 +8,6 @@ import pathlib
 import random
 import signal
 import socket
-import sqlite3
 import subprocess
 import threading
 import time
@@ -16,7 +15,7 @@ import time
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from conftest import BUILD, LIFE, ONCE, ROOT, small_app
+from conftest import BUILD, LIFE, ONCE, ROOT, SLOTSEAL, call_slotseal, small_app
 from update_server import CONFINED, Device, Server, certificate
 
 pytestmark = ONCE
@@ -29,11 +28,8 @@ def cache_text():
     return "-fsanitize" if "SS_SANITIZE:STRING=\n" not in (BUILD / "CMakeCache.txt").read_text() else ""
 
 
-def slotseal(*args, **env):
-    p = subprocess.run([BUILD / "slotseal", *map(str, args)], capture_output=True, timeout=60,
-                       env={**os.environ, **{k: str(v) for k, v in env.items()}})
-    assert p.returncode == 0, (args, p.stderr.decode())
-    return p.stdout.decode()
+def token_of(device):
+    return f"token-of-{device}".ljust(43, "-")
 
 
 class Fleet:
@@ -46,29 +42,29 @@ class Fleet:
         self.env = {"SLOTSEAL_VAULT": f"sqlite:{self.vault}/fleet.vault",
                     "SLOTSEAL_VAULT_KEY": f"file:{self.keys}/vault.key",
                     "SLOTSEAL_VAULT_SIGNING_KEY": f"file:{self.keys}/signing.key"}
-        slotseal("vault", "init", **self.env)
-        slotseal("product", "add", "lamp", "--table", TABLE, "--flash-size", "4MB", "--secure-boot", "none", **self.env)
+        call_slotseal("vault", "init", env=self.env)
+        call_slotseal("product", "add", "lamp", "--table", TABLE, "--flash-size", "4MB", "--secure-boot", "none",
+                      env=self.env)
         for name in ("root", "release", "delivery", "upload"):
             certificate(self.keys, name)
             os.chmod(self.keys / f"{name}.key", 0o600)
-            slotseal("key", "public", "--key", self.keys / f"{name}.key", "-o", self.keys / f"{name}.pub")
-        slotseal("keyset", "new", "--product", "lamp", "--root-keys", self.keys / "root.pub", "--threshold", 1,
-                 "--release-keys", self.keys / "release.pub", "--delivery-keys", self.keys / "delivery.pub",
-                 "--update-server", "https://updates.test", "-o", self.keys / "unsigned.keys")
-        slotseal("keyset", "sign", self.keys / "unsigned.keys", "--key", self.keys / "root.key", "-o",
-                 self.keys / "fleet.keys")
+            call_slotseal("key", "public", "--key", self.keys / f"{name}.key", "-o", self.keys / f"{name}.pub")
+        call_slotseal("keyset", "new", "--product", "lamp", "--root-keys", self.keys / "root.pub", "--threshold", 1,
+                      "--release-keys", self.keys / "release.pub", "--delivery-keys", self.keys / "delivery.pub",
+                      "--update-server", "https://updates.test", "-o", self.keys / "unsigned.keys")
+        call_slotseal("keyset", "sign", self.keys / "unsigned.keys", "--key", self.keys / "root.key", "-o",
+                      self.keys / "fleet.keys")
         for device in devices:
             (self.keys / f"{device}.flash").write_bytes(rng.randbytes(32))
-            slotseal("device", "import", "--product", "lamp", "--device", device, "--flash-key",
-                     self.keys / f"{device}.flash", **self.env)
-        with sqlite3.connect(self.vault / "fleet.vault") as vault:
-            for device in devices:
-                digest = hashlib.sha256(f"token-of-{device}".encode()).hexdigest()
-                vault.execute("INSERT INTO facts VALUES (?, 'credential', ?)", (device, f"token sha256:{digest}"))
-        vault.close()
+            call_slotseal("device", "import", "--product", "lamp", "--device", device, "--flash-key",
+                          self.keys / f"{device}.flash", env=self.env)
+            token = self.keys / f"{device}.token"
+            token.touch(0o600)
+            token.write_text(token_of(device))
+            call_slotseal("device", "credential", device, "--token", token, env=self.env)
         (folder / "app.bin").write_bytes(small_app(rng, 300000))
-        slotseal("release", "sign", folder / "app.bin", "--key", self.keys / "release.key", "--product", "lamp",
-                 "--secure-boot", "none", "-o", folder / "app.release")
+        call_slotseal("release", "sign", folder / "app.bin", "--key", self.keys / "release.key", "--product", "lamp",
+                      "--secure-boot", "none", "-o", folder / "app.release")
 
     def config(self):
         return "\n".join(["[sealer]", f"vault = {self.env['SLOTSEAL_VAULT']}",
@@ -79,8 +75,8 @@ class Fleet:
         """What the update has to be, sealed by the command line."""
         out = self.folder / f"{device}.{slot}.bin"
         if not out.exists():
-            slotseal("seal", self.folder / "app.bin", "--table", TABLE, "--slot", slot, "--flash-key",
-                     self.keys / f"{device}.flash", "-o", out)
+            call_slotseal("seal", self.folder / "app.bin", "--table", TABLE, "--slot", slot, "--flash-key",
+                          self.keys / f"{device}.flash", "-o", out)
         return out.read_bytes()
 
 
@@ -99,9 +95,9 @@ def server(fleet):
     server.fleet = fleet
     wait_for(lambda: server.call("GET", "/readyz").status == 200)
     wait_for(lambda: len(server.manage("GET", "/devices")["devices"]) == len(DEVICES))
-    slotseal("release", "upload", fleet.folder / "app.bin", "--release", fleet.folder / "app.release", "--upload-key",
-             fleet.keys / "upload.pem", "--server", f"http://127.0.0.1:{server.port}", "--token-file",
-             server.folder / "tester.token")
+    call_slotseal("release", "upload", fleet.folder / "app.bin", "--release", fleet.folder / "app.release",
+                  "--upload-key", fleet.keys / "upload.pem", "--server", f"http://127.0.0.1:{server.port}",
+                  "--token-file", server.folder / "tester.token")
     (server.release,) = [r["id"] for r in server.manage("GET", "/releases")["releases"]]
     yield server
     server.stop()
@@ -115,7 +111,7 @@ def wait_for(condition, seconds=20):
 
 
 def device_of(server, number):
-    return Device(server, DEVICES[number], f"token-of-{DEVICES[number]}")
+    return Device(server, DEVICES[number], token_of(DEVICES[number]))
 
 
 def tell(device, slot, sequence=0, **more):
@@ -171,7 +167,7 @@ def test_records_say_that_the_server_is_current(server):
     assert (answer.status, answer.headers["Content-Type"]) == (200, "application/cose")
     record = server.fleet.folder / "record"
     record.write_bytes(answer.body)
-    assert device.name in slotseal("statement", "show", record)
+    assert device.name in call_slotseal("statement", "show", record).stdout
     assert "freshness" not in device.links()
 
 
@@ -200,19 +196,20 @@ def test_key_sets_are_linked(server):
     # The sealer has told the first one. Another one is not believed, however well its own roots have signed it.
     assert server.call("GET", "/DEFAULT/keyset/v1/lamp/after/0").body == (keys / "fleet.keys").read_bytes()
     for product in ("lamp", "sofa"):
-        slotseal("keyset", "new", "--product", product, "--root-keys", keys / "upload.pub", "--threshold", 1,
-                 "--release-keys", keys / "release.pub", "--delivery-keys", keys / "delivery.pub", "-o",
-                 keys / f"{product}.unsigned")
-        slotseal("keyset", "sign", keys / f"{product}.unsigned", "--key", keys / "upload.key", "-o", keys / f"{product}.false")
+        call_slotseal("keyset", "new", "--product", product, "--root-keys", keys / "upload.pub", "--threshold", 1,
+                      "--release-keys", keys / "release.pub", "--delivery-keys", keys / "delivery.pub", "-o",
+                      keys / f"{product}.unsigned")
+        call_slotseal("keyset", "sign", keys / f"{product}.unsigned", "--key", keys / "upload.key", "-o",
+                      keys / f"{product}.false")
         server.manage("POST", "/keysets", code=403, data=(keys / f"{product}.false").read_bytes(),
                       headers={"Content-Type": "application/cose"})
     assert server.call("GET", "/DEFAULT/keyset/v1/sofa/after/0").status == 404
-    slotseal("keyset", "publish", keys / "fleet.keys", *publish)
+    call_slotseal("keyset", "publish", keys / "fleet.keys", *publish)
     assert "keySet" not in device.links()
-    slotseal("keyset", "new", "--from", keys / "fleet.keys", "-o", keys / "next.unsigned")
-    slotseal("keyset", "sign", keys / "next.unsigned", "--key", keys / "root.key", "--in-force", keys / "fleet.keys",
-             "-o", keys / "next.keys")
-    slotseal("keyset", "publish", keys / "next.keys", *publish)
+    call_slotseal("keyset", "new", "--from", keys / "fleet.keys", "-o", keys / "next.unsigned")
+    call_slotseal("keyset", "sign", keys / "next.unsigned", "--key", keys / "root.key", "--in-force",
+                  keys / "fleet.keys", "-o", keys / "next.keys")
+    call_slotseal("keyset", "publish", keys / "next.keys", *publish)
     link = device.get().json()["_links"]["keySet"]["href"]
     assert link == "http://updates.test/DEFAULT/keyset/v1/lamp/after/1"
     answer = server.call("GET", "/DEFAULT/keyset/v1/lamp/after/1")
@@ -287,7 +284,7 @@ def memory_of(process):
     return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon", "RssShmem"))) * 1024
 
 
-@pytest.mark.skipif(b"__asan_init" in (BUILD / "slotseal").read_bytes(), reason="sanitizers take memory of their own")
+@pytest.mark.skipif(b"__asan_init" in SLOTSEAL.read_bytes(), reason="sanitizers take memory of their own")
 def test_downloads_take_a_fixed_amount_of_memory(server):
     """Whatever the image's size: two windows, what is being sent, and the connection; at most 256 KiB each."""
     front, _ = processes(server)
@@ -397,7 +394,7 @@ def test_the_front_knows_nothing(server):
 
 
 def start_sealer(config):
-    return subprocess.Popen(["timeout", "--foreground", str(LIFE), BUILD / "slotseal", "sealer", "--config", config],
+    return subprocess.Popen(["timeout", "--foreground", str(LIFE), SLOTSEAL, "sealer", "--config", config],
                             stderr=subprocess.PIPE, text=True, env=CONFINED)
 
 
@@ -429,9 +426,9 @@ def test_a_sealer_elsewhere(fleet):
     sealer = start_sealer(folder / "sealer.conf")
     wait_for(lambda: server.call("GET", "/readyz").status == 200)
     wait_for(lambda: len(server.manage("GET", "/devices")["devices"]) == len(DEVICES))
-    slotseal("release", "upload", fleet.folder / "app.bin", "--release", fleet.folder / "app.release", "--upload-key",
-             fleet.keys / "upload.pem", "--server", f"http://127.0.0.1:{server.port}", "--token-file",
-             folder / "tester.token")
+    call_slotseal("release", "upload", fleet.folder / "app.bin", "--release", fleet.folder / "app.release",
+                  "--upload-key", fleet.keys / "upload.pem", "--server", f"http://127.0.0.1:{server.port}",
+                  "--token-file", folder / "tester.token")
     (release,) = [r["id"] for r in server.manage("GET", "/releases")["releases"]]
     device = device_of(server, 7)
     tell(device, "ota_0")
@@ -461,5 +458,5 @@ def reachable(server):
 
 def test_store_and_secrets_need_folders_of_their_own(fleet):
     server = Server(fleet.vault, f"sqlite:{fleet.vault}/server.db", extra=fleet.config())
-    p = subprocess.run([BUILD / "slotseal", "serve", "--config", server.write_config()], capture_output=True, timeout=20)
+    p = subprocess.run([SLOTSEAL, "serve", "--config", server.write_config()], capture_output=True, timeout=20)
     assert p.returncode == 1 and b"holds the store and secrets of the sealer, keep them apart" in p.stderr

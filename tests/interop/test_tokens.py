@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, GENERATION, ROOT, small_app, small_image
+from conftest import GENERATION, ROOT, SLOTSEAL, call_slotseal, small_app, small_image
 
 MODULES = ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so"]
 PIN = "97531x"
@@ -44,10 +44,7 @@ class Token:
         return f"pkcs11:token=fleet;object={name}?module-path={self.module}{source}"
 
     def slotseal(self, *args, code=0):
-        p = subprocess.run([BUILD / "slotseal", *map(str, args)], env=self.env, capture_output=True, text=True,
-                           timeout=60)
-        assert p.returncode == code, p.stderr
-        return p
+        return call_slotseal(*args, code=code, env=self.env)
 
 
 @pytest.fixture
@@ -130,7 +127,7 @@ def test_failures_say_why(token, app, tmp_path):
 
 
 def refused_without_terminal(token, app, tmp_path):
-    p = subprocess.run([BUILD / "slotseal", "sign", "--key", token.uri("v1", pin=False), app, "-o", tmp_path / "out"],
+    p = subprocess.run([SLOTSEAL, "sign", "--key", token.uri("v1", pin=False), app, "-o", tmp_path / "out"],
                        env=token.env, capture_output=True, text=True, timeout=60, start_new_session=True)
     assert p.returncode == 1
     return p.stderr
@@ -140,7 +137,7 @@ def on_terminal(token, typed, *args):
     """Runs slotseal on a terminal of its own and types when it asks; gives exit status and what the terminal showed."""
     pid, fd = pty.fork()
     if pid == 0:
-        os.execve(BUILD / "slotseal", ["slotseal", *map(str, args)], token.env)
+        os.execve(SLOTSEAL, ["slotseal", *map(str, args)], token.env)
     shown = b""
     while b"PIN of token 'fleet': " not in shown:
         shown += os.read(fd, 4096)

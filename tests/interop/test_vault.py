@@ -8,7 +8,6 @@ import select
 import signal
 import sqlite3
 import struct
-import subprocess
 import time
 
 import pytest
@@ -18,18 +17,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from conftest import BUILD, ONCE, ROOT, small_app
+from conftest import BUILD, ONCE, ROOT, SLOTSEAL, call_slotseal, small_app
 
 pytestmark = ONCE
 
 TABLE = ROOT / "examples/forum/partitions.csv"
-
-
-def slotseal(*args, code=0, program="slotseal", env=None):
-    path = BUILD / program if program == "slotseal" else BUILD / "tests" / program
-    p = subprocess.run([path, *map(str, args)], capture_output=True, timeout=120, env={**os.environ, **(env or {})})
-    assert p.returncode == code, p.stderr.decode()
-    return p.stdout.decode()
 
 
 def text(value):
@@ -98,8 +90,8 @@ class Vault:
 def fleet(tmp_path):
     """Options of a vault with a product and a device whose key is known."""
     options = ["--vault", f"sqlite:{tmp_path}/v.db", "--key", f"file:{tmp_path}/vault.key"]
-    slotseal("vault", "init", *options)
-    slotseal("product", "add", "lamp", "--table", TABLE, "--secure-boot", "none", *options)
+    call_slotseal("vault", "init", *options)
+    call_slotseal("product", "add", "lamp", "--table", TABLE, "--secure-boot", "none", *options)
     return options
 
 
@@ -109,7 +101,7 @@ def test_a_second_implementation_opens_it(fleet, tmp_path):
     path = tmp_path / "keys" / "240ac4123456.bin"
     path.write_bytes(key)
     path.chmod(0o600)
-    slotseal("device", "import", "--from", tmp_path / "keys", "--product", "lamp", *fleet)
+    call_slotseal("device", "import", "--from", tmp_path / "keys", "--product", "lamp", *fleet)
     vault = Vault(tmp_path / "v.db", (tmp_path / "vault.key").read_bytes())
     device, chip = vault.db.execute("SELECT id, chip FROM devices").fetchone()
     assert vault.secret("flash-key", device, chip) == key
@@ -123,10 +115,10 @@ def test_a_second_implementation_opens_it(fleet, tmp_path):
 def test_a_second_implementation_reads_images(fleet, tmp_path, rng):
     image = small_app(rng, 150000)
     (tmp_path / "app.bin").write_bytes(image)
-    slotseal("key", "generate", "--type", "secure-boot-v1", "-o", tmp_path / "release.pem")
-    slotseal("release", "sign", tmp_path / "app.bin", "--key", tmp_path / "release.pem", "--product", "lamp", "-o",
-             tmp_path / "app.release")
-    slotseal("release", "add", tmp_path / "app.bin", "--release", tmp_path / "app.release", *fleet)
+    call_slotseal("key", "generate", "--type", "secure-boot-v1", "-o", tmp_path / "release.pem")
+    call_slotseal("release", "sign", tmp_path / "app.bin", "--key", tmp_path / "release.pem", "--product", "lamp", "-o",
+                  tmp_path / "app.release")
+    call_slotseal("release", "add", tmp_path / "app.bin", "--release", tmp_path / "app.release", *fleet)
     vault = Vault(tmp_path / "v.db", (tmp_path / "vault.key").read_bytes())
     version = vault.one("SELECT version FROM releases")
     assert vault.image("lamp", version) == image
@@ -139,7 +131,7 @@ class Terminal:
     def __init__(self, *args):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            os.execv(BUILD / "slotseal", ["slotseal", *map(str, args)])
+            os.execv(SLOTSEAL, ["slotseal", *map(str, args)])
         self.seen = ""
 
     def answer(self, prompt, line):
@@ -192,6 +184,7 @@ def test_killed_by_name(fleet, tmp_path):
     """The program of the tests dies where it is told to; the vault has either all of it or nothing."""
     new = ["product", "add", "door", "--table", TABLE, "--secure-boot", "none", *fleet]
     for point, there in (("product-add:begin", 0), ("product-add:commit", 0), ("product-add:done", 1)):
-        slotseal(*new, program="slotseal-faults", env={"SLOTSEAL_FAULT": point}, code=-signal.SIGKILL)
-        assert slotseal("product", "list", *fleet).count("door") == there
-    slotseal("vault", "check", *fleet)
+        call_slotseal(*new, program=BUILD / "tests/slotseal-faults", env={"SLOTSEAL_FAULT": point},
+                      code=-signal.SIGKILL)
+        assert call_slotseal("product", "list", *fleet).stdout.count("door") == there
+    call_slotseal("vault", "check", *fleet)

@@ -268,6 +268,18 @@ void device_free(struct device *d)
     free(d);
 }
 
+static uint64_t clock_of(void *context)
+{
+    const struct device *d = context;
+    return d->time;
+}
+
+void device_set_time(struct device *d, uint64_t time)
+{
+    d->time = time;
+    d->port.now = clock_of;
+}
+
 struct device *device_offered(const struct agent_options *options, const struct parcel_options *o, struct parcel *p)
 {
     struct device *d = device_new(options);
@@ -313,6 +325,11 @@ ss_status_t device_update(struct device *d)
     if (status == SS_OK)
         status = device_push(d, wanted);
     return status == SS_OK ? ss_agent_finish(&d->agent) : status;
+}
+
+ss_status_t device_give_key_set(struct device *d, const struct sample_statement *s)
+{
+    return ss_agent_key_set(&d->agent, s->bytes, s->len);
 }
 
 ss_status_t device_start(struct device *d, unsigned slot)
@@ -395,4 +412,15 @@ void device_expect_refused(struct device *d, enum ss_agent_cause cause, enum ss_
     assert_int_equal(flash->programs, programs);
     assert_int_equal(d->updates, updates);
     assert_false(ss_agent_receiving(&d->agent));
+}
+
+void device_expect_first_window_refused(struct device *d)
+{
+    const uint8_t *slot = d->bench->chip->flash.data + d->slots[1];
+    device_boot(d);
+    device_expect(d, 0);
+    assert_int_equal(d->updates, 0);
+    assert_int_equal(d->stored[0].failures, 1);
+    assert_true(ss_all_bytes(slot, 4096, 0xFF));
+    assert_true(ss_all_bytes(slot + 8192, BENCH_SLOT - 8192, 0x5A));
 }

@@ -87,6 +87,7 @@ struct device {
     bool crashes;            ///< it never gets to say so
     unsigned updates;        ///< that were selected
     unsigned errors;         ///< times that the agent could not be started, for flash that fails
+    uint64_t time;           ///< what its clock shows, if device_set_time() gave it one: seconds since 1970
 
     struct ss_agent agent; ///< its RAM
     struct ss_agent_port port;
@@ -107,6 +108,11 @@ void make_parcel(struct device *d, const struct parcel_options *o, struct parcel
 struct device *device_offered(const struct agent_options *options, const struct parcel_options *o, struct parcel *p);
 /// The usual one: version 2 for slot 1.
 extern const struct parcel_options agent_usual;
+/// A device whose bootloader takes an app back that does not confirm itself.
+extern const struct agent_options agent_with_rollback;
+
+/// Gives it a clock that shows @p time, or sets it.
+void device_set_time(struct device *d, uint64_t time);
 
 /// What a reset does to the RAM.
 void device_power_on(struct device *d);
@@ -119,12 +125,17 @@ ss_status_t device_begin(struct device *d, uint32_t *wanted);
 ss_status_t device_push(struct device *d, uint32_t from);
 ss_status_t device_update(struct device *d);
 
+ss_status_t device_give_key_set(struct device *d, const struct sample_statement *s);
+
 /// Switches the chip on, and follows it through all the resets that its apps ask for.
 void device_boot(struct device *d);
 /// Fails the test unless it runs the app in @p slot.
 void device_expect(struct device *d, unsigned slot);
 /// Boots: what was refused has changed nothing in flash, and the app in slot 0 runs on.
 void device_expect_refused(struct device *d, enum ss_agent_cause cause, enum ss_reason reason);
+/// Boots: the first window of what it was offered was written, found wrong, and erased again; nothing behind it was
+/// touched, and the app in slot 0 runs on.
+void device_expect_first_window_refused(struct device *d);
 /// The record that the storage would give now.
 struct ss_agent_record device_record(const struct device *d);
 

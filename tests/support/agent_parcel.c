@@ -14,6 +14,7 @@
 
 static struct ss_error err;
 const struct parcel_options agent_usual = {.version = 2, .slot = 1, .sequence = 7};
+const struct agent_options agent_with_rollback = {.rollback = true};
 
 // An app of one of the versions. No block of 16 bytes is in two versions or twice in one.
 size_t agent_make_app(struct device *d, unsigned version, uint32_t secure_version)

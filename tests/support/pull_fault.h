@@ -34,6 +34,31 @@ static inline void pull_spoil(struct pull_bench *b, struct pull_fault *fault)
     b->hook_context = fault;
 }
 
+/// Spoils: no answer comes.
+static inline void pull_lose(struct pull_bench *b, const struct ss_http_request *request, struct pull_answer *answer)
+{
+    (void)b, (void)request;
+    *answer = (struct pull_answer){.silent = true, .status = SS_ERROR_IO};
+}
+
+/// A device that is offered release 2.
+static inline struct pull_bench *pull_offered(void)
+{
+    struct pull_bench *b = pull_bench_new();
+    pull_offer(b, 2, PULL_ACTION);
+    return b;
+}
+
+/// Fails unless it runs release 2, confirmed, and has told so.
+static inline void pull_expect_updated(const struct pull_bench *b)
+{
+    assert_int_equal(pull_version(b), 2);
+    assert_true(b->ended);
+    assert_int_equal(b->stored.unreported, 0);
+    assert_int_equal(b->stored.failures, 0);
+    assert_int_equal(b->ota_state[b->running], SS_OTA_VALID);
+}
+
 /// Fails unless all exchanges and resets so far were these, and forgets them.
 static inline void pull_expect(struct pull_bench *b, const char *lines)
 {

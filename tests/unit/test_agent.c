@@ -8,18 +8,18 @@
 
 #include "core/bytes.h"
 
-static const struct agent_options plain = {0}, with_rollback = {.rollback = true};
+static const struct agent_options plain = {0};
 
 static struct device *offered(const struct parcel_options *o, bool rollback, struct parcel *p)
 {
-    return device_offered(rollback ? &with_rollback : &plain, o, p);
+    return device_offered(rollback ? &agent_with_rollback : &plain, o, p);
 }
 
 static void there_and_back(void **state)
 {
     (void)state;
     for (unsigned rollback = 0; rollback < 2; rollback++) {
-        struct device *d = device_new(rollback ? &with_rollback : &plain);
+        struct device *d = device_new(rollback ? &agent_with_rollback : &plain);
         struct parcel p;
         for (unsigned n = 1; n <= 4; n++) {
             make_parcel(d, &(struct parcel_options){.version = n + 1, .slot = n % 2, .sequence = n}, &p);

@@ -11,20 +11,10 @@
 
 #define NOW 1800000000u
 
-static const struct agent_options with_rollback = {.rollback = true};
-static uint64_t now;
-
-static uint64_t clock_of(void *context)
-{
-    (void)context;
-    return now;
-}
-
 static struct device *device_with_clock(uint64_t time)
 {
-    struct device *d = device_new(&with_rollback);
-    now = time;
-    d->port.now = clock_of;
+    struct device *d = device_new(&agent_with_rollback);
+    device_set_time(d, time);
     return d;
 }
 
@@ -198,18 +188,6 @@ static const struct alteration alterations[] = {
     {"expiry", NULL, expired, SS_CAUSE_STATEMENT, SS_REASON_EXPIRED},
 };
 
-// The first window is written, found wrong, and erased again; nothing behind it is touched.
-static void expect_first_window_refused(struct device *d)
-{
-    const uint8_t *slot = d->bench->chip->flash.data + d->slots[1];
-    device_boot(d);
-    device_expect(d, 0);
-    assert_int_equal(d->updates, 0);
-    assert_int_equal(d->stored[0].failures, 1);
-    assert_true(ss_all_bytes(slot, 4096, 0xFF));
-    assert_true(ss_all_bytes(slot + 8192, BENCH_SLOT - 8192, 0x5A));
-}
-
 static void fields_altered_by_who_may_sign(void **state)
 {
     (void)state;
@@ -225,7 +203,7 @@ static void fields_altered_by_who_may_sign(void **state)
         if (a->cause == SS_CAUSE_STATEMENT)
             device_expect_refused(d, a->cause, a->reason);
         else
-            expect_first_window_refused(d);
+            device_expect_first_window_refused(d);
         if (d->agent.cause != a->cause)
             fail_msg("%s: %s", a->name, ss_agent_cause_name(d->agent.cause));
         // The right one is taken.
@@ -258,7 +236,7 @@ static void releases_of_another_image(void **state)
     for (unsigned n = 0; n < 3; n++) {
         o.alter_release = n == 1 ? other_image_len : n == 2 ? other_vk : NULL;
         o.other_digest = n == 0;
-        struct device *d = device_offered(&with_rollback, &o, &p);
+        struct device *d = device_offered(&agent_with_rollback, &o, &p);
         device_boot(d);
         device_expect(d, 0);
         assert_int_equal(d->agent.cause, SS_CAUSE_DIGEST);
@@ -294,7 +272,7 @@ static void every_byte_of_both_statements(void **state)
 {
     (void)state;
     struct parcel p;
-    struct device *d = device_offered(&with_rollback, &agent_usual, &p);
+    struct device *d = device_offered(&agent_with_rollback, &agent_usual, &p);
     device_started(d, 0);
     alter_bytes(d, &p.release, "release");
     alter_bytes(d, &p.delivery, "delivery");
@@ -323,7 +301,7 @@ static void statements_that_are_too_long(void **state)
 {
     (void)state;
     struct parcel p;
-    struct device *d = device_offered(&with_rollback, &agent_usual, &p);
+    struct device *d = device_offered(&agent_with_rollback, &agent_usual, &p);
     device_started(d, 0);
     stretch(&p.delivery, SS_DELIVERY_MAX);
     expect_begin_refused(d, "delivery of maximum size");

@@ -9,20 +9,6 @@
 #define YEAR (365u * 86400u)
 #define DAY  86400u
 
-static const struct agent_options with_rollback = {.rollback = true};
-static uint64_t now;
-
-static uint64_t clock_of(void *context)
-{
-    (void)context;
-    return now;
-}
-
-static ss_status_t give_key_set(struct device *d, const struct sample_statement *s)
-{
-    return ss_agent_key_set(&d->agent, s->bytes, s->len);
-}
-
 /// A record as the server makes it; all zero: of this device and product, any release, key set 1.
 struct fresh {
     uint64_t time;
@@ -70,9 +56,8 @@ static void freshness_records_that_are_refused(void **state)
 {
     (void)state;
     struct parcel p;
-    struct device *d = device_offered(&with_rollback, &agent_usual, &p);
-    d->port.now = clock_of;
-    now = NOW + 10 * DAY;
+    struct device *d = device_offered(&agent_with_rollback, &agent_usual, &p);
+    device_set_time(d, NOW + 10 * DAY);
     device_started(d, 0);
     assert_int_equal(give_fresh(d, &(struct fresh){.time = NOW + 9 * DAY}), SS_OK);
     expect_stale(d, &(struct fresh){.time = NOW + 8 * DAY}, SS_REASON_REPLAYED);
@@ -103,10 +88,9 @@ static void freshness_records_that_are_refused(void **state)
 
 static struct device *watched(uint64_t time)
 {
-    struct device *d = device_new(&with_rollback);
+    struct device *d = device_new(&agent_with_rollback);
     d->alarm_seconds = 7 * DAY;
-    now = time;
-    d->port.now = clock_of;
+    device_set_time(d, time);
     device_started(d, 0);
     return d;
 }
@@ -118,9 +102,9 @@ static void an_alarm_when_nothing_comes(void **state)
     struct parcel p;
     struct device *d = watched(NOW);
     assert_int_equal(give_fresh(d, &(struct fresh){.time = NOW}), SS_OK);
-    now = NOW + 7 * DAY;
+    d->time = NOW + 7 * DAY;
     assert_int_equal(ss_agent_alarm(&d->agent), SS_ALARM_NONE);
-    now++;
+    d->time++;
     assert_int_equal(ss_agent_alarm(&d->agent), SS_ALARM_STALE);
     device_started(d, 0);
     assert_int_equal(ss_agent_alarm(&d->agent), SS_ALARM_STALE);
@@ -128,10 +112,10 @@ static void an_alarm_when_nothing_comes(void **state)
     d->in = &p;
     device_boot(d);
     device_expect(d, 1);
-    assert_int_equal(give_fresh(d, &(struct fresh){.time = now}), SS_OK);
+    assert_int_equal(give_fresh(d, &(struct fresh){.time = d->time}), SS_OK);
     assert_int_equal(ss_agent_alarm(&d->agent), SS_ALARM_NONE);
     d->identity.alarm_seconds = 0;
-    now += YEAR;
+    d->time += YEAR;
     assert_int_equal(ss_agent_alarm(&d->agent), SS_ALARM_NONE);
     device_free(d);
 }
@@ -169,7 +153,7 @@ static void an_alarm_when_updates_are_withheld(void **state)
         struct device *d = watched(NOW);
         struct fresh f = {.release = what ? NULL : release, .key_set = what ? 2 : 1};
         for (unsigned day = 0; day <= 8; day++) {
-            f.time = now = NOW + day * DAY;
+            f.time = d->time = NOW + day * DAY;
             assert_int_equal(ss_agent_alarm(&d->agent), SS_ALARM_NONE);
             assert_int_equal(give_fresh(d, &f), SS_OK);
         }
@@ -180,7 +164,7 @@ static void an_alarm_when_updates_are_withheld(void **state)
             struct ss_key_set next = sample_key_set();
             next.version = 2;
             sample_sign_key_set(&next, (const unsigned[]){1, 2, 0}, &s);
-            assert_int_equal(give_key_set(d, &s), SS_OK);
+            assert_int_equal(device_give_key_set(d, &s), SS_OK);
         } else {
             uint32_t wanted; // another release than was named is an offer, too
             make_parcel(d, &agent_usual, &p);
@@ -217,8 +201,8 @@ static void the_release_that_runs_is_not_withheld(void **state)
     device_expect(d, 1);
     assert_memory_not_equal(runs, d->agent.record.release, sizeof runs);
     for (unsigned day = 0; day < 20; day++) {
-        now += DAY;
-        assert_int_equal(give_fresh(d, &(struct fresh){.time = now, .release = runs}), SS_OK);
+        d->time += DAY;
+        assert_int_equal(give_fresh(d, &(struct fresh){.time = d->time, .release = runs}), SS_OK);
         assert_int_equal(ss_agent_alarm(&d->agent), SS_ALARM_NONE);
     }
     device_free(d);
@@ -240,7 +224,7 @@ static void a_key_set_that_counts_later(void **state)
     d->port.store_key_set = keep_for_later;
     next.version = 2;
     sample_sign_key_set(&next, (const unsigned[]){1, 2, 0}, &s);
-    assert_int_equal(give_key_set(d, &s), SS_OK);
+    assert_int_equal(device_give_key_set(d, &s), SS_OK);
     assert_int_equal(d->identity.ring.current->version, 1);
     assert_int_equal(give_fresh(d, &(struct fresh){.time = NOW, .key_set = 2}), SS_OK);
     assert_int_equal(d->stored[0].withheld, 0);
@@ -262,7 +246,7 @@ static void a_record_from_the_future(void **state)
     next.epochs[0] = 2;
     next.roles[SS_ROLE_DELIVERY].keys[0] = sample_public_key(8);
     sample_sign_key_set(&next, (const unsigned[]){1, 2, 0}, &s);
-    assert_int_equal(give_key_set(d, &s), SS_OK);
+    assert_int_equal(device_give_key_set(d, &s), SS_OK);
     assert_int_equal(give_fresh(d, &(struct fresh){.time = NOW, .key = 8, .key_set = 2}), SS_OK);
     device_free(d);
 }

@@ -10,26 +10,12 @@
 #define YEAR (365u * 86400u)
 #define DAY  86400u
 
-static const struct agent_options with_rollback = {.rollback = true};
-static uint64_t now;
-
-static uint64_t clock_of(void *context)
-{
-    (void)context;
-    return now;
-}
-
-static ss_status_t give_key_set(struct device *d, const struct sample_statement *s)
-{
-    return ss_agent_key_set(&d->agent, s->bytes, s->len);
-}
-
 static void expect_key_set_refused(struct device *d, const struct ss_key_set *set, const unsigned *signers,
                                    enum ss_reason reason)
 {
     struct sample_statement s;
     sample_sign_key_set(set, signers, &s);
-    assert_int_equal(give_key_set(d, &s), SS_ERROR_NOT_PERMITTED);
+    assert_int_equal(device_give_key_set(d, &s), SS_ERROR_NOT_PERMITTED);
     assert_int_equal(d->agent.cause, SS_CAUSE_STATEMENT);
     assert_int_equal(d->agent.refused, SS_STATEMENT_KEY_SET);
     assert_string_equal(ss_reason_name(d->agent.refusal.reason), ss_reason_name(reason));
@@ -91,8 +77,7 @@ static void two_years_offline(void **state)
                 &(struct agent_options){.rollback = true, .storage = storage ? AGENT_JOURNAL_ENCRYPTED : AGENT_KEEPS});
             struct parcel_options o = agent_usual;
             d->pinned = chain[1];
-            now = NOW + 2 * YEAR;
-            d->port.now = clock_of;
+            device_set_time(d, NOW + 2 * YEAR);
             new_epoch = SETS;
             o.release_key = 8;
             o.delivery_key = 1;
@@ -104,7 +89,7 @@ static void two_years_offline(void **state)
             assert_int_equal(d->agent.refusal.reason, SS_REASON_SIGNER_UNKNOWN);
             device_started(d, 0);
             for (unsigned n = 2; n <= SETS; n++) {
-                assert_int_equal(give_key_set(d, &chain[n]), SS_OK);
+                assert_int_equal(device_give_key_set(d, &chain[n]), SS_OK);
                 if (resets)
                     device_started(d, 0);
                 assert_int_equal(d->identity.ring.current->version, n);
@@ -123,24 +108,25 @@ static void chains_out_of_order(void **state)
 {
     (void)state;
     make_chain(false);
-    struct device *d = device_new(&with_rollback);
+    struct device *d = device_new(&agent_with_rollback);
     d->pinned = chain[1];
     device_started(d, 0);
-    assert_int_equal(give_key_set(d, &chain[3]), SS_ERROR_NOT_PERMITTED); // only one of its signers is a root of 1
+    assert_int_equal(device_give_key_set(d, &chain[3]),
+                     SS_ERROR_NOT_PERMITTED); // only one of its signers is a root of 1
     assert_int_equal(d->agent.refusal.reason, SS_REASON_OLD_ROOTS);
-    assert_int_equal(give_key_set(d, &chain[1]), SS_ERROR_NOT_PERMITTED);
+    assert_int_equal(device_give_key_set(d, &chain[1]), SS_ERROR_NOT_PERMITTED);
     assert_int_equal(d->agent.refusal.reason, SS_REASON_KEY_SET_VERSION);
-    assert_int_equal(give_key_set(d, &chain[2]), SS_OK);
-    assert_int_equal(give_key_set(d, &chain[2]), SS_ERROR_NOT_PERMITTED);
+    assert_int_equal(device_give_key_set(d, &chain[2]), SS_OK);
+    assert_int_equal(device_give_key_set(d, &chain[2]), SS_ERROR_NOT_PERMITTED);
     assert_int_equal(d->agent.refusal.reason, SS_REASON_KEY_SET_VERSION);
-    assert_int_equal(give_key_set(d, &chain[3]), SS_OK);
-    assert_int_equal(give_key_set(d, &chain[2]), SS_ERROR_NOT_PERMITTED);
+    assert_int_equal(device_give_key_set(d, &chain[3]), SS_OK);
+    assert_int_equal(device_give_key_set(d, &chain[2]), SS_ERROR_NOT_PERMITTED);
     assert_int_equal(d->agent.refusal.reason, SS_REASON_KEY_SET_VERSION);
     assert_int_equal(d->identity.ring.current->version, 3);
     // What all the first root keys signed may be taken at once.
     make_chain(true);
-    assert_int_equal(give_key_set(d, &chain[5]), SS_OK);
-    assert_int_equal(give_key_set(d, &chain[4]), SS_ERROR_NOT_PERMITTED);
+    assert_int_equal(device_give_key_set(d, &chain[5]), SS_OK);
+    assert_int_equal(device_give_key_set(d, &chain[4]), SS_ERROR_NOT_PERMITTED);
     assert_int_equal(d->agent.refusal.reason, SS_REASON_KEY_SET_VERSION);
     device_free(d);
 }
@@ -148,7 +134,7 @@ static void chains_out_of_order(void **state)
 static void key_sets_that_are_not_the_roots(void **state)
 {
     (void)state;
-    struct device *d = device_new(&with_rollback);
+    struct device *d = device_new(&agent_with_rollback);
     struct ss_key_set next = sample_key_set();
     device_started(d, 0);
     next.version = 2;
@@ -171,11 +157,11 @@ static void key_sets_that_are_not_the_roots(void **state)
     sample_sign_key_set(&next, (const unsigned[]){1, 2, 0}, &s);
     for (size_t i = 0; i < s.len; i++) {
         s.bytes[i] ^= 0x04;
-        assert_int_not_equal(give_key_set(d, &s), SS_OK);
+        assert_int_not_equal(device_give_key_set(d, &s), SS_OK);
         s.bytes[i] ^= 0x04;
     }
     assert_int_equal(d->identity.ring.current->version, 1);
-    assert_int_equal(give_key_set(d, &s), SS_OK);
+    assert_int_equal(device_give_key_set(d, &s), SS_OK);
     device_free(d);
 }
 
@@ -191,11 +177,10 @@ static void withdrawn_keys(void **state)
     next.roles[SS_ROLE_DELIVERY].keys[0] = sample_public_key(8); // the old one was stolen
     next.epochs[0] = 2;
     sample_sign_key_set(&next, (const unsigned[]){1, 2, 0}, &s);
-    struct device *d = device_offered(&with_rollback, &agent_usual, &p);
-    d->port.now = clock_of;
-    now = NOW + 11 * DAY;
+    struct device *d = device_offered(&agent_with_rollback, &agent_usual, &p);
+    device_set_time(d, NOW + 11 * DAY);
     device_started(d, 0);
-    assert_int_equal(give_key_set(d, &s), SS_OK);
+    assert_int_equal(device_give_key_set(d, &s), SS_OK);
     device_expect_refused(d, SS_CAUSE_STATEMENT, SS_REASON_KEY_SET_EXPIRED);
     // A delivery of the new epoch makes the old one void at any time, even where both sets are in force.
     struct parcel_options o = agent_usual;
@@ -205,7 +190,7 @@ static void withdrawn_keys(void **state)
     new_epoch = 2;
     o.sequence = 1;
     make_parcel(d, &o, &next_parcel);
-    now = NOW + 9 * DAY;
+    d->time = NOW + 9 * DAY;
     next_parcel.sealed[5000] ^= 1; // it is accepted, and fails
     d->in = &next_parcel;
     device_boot(d);
@@ -213,11 +198,11 @@ static void withdrawn_keys(void **state)
     d->in = &p;
     device_expect_refused(d, SS_CAUSE_STATEMENT, SS_REASON_EPOCH);
     // Early: the set is not in force before its time.
-    now = NOW - DAY;
+    d->time = NOW - DAY;
     d->in = &next_parcel;
     device_expect_refused(d, SS_CAUSE_STATEMENT, SS_REASON_KEY_SET_EARLY);
     // Without a clock the old set's overlap cannot be judged; what the highest epoch forbids still is.
-    now = 0;
+    d->time = 0;
     d->in = &p;
     device_expect_refused(d, SS_CAUSE_STATEMENT, SS_REASON_EPOCH);
     device_free(d);
@@ -228,7 +213,7 @@ static void roots_too_far_from_the_pins(void **state)
 {
     (void)state;
     static const unsigned roots[5][4] = {{0}, {1, 2, 3, 0}, {7, 8, 9, 0}, {10, 11, 12, 0}, {1, 7, 8, 0}};
-    struct device *d = device_new(&with_rollback);
+    struct device *d = device_new(&agent_with_rollback);
     struct sample_statement s;
     device_started(d, 0);
     for (unsigned n = 2; n <= 4; n++) {
@@ -242,7 +227,7 @@ static void roots_too_far_from_the_pins(void **state)
         }
         sample_sign_key_set(&next, signers, &s);
         bool near = n < 4;
-        assert_int_equal(give_key_set(d, &s), near ? SS_OK : SS_ERROR_NOT_PERMITTED);
+        assert_int_equal(device_give_key_set(d, &s), near ? SS_OK : SS_ERROR_NOT_PERMITTED);
         if (!near)
             assert_int_equal(d->agent.cause, SS_CAUSE_STATEMENT);
     }

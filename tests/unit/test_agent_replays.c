@@ -8,8 +8,6 @@
 
 #include "core/bytes.h"
 
-static const struct agent_options with_rollback = {.rollback = true};
-
 static void other_device(struct ss_delivery *d)
 {
     d->device = ss_span_of("240ac4123457");
@@ -18,18 +16,6 @@ static void other_device(struct ss_delivery *d)
 static void secure_version(struct ss_release *r)
 {
     r->secure_version = 2;
-}
-
-// The first window is written, found wrong, and erased again; nothing behind it is touched.
-static void expect_first_window_refused(struct device *d)
-{
-    const uint8_t *slot = d->bench->chip->flash.data + d->slots[1];
-    device_boot(d);
-    device_expect(d, 0);
-    assert_int_equal(d->updates, 0);
-    assert_int_equal(d->stored[0].failures, 1);
-    assert_true(ss_all_bytes(slot, 4096, 0xFF));
-    assert_true(ss_all_bytes(slot + 8192, BENCH_SLOT - 8192, 0x5A));
 }
 
 // -- Signatures and statements in the wrong place ---------------------------------------------------------------------
@@ -47,7 +33,7 @@ static void signatures_swapped(void **state)
     (void)state;
     struct parcel_options o = agent_usual;
     struct parcel mine, theirs, next;
-    struct device *d = device_offered(&with_rollback, &o, &mine);
+    struct device *d = device_offered(&agent_with_rollback, &o, &mine);
     o.alter_delivery = other_device;
     make_parcel(d, &o, &theirs);
     o.alter_delivery = NULL;
@@ -91,7 +77,7 @@ static void keys_of_other_roles(void **state)
         struct parcel p;
         o.release_key = cases[i].release;
         o.delivery_key = cases[i].delivery;
-        struct device *d = device_offered(&with_rollback, &o, &p);
+        struct device *d = device_offered(&agent_with_rollback, &o, &p);
         device_expect_refused(d, SS_CAUSE_STATEMENT, cases[i].reason);
         assert_int_equal(d->agent.refused, cases[i].release ? SS_STATEMENT_RELEASE : SS_STATEMENT_DELIVERY);
         device_free(d);
@@ -105,7 +91,7 @@ static void replays_and_downgrades(void **state)
     (void)state;
     struct parcel first, second, third, old;
     struct parcel_options o = agent_usual;
-    struct device *d = device_offered(&with_rollback, &o, &first);
+    struct device *d = device_offered(&agent_with_rollback, &o, &first);
     device_boot(d);
     device_expect(d, 1);
     make_parcel(d, &(struct parcel_options){.version = 3, .slot = 0, .sequence = 8, .secure_version = 4}, &second);
@@ -133,7 +119,7 @@ static void an_old_epoch(void **state)
 {
     (void)state;
     struct parcel p;
-    struct device *d = device_offered(&with_rollback, &agent_usual, &p);
+    struct device *d = device_offered(&agent_with_rollback, &agent_usual, &p);
     d->stored[0].epoch = 2;
     device_expect_refused(d, SS_CAUSE_STATEMENT, SS_REASON_EPOCH);
     d->stored[0] = (struct ss_agent_record){.epoch = 1, .sequence = 6};
@@ -150,8 +136,8 @@ static void another_devices_file(void **state)
 {
     (void)state;
     struct parcel mine, theirs;
-    struct device *d = device_offered(&with_rollback, &agent_usual, &mine);
-    struct device *other = device_new(&with_rollback);
+    struct device *d = device_offered(&agent_with_rollback, &agent_usual, &mine);
+    struct device *other = device_new(&agent_with_rollback);
     bench_set_key(other->bench, 1, 0x70, false);
     make_parcel(other, &agent_usual, &theirs);
     d->in = &theirs;
@@ -169,7 +155,7 @@ static void another_devices_file(void **state)
     // Right at the beginning, wrong later.
     memcpy(theirs.sealed, mine.sealed, 32);
     d->stored[0] = (struct ss_agent_record){0};
-    expect_first_window_refused(d);
+    device_expect_first_window_refused(d);
     assert_int_equal(d->agent.cause, SS_CAUSE_WINDOW);
     device_free(other);
     device_free(d);
@@ -180,7 +166,7 @@ static void extra_bytes(void **state)
     (void)state;
     static const uint8_t extra[SS_AGENT_SECTOR];
     struct parcel p;
-    struct device *d = device_offered(&with_rollback, &agent_usual, &p);
+    struct device *d = device_offered(&agent_with_rollback, &agent_usual, &p);
     uint32_t wanted;
     device_started(d, 0);
     assert_int_equal(device_begin(d, &wanted), SS_OK);

@@ -9,8 +9,6 @@
 #include "core/bytes.h"
 #include "slotseal/canonical.h"
 
-static const struct agent_options with_rollback = {.rollback = true};
-
 static enum ss_agent_state state_of(const struct device *d)
 {
     return ss_agent_state(&d->agent);
@@ -94,7 +92,7 @@ static void a_bootloader_that_has_no_rollback(void **state)
     (void)state;
     struct parcel p, next;
     struct parcel_options o = agent_usual;
-    struct device *d = device_offered(&with_rollback, &o, &p);
+    struct device *d = device_offered(&agent_with_rollback, &o, &p);
     struct ss_boot_profile believed = d->bench->profile;
     d->sim.profile = &believed;
     d->bench->profile.rollback = false;
@@ -128,7 +126,7 @@ static void a_release_that_needs_rollback(void **state)
     struct parcel p;
     struct parcel_options o = agent_usual;
     o.alter_release = needs_rollback;
-    struct device *d = device_offered(&with_rollback, &o, &p);
+    struct device *d = device_offered(&agent_with_rollback, &o, &p);
     d->stored[0].lacks = SS_BOOTLOADER_ROLLBACK;
     device_expect_refused(d, SS_CAUSE_STATEMENT, SS_REASON_BOOTLOADER);
     d->stored[0].lacks = 0;
@@ -142,7 +140,7 @@ static void a_rejection_is_not_counted_twice(void **state)
 {
     (void)state;
     struct parcel p, next;
-    struct device *d = device_offered(&with_rollback, &agent_usual, &p);
+    struct device *d = device_offered(&agent_with_rollback, &agent_usual, &p);
     d->unhealthy = true;
     device_boot(d);
     device_expect(d, 0);
@@ -153,7 +151,7 @@ static void a_rejection_is_not_counted_twice(void **state)
     device_started(d, 0);
     assert_int_equal(device_update(d), SS_OK);
     // The power goes before the switch.
-    struct device *again = device_offered(&with_rollback, &agent_usual, &p);
+    struct device *again = device_offered(&agent_with_rollback, &agent_usual, &p);
     memcpy(d->bench->chip->flash.data + BENCH_OTA, again->bench->chip->flash.data + BENCH_OTA, 0x2000);
     device_free(again);
     device_boot(d);
@@ -264,7 +262,7 @@ static void erased_at_once(void **state)
 {
     (void)state;
     struct parcel p;
-    struct device *d = device_offered(&with_rollback, &agent_usual, &p);
+    struct device *d = device_offered(&agent_with_rollback, &agent_usual, &p);
     const struct ss_flash *flash = &d->bench->chip->flash;
     uint32_t wanted;
     device_started(d, 0);

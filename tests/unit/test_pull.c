@@ -5,36 +5,15 @@
 
 #include "support/pull_fault.h"
 
-static struct pull_bench *offered(void)
-{
-    struct pull_bench *b = pull_bench_new();
-    pull_offer(b, 2, PULL_ACTION);
-    return b;
-}
-
-static void expect_updated(const struct pull_bench *b)
-{
-    assert_int_equal(pull_version(b), 2);
-    assert_true(b->ended);
-    assert_int_equal(b->stored.unreported, 0);
-    assert_int_equal(b->ota_state[b->running], SS_OTA_VALID);
-}
-
-static void lose(struct pull_bench *b, const struct ss_http_request *r, struct pull_answer *a)
-{
-    (void)b, (void)r;
-    *a = (struct pull_answer){.silent = true, .status = SS_ERROR_IO};
-}
-
 // -- Updates ----------------------------------------------------------------------------------------------------------
 
 static void there_and_back(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     pull_run_for(b, 3000);
     pull_expect(b, PULL_BEGIN PULL_TAKE PULL_FINISH);
-    expect_updated(b);
+    pull_expect_updated(b);
     assert_int_equal(b->downloaded, PULL_IMAGE);
     pull_offer(b, 3, 8);
     pull_run_for(b, 3000);
@@ -102,7 +81,7 @@ static void knows_nobody(struct pull_bench *b, const struct ss_http_request *req
 static void is_made_known_by_a_poll(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     struct pull_fault f = {"configData", 1, 1, knows_nobody, 0};
     pull_spoil(b, &f);
     pull_run_for(b, 100);
@@ -139,8 +118,8 @@ static void cut_first(struct pull_bench *b, unsigned n, const struct ss_http_req
 static void tells_an_alarm_in_between(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
-    struct pull_fault f = {"artifact", 2, 3, lose, 0};
+    struct pull_bench *b = pull_offered();
+    struct pull_fault f = {"artifact", 2, 3, pull_lose, 0};
     b->identity.alarm_seconds = 1;
     pull_spoil(b, &f);
     b->chunk = 100;
@@ -150,7 +129,7 @@ static void tells_an_alarm_in_between(void **state)
         b, PULL_BEGIN PULL_TAKE
         "GET a artifact from 7000 if \"one\"\nGET a artifact from 7000 if \"one\"\n" PULL_CONFIG PULL_POLL PULL_OFFER
         "GET a artifact from 4096\n" PULL_FINISH);
-    expect_updated(b);
+    pull_expect_updated(b);
     pull_bench_free(b);
 }
 
@@ -158,7 +137,7 @@ static void tells_an_alarm_in_between(void **state)
 static void waits(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     b->unwilling = true;
     pull_run_for(b, 100);
     pull_expect(b, PULL_CONFIG PULL_POLL PULL_OFFER);
@@ -166,7 +145,7 @@ static void waits(void **state)
     ss_pull_now(&b->pull);
     pull_run_for(b, 100);
     pull_expect(b, PULL_POLL PULL_OFFER PULL_ACCEPT PULL_TAKE PULL_FINISH);
-    expect_updated(b);
+    pull_expect_updated(b);
     pull_bench_free(b);
 }
 
@@ -199,7 +178,7 @@ static void asks_when_told(void **state)
 static void confirms_when_it_has_proved_itself(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     b->self_test = SS_SELF_TEST_PENDING;
     pull_run_for(b, 500);
     pull_expect(b, PULL_BEGIN PULL_TAKE PULL_POLL PULL_SWITCH "reset\n" PULL_CONFIG);
@@ -209,14 +188,14 @@ static void confirms_when_it_has_proved_itself(void **state)
     pull_run_for(b, 5);
     pull_expect(b, PULL_CONFIG PULL_CLOSED PULL_POLL);
     assert_non_null(strstr(b->config_body, "\"slotseal.state\":\"confirmed\""));
-    expect_updated(b);
+    pull_expect_updated(b);
     pull_bench_free(b);
 }
 
 static void rejects_itself(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     b->self_test = SS_SELF_TEST_FAILED;
     pull_run_for(b, 3000);
     pull_expect(b, PULL_BEGIN PULL_TAKE PULL_POLL PULL_SWITCH "reset\nreset\n" PULL_CONFIG PULL_FAILED
@@ -235,7 +214,7 @@ static void rejects_itself(void **state)
 static void is_taken_back_in_the_end(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     b->self_test = SS_SELF_TEST_PENDING;
     pull_run_for(b, 5 * 600 + 60);
     char again[1024], all[4096] = PULL_BEGIN PULL_TAKE PULL_POLL PULL_SWITCH "reset\n" PULL_CONFIG;
@@ -273,7 +252,7 @@ static void is_canceled(void **state)
         {"artifact", 1, PULL_BEGIN PULL_TAKE},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct pull_bench *b = offered();
+        struct pull_bench *b = pull_offered();
         struct pull_fault f = {cases[i].path, cases[i].n, cases[i].n, cancel_now, 0};
         char lines[1024];
         pull_spoil(b, &f);
@@ -297,7 +276,7 @@ static void repeats_that_it_is_canceled(void **state)
 {
     (void)state;
     struct pull_bench *b = pull_bench_new();
-    struct pull_fault f = {"cancelAction/5/feedback", 1, 4, lose, 0};
+    struct pull_fault f = {"cancelAction/5/feedback", 1, 4, pull_lose, 0};
     b->cancel = 5;
     pull_spoil(b, &f);
     pull_run_for(b, 1000);
@@ -311,7 +290,7 @@ static void repeats_that_it_is_canceled(void **state)
 static void is_not_canceled_any_more(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     pull_run_for(b, 3000);
     pull_expect(b, PULL_BEGIN PULL_TAKE PULL_FINISH);
     b->cancel = PULL_ACTION;
@@ -374,7 +353,7 @@ static void is_withdrawn(void **state)
         {"artifact", true, PULL_BEGIN PULL_TAKE PULL_POLL PULL_POLL},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct pull_bench *b = offered();
+        struct pull_bench *b = pull_offered();
         struct pull_fault f = {cases[i].path, 1, 1, cases[i].behind ? withdraw_behind : withdraw, 0};
         pull_spoil(b, &f);
         pull_run_for(b, 3000);
@@ -398,7 +377,7 @@ static void replace(struct pull_bench *b, const struct ss_http_request *request,
 static void is_replaced(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     struct pull_fault f = {"artifact", 1, 1, replace, 0};
     pull_spoil(b, &f);
     pull_run_for(b, 3000);
@@ -417,7 +396,7 @@ static void says_that_it_runs(void **state)
 {
     (void)state;
     for (unsigned forgets = 0; forgets < 2; forgets++) {
-        struct pull_bench *b = offered();
+        struct pull_bench *b = pull_offered();
         pull_run_for(b, 3000);
         pull_expect(b, PULL_BEGIN PULL_TAKE PULL_FINISH);
         if (forgets) {
@@ -442,7 +421,7 @@ static void says_that_it_runs(void **state)
 static void survives_lost_storage(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     b->self_test = SS_SELF_TEST_PENDING;
     pull_run_for(b, 100);
     memset(&b->stored, 0, sizeof b->stored);
@@ -452,7 +431,7 @@ static void survives_lost_storage(void **state)
     pull_reset(b);
     pull_run_for(b, 100);
     pull_expect(b, "reset\n" PULL_CONFIG PULL_POLL PULL_OFFER PULL_CLOSED PULL_POLL);
-    expect_updated(b);
+    pull_expect_updated(b);
     pull_bench_free(b);
 }
 
@@ -461,7 +440,7 @@ static void survives_lost_storage(void **state)
 /// Exchanges of an undisturbed update.
 static unsigned count_exchanges(void)
 {
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     pull_run_for(b, 3000);
     unsigned n = b->exchanges;
     pull_bench_free(b);
@@ -486,12 +465,12 @@ static void survives_a_reset_in_every_exchange(void **state)
     assert_int_equal(exchanges, 10);
     for (unsigned n = 1; n <= exchanges; n++) {
         for (int place = 0; place < 3; place++) {
-            struct pull_bench *b = offered();
+            struct pull_bench *b = pull_offered();
             b->cut_at = n;
             b->cut_place = place;
             pull_run_for(b, 5000);
             assert_int_equal(b->cut_at, place == 1 && b->cut_at ? n : 0); // nothing is in the middle of an empty answer
-            expect_updated(b);
+            pull_expect_updated(b);
             assert_int_equal(b->resets, b->cut_at || n == SWITCH ? 1 : 2); // there, it is the reset that is due
             // Told once, or once more if it could not know that it was heard.
             assert_in_range(count(b->log, PULL_CLOSED), 1, 2);
@@ -510,13 +489,13 @@ static void survives_two_resets(void **state)
     for (unsigned n = 1; n <= exchanges; n++) {
         for (unsigned m = 1; m <= 12; m++) {
             for (int places = 0; places < 9; places++) {
-                struct pull_bench *b = offered();
+                struct pull_bench *b = pull_offered();
                 b->cut_at = n;
                 b->cut_place = places / 3;
                 b->then_at = m;
                 b->then_place = places % 3;
                 pull_run_for(b, 5000);
-                expect_updated(b);
+                pull_expect_updated(b);
                 assert_in_range(count(b->log, PULL_CLOSED), 1, 3);
                 assert_int_equal(count(b->log, "failure"), 0);
                 pull_bench_free(b);
@@ -574,14 +553,14 @@ static void survives_every_lost_answer(void **state)
 {
     (void)state;
     static void (*const spoils[])(struct pull_bench *, const struct ss_http_request *, struct pull_answer *) = {
-        lose, time_out, fail_inside, forbid, be_busy, be_a_portal, redirect};
+        pull_lose, time_out, fail_inside, forbid, be_busy, be_a_portal, redirect};
     for (unsigned s = 0; s < sizeof spoils / sizeof *spoils; s++) {
         for (unsigned n = 1; n <= 10; n++) {
-            struct pull_bench *b = offered();
+            struct pull_bench *b = pull_offered();
             struct pull_fault f = {NULL, n, n, spoils[s], 0};
             pull_spoil(b, &f);
             pull_run_for(b, 6000);
-            expect_updated(b);
+            pull_expect_updated(b);
             assert_int_equal(b->resets, 1);
             assert_in_range(count(b->log, PULL_CLOSED), 1, 2);
             assert_int_equal(count(b->log, "failure"), 0);
@@ -594,8 +573,8 @@ static void survives_every_lost_answer(void **state)
 static void leaves_without_being_heard(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
-    struct pull_fault f = {"deploymentBase/7/feedback", 2, 4, lose, 0};
+    struct pull_bench *b = pull_offered();
+    struct pull_fault f = {"deploymentBase/7/feedback", 2, 4, pull_lose, 0};
     pull_spoil(b, &f);
     pull_run_for(b, 3000);
     pull_expect(b, PULL_BEGIN PULL_TAKE PULL_POLL PULL_SWITCH PULL_SWITCH PULL_SWITCH
@@ -613,7 +592,7 @@ static void refuse(struct pull_bench *b, const struct ss_http_request *r, struct
 static void takes_no_for_an_answer(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     struct pull_fault f = {"deploymentBase/7/feedback", 1, 9, refuse, 0};
     pull_spoil(b, &f);
     pull_run_for(b, 100);
@@ -629,7 +608,7 @@ static void backs_off(void **state)
     (void)state;
     static const uint32_t delays[] = {5, 10, 20, 40, 80, 160, 320, 640, 1280, 1800, 1800};
     struct pull_bench *b = pull_bench_new();
-    struct pull_fault f = {"configData", 1, 100, lose, 0};
+    struct pull_fault f = {"configData", 1, 100, pull_lose, 0};
     pull_spoil(b, &f);
     pull_run_for(b, 1);
     pull_expect(b, PULL_CONFIG);

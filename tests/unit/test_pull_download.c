@@ -9,33 +9,12 @@
 
 typedef void (*spoil_fn)(struct pull_bench *b, const struct ss_http_request *r, struct pull_answer *a);
 
-static struct pull_bench *offered(void)
-{
-    struct pull_bench *b = pull_bench_new();
-    pull_offer(b, 2, PULL_ACTION);
-    return b;
-}
-
-static void expect_updated(const struct pull_bench *b)
-{
-    assert_int_equal(pull_version(b), 2);
-    assert_true(b->ended);
-    assert_int_equal(b->stored.unreported, 0);
-    assert_int_equal(b->stored.failures, 0);
-}
-
 // -- What may come instead of the bytes -------------------------------------------------------------------------------
 
 static void cut_at_7000(struct pull_bench *b, const struct ss_http_request *r, struct pull_answer *a)
 {
     (void)b, (void)r;
     a->cut = 7000;
-}
-
-static void nothing(struct pull_bench *b, const struct ss_http_request *r, struct pull_answer *a)
-{
-    (void)b, (void)r;
-    *a = (struct pull_answer){.silent = true, .status = SS_ERROR_IO};
 }
 
 // Chunked, and over before it should be.
@@ -160,7 +139,7 @@ static void first_answers(void **state)
         uint64_t most;     ///< bytes over the network
     } cases[] = {
         {"cut", cut_at_7000, PULL_TAKE FROM_7000, PULL_IMAGE},
-        {"no answer", nothing, PULL_TAKE PULL_TAKE, PULL_IMAGE},
+        {"no answer", pull_lose, PULL_TAKE PULL_TAKE, PULL_IMAGE},
         {"too short", too_short, PULL_TAKE "GET a artifact from 20600 if \"one\"\n", PULL_IMAGE},
         {"endless", endless, PULL_TAKE, PULL_IMAGE},
         {"another length", other_length, PULL_TAKE AGAIN PULL_TAKE, PULL_IMAGE},
@@ -172,7 +151,7 @@ static void first_answers(void **state)
         {"403", status_403, PULL_TAKE PULL_TAKE, PULL_IMAGE},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct pull_bench *b = offered();
+        struct pull_bench *b = pull_offered();
         struct pull_fault f = {"artifact", 1, 1, cases[i].spoil, 0};
         char lines[1024];
         pull_spoil(b, &f);
@@ -180,7 +159,7 @@ static void first_answers(void **state)
         snprintf(lines, sizeof lines, "%s%s%s", PULL_BEGIN, cases[i].lines, PULL_FINISH);
         if (strcmp(b->log, lines) != 0)
             fail_msg("%s:\n%s", cases[i].title, b->log);
-        expect_updated(b);
+        pull_expect_updated(b);
         assert_true(b->downloaded <= cases[i].most);
         pull_bench_free(b);
     }
@@ -237,7 +216,7 @@ static void later_answers(void **state)
          PULL_IMAGE + 7000},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct pull_bench *b = offered();
+        struct pull_bench *b = pull_offered();
         struct pull_fault first = {"artifact", 1, 2, cut_then, 0}, then = {.spoil = cases[i].spoil};
         char lines[1024];
         second = &then;
@@ -247,7 +226,7 @@ static void later_answers(void **state)
         snprintf(lines, sizeof lines, "%s%s%s%s", PULL_BEGIN, PULL_TAKE FROM_7000, cases[i].lines, PULL_FINISH);
         if (strcmp(b->log, lines) != 0)
             fail_msg("%s:\n%s", cases[i].title, b->log);
-        expect_updated(b);
+        pull_expect_updated(b);
         if (b->downloaded > cases[i].most)
             fail_msg("%s: %u bytes", cases[i].title, (unsigned)b->downloaded);
         pull_bench_free(b);
@@ -267,11 +246,11 @@ static void is_cut_at_any_byte(void **state)
 {
     (void)state;
     for (cut_place = 1; cut_place<PULL_IMAGE; cut_place += cut_place % 4096> 4000 || cut_place % 4096 < 20 ? 1 : 97) {
-        struct pull_bench *b = offered();
+        struct pull_bench *b = pull_offered();
         struct pull_fault f = {"artifact", 1, 1, cut_anywhere, 0};
         pull_spoil(b, &f);
         pull_run_for(b, 100);
-        expect_updated(b);
+        pull_expect_updated(b);
         assert_int_equal(b->downloaded, PULL_IMAGE);
         pull_bench_free(b);
     }
@@ -281,12 +260,12 @@ static void is_cut_at_any_byte(void **state)
 static void crawls(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     struct pull_fault f = {"artifact", 1, 1000, cut_anywhere, 0};
     cut_place = 1000;
     pull_spoil(b, &f);
     pull_run_for(b, 3000);
-    expect_updated(b);
+    pull_expect_updated(b);
     assert_int_equal(b->downloaded, PULL_IMAGE);
     assert_int_equal(f.seen, 26);
     pull_bench_free(b);
@@ -296,8 +275,8 @@ static void crawls(void **state)
 static void asks_for_another_address(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
-    struct pull_fault f = {"artifact", 1, 3, nothing, 0};
+    struct pull_bench *b = pull_offered();
+    struct pull_fault f = {"artifact", 1, 3, pull_lose, 0};
     pull_spoil(b, &f);
     pull_run_for(b, 3000);
     pull_expect(b, PULL_BEGIN PULL_TAKE PULL_TAKE PULL_TAKE AGAIN PULL_TAKE PULL_FINISH);
@@ -330,7 +309,7 @@ static void fetches_a_window_again(void **state)
                  {20479, PULL_TAKE "GET a artifact from 16384 if \"one\"\n"},
                  {PULL_IMAGE - 1, PULL_TAKE "GET a artifact from 24576 if \"one\"\n"}};
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct pull_bench *b = offered();
+        struct pull_bench *b = pull_offered();
         struct pull_fault f = {"artifact", 1, 1, damage, 0};
         char lines[1024];
         damage_at = cases[i].at;
@@ -348,7 +327,7 @@ static void fetches_a_window_again(void **state)
 static void gives_up_on_damage(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     struct pull_fault f = {"artifact", 1, 100, damage, 0};
     damage_at = 5000;
     pull_spoil(b, &f);
@@ -365,7 +344,7 @@ static void gives_up_on_damage(void **state)
 static void gives_up_on_what_is_no_image(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     struct pull_fault f = {"artifact", 1, 100, damage, 0};
     damage_at = 0;
     pull_spoil(b, &f);
@@ -379,7 +358,7 @@ static void gives_up_on_what_is_no_image(void **state)
 static void says_that_its_flash_fails(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     b->broken_writes = 1;
     pull_run_for(b, 100);
     pull_expect(b, PULL_BEGIN PULL_TAKE PULL_FAILED "\"flash\"\n" PULL_POLL);
@@ -394,7 +373,7 @@ static void says_that_its_flash_fails(void **state)
 static void gives_up_on_what_does_not_start(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     b->unbootable = 9;
     pull_run_for(b, 3000);
     pull_expect(
@@ -403,7 +382,7 @@ static void gives_up_on_what_does_not_start(void **state)
     assert_int_equal(b->downloaded, PULL_IMAGE);
     assert_int_equal(b->unbootable, 4);
     pull_bench_free(b);
-    b = offered();
+    b = pull_offered();
     b->unbootable = 2;
     pull_run_for(b, 3000);
     pull_expect(b, PULL_BEGIN PULL_TAKE PULL_POLL AGAIN PULL_POLL AGAIN PULL_FINISH);
@@ -415,7 +394,7 @@ static void says_that_its_storage_fails(void **state)
 {
     (void)state;
     for (int n = 1; n <= 2; n++) {
-        struct pull_bench *b = offered();
+        struct pull_bench *b = pull_offered();
         b->failing_store = n;
         pull_run_for(b, 100);
         pull_expect(b, PULL_CONFIG PULL_POLL PULL_OFFER PULL_FAILED "\"flash\"\n" PULL_POLL);
@@ -436,13 +415,13 @@ static void flash_breaks(struct pull_bench *b, const struct ss_http_request *r, 
 static void says_that_the_switch_fails(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     struct pull_fault f = {"", 2, 2, flash_breaks, 0};
     pull_spoil(b, &f);
     pull_run_for(b, 100);
     pull_expect(b, PULL_BEGIN PULL_TAKE PULL_POLL PULL_FAILED "\"flash\"\n" PULL_POLL);
     pull_bench_free(b);
-    b = offered();
+    b = pull_offered();
     b->unselectable = 1;
     pull_run_for(b, 100);
     pull_expect(b, PULL_BEGIN PULL_TAKE PULL_POLL "reset\n" PULL_CONFIG AGAIN PULL_FINISH);
@@ -464,7 +443,7 @@ static void longer(struct pull_bench *b, const struct ss_http_request *r, struct
 static void takes_no_byte_too_many(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     struct pull_fault f = {"artifact", 1, 1, longer, 0};
     pull_spoil(b, &f);
     pull_run_for(b, 100);
@@ -490,7 +469,7 @@ static void sends_only_what_it_may(void **state)
          "GET a artifact from 7000 if \"012345678901234567890123456789012345678901234567890123456789012345678\"\n"},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct pull_bench *b = offered();
+        struct pull_bench *b = pull_offered();
         struct pull_fault f = {"artifact", 1, 1, cut_at_7000, 0};
         char lines[1024];
         b->etag = cases[i].etag;
@@ -539,7 +518,7 @@ static void follows_redirects(void **state)
         {"https://A.EXAMPLE:443/DEFAULT/controller/v1/dev1/artifact", "GET A.EXAMPLE:443 artifact\n", 307},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct pull_bench *b = offered();
+        struct pull_bench *b = pull_offered();
         struct pull_fault f = {"artifact", 1, 1, redirect, 0};
         char lines[1024];
         location = cases[i].location;
@@ -582,7 +561,7 @@ static void does_not_follow_everything(void **state)
         endless_location,
     };
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct pull_bench *b = offered();
+        struct pull_bench *b = pull_offered();
         struct pull_fault f = {"artifact", 1, 1, redirect, 0};
         location = cases[i];
         status = 302;
@@ -591,7 +570,7 @@ static void does_not_follow_everything(void **state)
         pull_run_for(b, 3000);
         if (strcmp(b->log, PULL_BEGIN PULL_TAKE AGAIN PULL_TAKE PULL_FINISH) != 0)
             fail_msg("%s:\n%s", cases[i], b->log);
-        expect_updated(b);
+        pull_expect_updated(b);
         pull_bench_free(b);
     }
 }
@@ -599,7 +578,7 @@ static void does_not_follow_everything(void **state)
 static void follows_three_redirects(void **state)
 {
     (void)state;
-    struct pull_bench *b = offered();
+    struct pull_bench *b = pull_offered();
     struct pull_fault f = {"artifact", 1, 4, redirect, 0};
     location = "https://a.example/DEFAULT/controller/v1/dev1/artifact";
     status = 302;

@@ -9,18 +9,12 @@
 
 static const uint8_t ca[] = "0123456789 not really a certificate, but that is the port's matter";
 
-static void fail_answer(struct pull_bench *b, const struct ss_http_request *r, struct pull_answer *a)
-{
-    (void)b, (void)r;
-    *a = (struct pull_answer){.silent = true, .status = SS_ERROR_IO};
-}
-
 // -- Servers ----------------------------------------------------------------------------------------------------------
 
 static void a_is_down(struct pull_bench *b, const struct ss_http_request *r, struct pull_answer *a)
 {
     if (strstr(r->url, "//a."))
-        fail_answer(b, r, a);
+        pull_lose(b, r, a);
 }
 
 static void goes_to_the_next_server(void **state)
@@ -277,7 +271,7 @@ static void refuses_key_sets(void **state)
 {
     (void)state;
     static void (*const spoils[])(struct pull_bench *, const struct ss_http_request *,
-                                  struct pull_answer *) = {spoil_byte, too_long, empty, moved, fail_answer};
+                                  struct pull_answer *) = {spoil_byte, too_long, empty, moved, pull_lose};
     for (unsigned i = 0; i < sizeof spoils / sizeof *spoils; i++) {
         struct pull_bench *b = pull_bench_new();
         struct pull_fault f = {"/DEFAULT/keyset/v1/p/after/1", 1, 1, spoils[i], 0};
@@ -318,7 +312,7 @@ static void takes_certificates(void **state)
         void (*spoil)(struct pull_bench *, const struct ss_http_request *, struct pull_answer *);
         unsigned taken; ///< certificates in the end
         unsigned asked; ///< how often
-    } cases[] = {{NULL, 1, 1}, {another_ca, 0, 1}, {no_ca, 0, 1}, {too_long, 1, 2}, {fail_answer, 1, 2}};
+    } cases[] = {{NULL, 1, 1}, {another_ca, 0, 1}, {no_ca, 0, 1}, {too_long, 1, 2}, {pull_lose, 1, 2}};
     for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct pull_bench *b = pull_bench_new();
         struct pull_fault f = {NULL, 4, cases[i].spoil ? 4 : 0, cases[i].spoil, 0};
