@@ -134,7 +134,6 @@ enum ss_cycle_end ss_boot_rom(struct ss_boot *b);
 
 // boot_second.c, boot_table.c, boot_select.c, boot_image.c, boot_signature.c
 enum ss_cycle_end ss_boot_second_stage(struct ss_boot *b);
-bool ss_boot_table_verify(struct ss_boot *b, const uint8_t *rows, bool log, unsigned *count);
 bool ss_boot_table_load(struct ss_boot *b);
 /// False: the bootloader resets. Performs what is written back before loading.
 bool ss_boot_select(struct ss_boot *b, struct ss_boot_choice *choice);

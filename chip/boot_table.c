@@ -27,7 +27,7 @@ static bool md5_matches(struct ss_boot *b, const uint8_t *rows, unsigned count)
            !memcmp(digest, rows + count * SS_TABLE_ROW_SIZE + 16, sizeof digest);
 }
 
-bool ss_boot_table_verify(struct ss_boot *b, const uint8_t *rows, bool log, unsigned *count)
+static bool verify(struct ss_boot *b, const uint8_t *rows, bool log, unsigned *count)
 {
     bool md5 = false;
     *count = 0;
@@ -106,7 +106,7 @@ bool ss_boot_table_load(struct ss_boot *b)
     unsigned count;
     const uint8_t *rows = ss_boot_map(b, b->profile->table_offset, SS_TABLE_BINARY_SIZE);
     b->table.count = 0;
-    if (!rows || !ss_boot_table_verify(b, rows, true, &count)) {
+    if (!rows || !verify(b, rows, true, &count)) {
         if (b->status == SS_OK)
             ss_boot_log(b, 'E', "boot", "Failed to verify partition table");
         return false;

@@ -55,7 +55,8 @@ static ss_status_t burn_revision(struct ss_efuse *silicon, unsigned revision, st
     return status;
 }
 
-ss_status_t ss_chip_factory(const struct ss_chip_options *options, struct ss_efuse *silicon, struct ss_error *err)
+/// The eFuses of a chip as it leaves the factory.
+static ss_status_t factory(const struct ss_chip_options *options, struct ss_efuse *silicon, struct ss_error *err)
 {
     uint8_t mac[6];
     struct ss_power random = {.seed = options->seed};
@@ -86,7 +87,7 @@ ss_status_t ss_chip_new(const struct ss_chip_options *options, struct ss_vchip *
     if (!silicon || !flash || !state)
         status = ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_CHIP, "out of memory for a chip");
     else
-        status = ss_chip_factory(options, silicon, err);
+        status = factory(options, silicon, err);
     if (status == SS_OK)
         status = ss_chip_assemble(flash, options->flash_size, silicon, state, chip, err);
     if (status != SS_OK) {

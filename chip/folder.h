@@ -9,9 +9,6 @@
 /// succeeds.
 SS_MUST_USE ss_status_t ss_chip_assemble(uint8_t *flash, uint32_t flash_size, struct ss_efuse *silicon,
                                          struct ss_chip_state *state, struct ss_vchip **chip, struct ss_error *err);
-/// The eFuses of a chip as it leaves the factory.
-SS_MUST_USE ss_status_t ss_chip_factory(const struct ss_chip_options *options, struct ss_efuse *silicon,
-                                        struct ss_error *err);
 /// Ends what ss_chip_open() mapped and locked.
 void ss_chip_unmap(struct ss_vchip *chip);
 

@@ -149,7 +149,7 @@ static enum failure do_md5(struct ss_loader *l, const struct request *rq, struct
     return GOOD;
 }
 
-const struct command loader_common[] = {
+static const struct command common[] = {
     {SS_OP_FLASH_END, 4, 4, loader_end},
     {SS_OP_MEM_BEGIN, 16, 16, loader_begin},
     {SS_OP_MEM_END, 8, 8, loader_end},
@@ -184,7 +184,7 @@ static const struct command *find(const struct command *table, uint8_t op)
 
 static const struct command *find_command(const struct ss_loader *l, uint8_t op)
 {
-    const struct command *c = find(loader_common, op);
+    const struct command *c = find(common, op);
     return c ? c : find(l->mode == SS_LOADER_STUB ? stub_commands : rom_commands, op);
 }
 

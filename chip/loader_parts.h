@@ -107,8 +107,6 @@ uint32_t loader_word(const struct request *rq, unsigned index);
 bool loader_in_flash(const struct ss_loader *l, uint32_t address, uint32_t size);
 /// SPI_ATTACH.
 enum failure loader_attach(struct ss_loader *l, const struct request *rq, struct reply *reply);
-/// Commands that ROM and stub have in common; ends with op 0.
-extern const struct command loader_common[];
 
 // loader_transfer.c
 

@@ -63,7 +63,8 @@ bool ss_der_take_bits(struct ss_der *in, struct ss_der *bytes)
     return true;
 }
 
-size_t ss_der_header_len(size_t contents_len)
+/// 2, 3 or 4 bytes.
+static size_t header_len(size_t contents_len)
 {
     return contents_len < 0x80 ? 2 : contents_len < 0x100 ? 3 : 4;
 }
@@ -80,7 +81,7 @@ void ss_der_put(struct ss_der_writer *out, const void *contents, size_t len)
 void ss_der_put_header(struct ss_der_writer *out, uint8_t tag, size_t contents_len)
 {
     uint8_t header[4] = {tag, (uint8_t)contents_len};
-    size_t len = ss_der_header_len(contents_len);
+    size_t len = header_len(contents_len);
     if (len > 2) {
         header[1] = (uint8_t)(0x80 + len - 2);
         header[2] = (uint8_t)(len == 3 ? contents_len : contents_len >> 8);

@@ -53,7 +53,5 @@ void ss_der_put_header(struct ss_der_writer *out, uint8_t tag, size_t contents_l
 void ss_der_put(struct ss_der_writer *out, const void *contents, size_t len);
 /// Appends an INTEGER: @p number is big endian, not negative, without leading zeros.
 void ss_der_put_unsigned(struct ss_der_writer *out, const uint8_t *number, size_t len);
-/// Length of the header before contents of that length: 2, 3 or 4 bytes.
-size_t ss_der_header_len(size_t contents_len);
 
 #endif

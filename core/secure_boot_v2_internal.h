@@ -22,7 +22,4 @@ extern const struct sbv2_layout ss_sbv2_layouts[];
 void ss_sbv2_build(enum ss_key_type type, const uint8_t *digest, const uint8_t *key_bytes, const uint8_t *signature,
                    uint8_t block[SS_SBV2_BLOCK_SIZE]);
 
-/// The key as it lies in a block, layout.key_len bytes.
-ss_status_t ss_sbv2_key_bytes(const ss_signing_key_t *key, uint8_t out[SBV2_KEY_MAX]);
-
 #endif

@@ -55,7 +55,7 @@ static ss_status_t rsa_key_bytes(const ss_signing_key_t *key, uint8_t out[SBV2_K
     return ok ? SS_OK : ss_openssl_status(SS_ERROR_GENERIC);
 }
 
-ss_status_t ss_sbv2_key_bytes(const ss_signing_key_t *key, uint8_t out[SBV2_KEY_MAX])
+static ss_status_t key_bytes(const ss_signing_key_t *key, uint8_t out[SBV2_KEY_MAX])
 {
     size_t size = key->ec_size;
     if (key->type == SS_KEY_RSA3072)
@@ -70,7 +70,7 @@ ss_status_t ss_sbv2_key_bytes(const ss_signing_key_t *key, uint8_t out[SBV2_KEY_
 ss_status_t ss_secure_boot_v2_key_digest(const ss_signing_key_t *key, uint8_t digest[32], struct ss_error *err)
 {
     uint8_t bytes[SBV2_KEY_MAX];
-    ss_status_t status = ss_sbv2_key_bytes(key, bytes);
+    ss_status_t status = key_bytes(key, bytes);
     if (status == SS_OK)
         status = ss_hash_once(SS_HASH_SHA256, bytes, ss_sbv2_layouts[key->type].key_len, digest);
     return status == SS_OK ? SS_OK : ss_error_set(err, status, SS_AREA_SECURE_BOOT, "cannot compute the key digest");
@@ -98,7 +98,7 @@ ss_status_t ss_secure_boot_v2_block_key(const uint8_t block[SS_SBV2_BLOCK_SIZE],
         status = ss_signing_key_from_ec(info.type, (struct ss_der){0}, (struct ss_der){point, 1 + 2 * size}, key, err);
     }
     if (status == SS_OK)
-        status = ss_sbv2_key_bytes(*key, bytes);
+        status = key_bytes(*key, bytes);
     else
         return ss_error_prefix(err, status, "key in the signature block");
     // The ROM calculates with the helper numbers of the block: wrong ones fail there.
@@ -196,7 +196,7 @@ static ss_status_t build_verified(const ss_signing_key_t *key, const uint8_t *di
     uint8_t bytes[SBV2_KEY_MAX];
     ss_status_t status = verify(key, digest, signature);
     if (status == SS_OK)
-        status = ss_sbv2_key_bytes(key, bytes);
+        status = key_bytes(key, bytes);
     if (status == SS_OK)
         ss_sbv2_build(key->type, digest, bytes, signature, block);
     return status;
@@ -279,7 +279,7 @@ ss_status_t ss_secure_boot_v2_verify_block(const ss_signing_key_t *key, const ui
         return status;
     if (info.type == key->type && memcmp(info.image_digest, digest, info.image_digest_len) != 0)
         return ss_error_set(err, SS_ERROR_DATA_CORRUPT, SS_AREA_SECURE_BOOT, "signature is for other image bytes");
-    status = ss_sbv2_key_bytes(key, bytes);
+    status = key_bytes(key, bytes);
     if (status == SS_OK && (info.type != key->type || memcmp(bytes, block + info.key_at, info.key_len) != 0))
         return ss_error_set(err, SS_ERROR_INVALID_SIGNATURE, SS_AREA_SECURE_BOOT, "signature is by another key");
     if (status == SS_OK)

@@ -86,8 +86,6 @@ SS_MUST_USE ss_status_t place_look(const struct doctor *d, struct place *place, 
 void place_free(struct place *place);
 /// Whether @p data (at least 64 bytes) has the structure of the kind.
 bool place_fits(enum place_kind kind, const uint8_t *data);
-/// Decrypts the start of a place with each key, address and configuration that make sense; true on a hit.
-bool place_search(const struct doctor *d, struct place *place);
 /// Ciphertext with a plaintext V1 signature behind it, seen without the key; *at is where the signature begins.
 bool place_signed_noise(const struct place *place, size_t *at);
 /// "for 0x10000", "with FLASH_CRYPT_CONFIG 0x0", …: what the place is sealed for, where it differs from what it should.

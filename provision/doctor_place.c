@@ -93,7 +93,7 @@ static bool search_everywhere(const struct doctor *d, struct place *place)
     return false;
 }
 
-bool place_search(const struct doctor *d, struct place *place)
+static bool search(const struct doctor *d, struct place *place)
 {
     uint32_t at[MAX_ADDRESSES];
     size_t n = addresses(d, place, at);
@@ -229,7 +229,7 @@ ss_status_t place_look(const struct doctor *d, struct place *place, struct ss_er
     } else if (plain_structure(place)) {
         place->state = PLACE_PLAIN;
         place->data = place->raw;
-    } else if (place_search(d, place) || search_second_copy(d, place)) {
+    } else if (search(d, place) || search_second_copy(d, place)) {
         bool right =
             place->sealed_for == place->address && place->config == d->settled_config && place->key == d->settled_key;
         place->state = right ? PLACE_SEALED : PLACE_SEALED_WRONG;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/hex.h"
 #include "provision/kit_internal.h"
 
 static const char *yes_no(bool value)
@@ -11,12 +12,9 @@ static const char *yes_no(bool value)
 
 static int write_key(const struct ss_boot_profile *p, char *out, size_t size)
 {
-    int used = snprintf(out, size, "public_key = ");
-    for (size_t i = 0; i < p->public_key_len; i++)
-        used += snprintf((size_t)used < size ? out + used : NULL, (size_t)used < size ? size - (size_t)used : 0, "%02x",
-                         p->public_key[i]);
-    return used +
-           snprintf((size_t)used < size ? out + used : NULL, (size_t)used < size ? size - (size_t)used : 0, "\n");
+    char hex[2 * sizeof p->public_key + 1];
+    ss_put_hex(p->public_key, p->public_key_len, hex);
+    return snprintf(out, size, "public_key = %s\n", hex);
 }
 
 ss_status_t ss_kit_profile_text(const struct ss_boot_profile *p, char *out, size_t size, struct ss_error *err)

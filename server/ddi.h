@@ -54,8 +54,6 @@ SS_MUST_USE ss_status_t ss_ddi_find_delivery(struct ss_store *store, const struc
 /// {origin}/{tenant}/controller/v1/{device}/{rest}, terminated.
 void ss_ddi_link(const struct ss_server_config *config, const char *device, const char *rest, char *out, size_t size);
 
-/// Name of the artifact of a delivery: its slot and ".bin".
-void ss_ddi_file_name(const struct ss_store_delivery *delivery, char *out, size_t size);
 /// Artifacts of @p release as a JSON array, for @p device; NULL without memory or after a failure in @p status.
 json_t *ss_ddi_artifact_array(struct ss_front *front, const struct ss_store_device *device, int64_t release,
                               ss_status_t *status, struct ss_error *err);

@@ -10,7 +10,7 @@
 /// hawkBit's limit for the history that a device may ask for.
 #define HISTORY_MAX 100
 
-void ss_ddi_file_name(const struct ss_store_delivery *delivery, char *out, size_t size)
+static void file_name(const struct ss_store_delivery *delivery, char *out, size_t size)
 {
     snprintf(out, size, "%s.bin", delivery->slot);
 }
@@ -64,7 +64,7 @@ static ss_status_t add_artifact(void *context, const struct ss_store_artifact *a
 static json_t *sealed_artifact(struct ss_front *front, const struct ss_store_delivery *delivery)
 {
     char file[SS_STORE_SLOT_SIZE + 8];
-    ss_ddi_file_name(delivery, file, sizeof file);
+    file_name(delivery, file, sizeof file);
     return json_pack("{s:s, s:I, s:{s:o}, s:o}", "filename", file, "size", (json_int_t)delivery->length, "hashes",
                      "sha256", hex_json(delivery->sha256, 32), "_links",
                      artifact_links(front, delivery->device, delivery->release, file, false));

@@ -21,7 +21,7 @@ void ss_log_setup(enum ss_log_format format, enum ss_log_level level)
     atomic_store(&log_level, (int)level);
 }
 
-bool ss_log_wanted(enum ss_log_level level)
+static bool wanted(enum ss_log_level level)
 {
     return (int)level >= atomic_load_explicit(&log_level, memory_order_relaxed);
 }
@@ -111,7 +111,7 @@ void ss_log(enum ss_log_level level, const char *message, ...)
 {
     const char *pairs[2 * PAIRS_MAX];
     size_t count = 0;
-    if (!ss_log_wanted(level))
+    if (!wanted(level))
         return;
     va_list list;
     va_start(list, message);

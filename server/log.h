@@ -13,8 +13,6 @@
 
 /// Sets format and least level; at once for all threads. Before it, everything from info on is logfmt.
 void ss_log_setup(enum ss_log_format format, enum ss_log_level level);
-/// True if lines of @p level are written: for values that are dear to make.
-bool ss_log_wanted(enum ss_log_level level);
 /// Writes a line: time, level, @p message and pairs of key and text, ended by NULL. A pair whose text is NULL is left
 /// out.
 void ss_log(enum ss_log_level level, const char *message, ...) __attribute__((sentinel));

@@ -14,7 +14,7 @@ static json_t *window_json(const struct ss_store_window *w)
                       : json_null();
 }
 
-json_t *ss_manage_action(const struct ss_store_action *a)
+static json_t *json_of(const struct ss_store_action *a)
 {
     return json_pack("{s:I, s:s, s:I, s:s, s:s, s:s, s:b, s:b, s:b, s:o, s:b, s:o, s:s, s:I, s:I}", "id",
                      (json_int_t)a->id, "device", a->device, "release", (json_int_t)a->release, "version", a->version,
@@ -27,7 +27,7 @@ json_t *ss_manage_action(const struct ss_store_action *a)
 
 static ss_status_t add_action(void *list, const struct ss_store_action *action, struct ss_error *err)
 {
-    return ss_manage_append(list, ss_manage_action(action), err);
+    return ss_manage_append(list, json_of(action), err);
 }
 
 static enum ss_http_result list_actions(struct ss_http_request *request, const char *device)
@@ -65,7 +65,7 @@ enum ss_http_result ss_manage_action_get(struct ss_http_request *request)
     if (!ss_manage_number(request, &id))
         return SS_HTTP_DONE;
     ss_status_t status = ss_store_action_get(request->front->store, NULL, id, &action, &err);
-    return status == SS_OK ? ss_http_answer_json(request, 200, ss_manage_action(&action))
+    return status == SS_OK ? ss_http_answer_json(request, 200, json_of(&action))
                            : ss_http_answer_failure(request, status, &err);
 }
 

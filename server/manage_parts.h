@@ -56,8 +56,4 @@ ss_status_t ss_manage_append(json_t *list, json_t *item, struct ss_error *err);
 /// N, or null for 0.
 json_t *ss_manage_id(int64_t id);
 
-// A thing of the API, as JSON; NULL without memory.
-json_t *ss_manage_action(const struct ss_store_action *action);
-json_t *ss_manage_release(const struct ss_store_release *release);
-
 #endif

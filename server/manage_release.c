@@ -6,7 +6,7 @@
 #include "server/log.h"
 #include "server/manage_parts.h"
 
-json_t *ss_manage_release(const struct ss_store_release *r)
+static json_t *json_of(const struct ss_store_release *r)
 {
     return json_pack("{s:I, s:s, s:s, s:s, s:s, s:I, s:o, s:I, s:s, s:I}", "id", (json_int_t)r->id, "product",
                      r->product, "version", r->version, "kind", ss_store_kind_name(r->kind), "state",
@@ -18,7 +18,7 @@ json_t *ss_manage_release(const struct ss_store_release *r)
 
 static ss_status_t add_release(void *list, const struct ss_store_release *release, struct ss_error *err)
 {
-    return ss_manage_append(list, ss_manage_release(release), err);
+    return ss_manage_append(list, json_of(release), err);
 }
 
 enum ss_http_result ss_manage_release_list(struct ss_http_request *request)
@@ -51,7 +51,7 @@ static enum ss_http_result answer_release(struct ss_http_request *request, unsig
         status = ss_store_artifact_list(request->front->store, id, add_artifact, list, &err);
     if (status != SS_OK)
         return ss_manage_answer_list(request, "artifacts", list, status, &err);
-    json_t *json = ss_manage_release(&release);
+    json_t *json = json_of(&release);
     json_object_set_new(json, "artifacts", list);
     return ss_http_answer_json(request, code, json);
 }

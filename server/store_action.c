@@ -9,7 +9,7 @@
 
 enum { LIST_LIMIT = 100 };
 
-bool ss_store_state_is_open(enum ss_store_state state)
+static bool is_open(enum ss_store_state state)
 {
     return state == SS_STORE_RUNNING || state == SS_STORE_CANCELING || state == SS_STORE_WAIT_FOR_CONFIRMATION;
 }
@@ -17,8 +17,7 @@ bool ss_store_state_is_open(enum ss_store_state state)
 ss_status_t ss_store_action_set(struct ss_store_tx *tx, int64_t action, enum ss_store_state state, struct ss_error *err)
 {
     return ss_sql_run(tx->db, err, "UPDATE actions SET state = $2, active = $3, changed = $4 WHERE id = $1",
-                      ss_sql_int(action), ss_sql_int(state), ss_sql_int(ss_store_state_is_open(state)),
-                      ss_sql_int(tx->now));
+                      ss_sql_int(action), ss_sql_int(state), ss_sql_int(is_open(state)), ss_sql_int(tx->now));
 }
 
 // Reading
@@ -280,9 +279,9 @@ ss_status_t ss_store_action_add(struct ss_store_tx *tx, const struct ss_store_as
             "statuses, operator, created, changed, download_only, window_start, window_seconds, window_daily) "
             "VALUES ($1, $2, $3, $4, $4, $5, $6, 0, NULL, 0, $7, $8, $8, $9, $10, $11, $12)",
             ss_sql_int(*action), ss_sql_text(a->device), ss_sql_int(a->release), ss_sql_int(state),
-            ss_sql_int(ss_store_state_is_open(state)), ss_sql_int(a->forced), ss_sql_text(a->operator_name),
-            ss_sql_int(tx->now), ss_sql_int(a->download_only), ss_sql_int(a->window.start),
-            ss_sql_int(a->window.seconds), ss_sql_int(a->window.daily));
+            ss_sql_int(is_open(state)), ss_sql_int(a->forced), ss_sql_text(a->operator_name), ss_sql_int(tx->now),
+            ss_sql_int(a->download_only), ss_sql_int(a->window.start), ss_sql_int(a->window.seconds),
+            ss_sql_int(a->window.daily));
     return status == SS_OK ? ss_store_status_note(tx, *action, state, note, err) : status;
 }
 

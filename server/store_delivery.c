@@ -25,8 +25,8 @@ static void fill(const struct ss_sql_rows *rows, struct ss_store_delivery *d)
     d->created = ss_sql_column_int(rows, 12);
 }
 
-ss_status_t ss_store_delivery_read(struct ss_sql *db, const char *device, int64_t release, const char *slot,
-                                   struct ss_store_delivery *out, bool *found, struct ss_error *err)
+static ss_status_t read_row(struct ss_sql *db, const char *device, int64_t release, const char *slot,
+                            struct ss_store_delivery *out, bool *found, struct ss_error *err)
 {
     struct ss_sql_rows *rows;
     ss_status_t status = ss_sql_select(
@@ -39,7 +39,7 @@ ss_status_t ss_store_delivery_read(struct ss_sql *db, const char *device, int64_
     return status;
 }
 
-ss_status_t ss_store_delivery_write(struct ss_store_tx *tx, const struct ss_store_delivery *d, struct ss_error *err)
+static ss_status_t write_row(struct ss_store_tx *tx, const struct ss_store_delivery *d, struct ss_error *err)
 {
     ss_status_t status =
         ss_sql_run(tx->db, err, "DELETE FROM deliveries WHERE device = $1 AND release = $2 AND slot = $3",
@@ -65,7 +65,7 @@ static ss_status_t get(struct ss_sql *db, void *context, struct ss_error *err)
 {
     const struct get *g = context;
     bool found;
-    ss_status_t status = ss_store_delivery_read(db, g->device, g->release, g->slot, g->out, &found, err);
+    ss_status_t status = read_row(db, g->device, g->release, g->slot, g->out, &found, err);
     if (status == SS_OK && !found)
         return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_SERVER,
                             "nothing of release %lld was sealed for slot %s of device %s", (long long)g->release,
@@ -119,12 +119,12 @@ static ss_status_t put(struct ss_store_tx *tx, void *context, struct ss_error *e
     const struct put *p = context;
     const struct ss_store_delivery *d = p->delivery;
     bool found = false;
-    ss_status_t status = ss_store_delivery_read(tx->db, d->device, d->release, d->slot, p->kept, &found, err);
+    ss_status_t status = read_row(tx->db, d->device, d->release, d->slot, p->kept, &found, err);
     if (status != SS_OK || (found && strcmp(p->kept->etag, p->replaces) != 0))
         return status;
     status = check_names(tx->db, d, err);
     if (status == SS_OK)
-        status = ss_store_delivery_write(tx, d, err);
+        status = write_row(tx, d, err);
     *p->kept = *d;
     p->kept->created = tx->now;
     return status;
@@ -160,7 +160,7 @@ static ss_status_t put_presealed(struct ss_store_tx *tx, void *context, struct s
     bool found;
     ss_status_t status = check_names(tx->db, &d, err);
     if (status == SS_OK)
-        status = ss_store_delivery_read(tx->db, d.device, d.release, d.slot, &there, &found, err);
+        status = read_row(tx->db, d.device, d.release, d.slot, &there, &found, err);
     if (status != SS_OK || (found && ss_store_delivery_covers(&there, &d)))
         return status;
     if (there.blob)
@@ -169,7 +169,7 @@ static ss_status_t put_presealed(struct ss_store_tx *tx, void *context, struct s
         status = ss_store_blob_new(tx, &d.blob, err);
     if (status == SS_OK)
         status = ss_store_blob_write(tx, d.blob, 0, p->ciphertext, d.length, err);
-    return status == SS_OK ? ss_store_delivery_write(tx, &d, err) : status;
+    return status == SS_OK ? write_row(tx, &d, err) : status;
 }
 
 ss_status_t ss_store_delivery_put_presealed(struct ss_store *store, const struct ss_store_delivery *delivery,

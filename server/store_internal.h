@@ -210,7 +210,6 @@ SS_MUST_USE ss_status_t ss_store_action_set(struct ss_store_tx *tx, int64_t acti
 /// Ends what is open of @p device: CANCELED, with @p why in the history.
 SS_MUST_USE ss_status_t ss_store_actions_end(struct ss_store_tx *tx, const char *device, const char *why,
                                              struct ss_error *err);
-bool ss_store_state_is_open(enum ss_store_state state);
 /// A new action of @p device, in @p state, with @p note as its first entry; its id goes to *@p action.
 SS_MUST_USE ss_status_t ss_store_action_add(struct ss_store_tx *tx, const struct ss_store_assignment *a,
                                             const struct ss_store_device *device, enum ss_store_state state,
@@ -249,13 +248,6 @@ SS_MUST_USE ss_status_t ss_store_release_read(struct ss_sql *db, int64_t id, con
                                               struct ss_store_release *out, bool *found, struct ss_error *err);
 /// Adds one; its id comes back in it.
 SS_MUST_USE ss_status_t ss_store_release_insert(struct ss_store_tx *tx, struct ss_store_release *release,
-                                                struct ss_error *err);
-
-// store_delivery.c
-
-SS_MUST_USE ss_status_t ss_store_delivery_read(struct ss_sql *db, const char *device, int64_t release, const char *slot,
-                                               struct ss_store_delivery *out, bool *found, struct ss_error *err);
-SS_MUST_USE ss_status_t ss_store_delivery_write(struct ss_store_tx *tx, const struct ss_store_delivery *delivery,
                                                 struct ss_error *err);
 
 #endif
