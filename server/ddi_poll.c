@@ -15,23 +15,19 @@
 /// A window may make a device ask so often, seconds: hawkBit's shortest time.
 #define SLEEP_LEAST 30u
 
-/// FNV-1a: of names and numbers that are no secret.
-static uint64_t fnv(uint64_t hash, const void *bytes, size_t len)
+/// Of what is no secret: the same on every node, and nobody gains by two things having the same.
+static uint64_t hash(const void *bytes, size_t len)
 {
-    const uint8_t *p = bytes;
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ p[i]) * UINT64_C(0x100000001B3);
-    return hash;
+    static const uint64_t key[2];
+    return ss_siphash(key, bytes, len);
 }
-#define FNV_START UINT64_C(0xCBF29CE484222325)
 
 uint32_t ss_ddi_sleep(const struct ss_polling *polling, const char *device)
 {
     // From -jitter to +jitter percent in steps of a second, the same on every node: bodies and ETags stay as they are.
     uint32_t width = (uint32_t)((uint64_t)polling->seconds * polling->jitter / 100);
-    uint64_t hash = fnv(FNV_START, device, strlen(device));
-    hash ^= hash >> 29;
-    uint32_t seconds = polling->seconds - width + (uint32_t)(hash % (2 * (uint64_t)width + 1));
+    uint64_t place = hash(device, strlen(device)) % (2 * (uint64_t)width + 1);
+    uint32_t seconds = polling->seconds - width + (uint32_t)place;
     return seconds < 1 ? 1 : seconds > 86399 ? 86399 : seconds;
 }
 
@@ -39,8 +35,7 @@ uint32_t ss_ddi_action_hash(const struct ss_store_device *device, int64_t now)
 {
     int64_t parts[] = {device->open.action, device->open.release, device->open.forced, (int64_t)device->open.state,
                        ss_store_window_is_open(&device->open.window, now)};
-    uint64_t hash = fnv(FNV_START, parts, sizeof parts);
-    return (uint32_t)(hash ^ hash >> 32) & 0x7FFFFFFF;
+    return (uint32_t)hash(parts, sizeof parts) & 0x7FFFFFFF;
 }
 
 void ss_ddi_link(const struct ss_server_config *config, const char *device, const char *rest, char *out, size_t size)
@@ -193,14 +188,13 @@ size_t ss_ddi_poll_body(const struct ss_server_config *config, const struct ss_s
     return text.len < text.size ? text.len : 0;
 }
 
-/// Changes when the body does. No secret: nobody gains by two bodies of one device having the same.
+/// Changes when the body does.
 static void make_etag(const char *body, size_t len, char etag[ETAG_SIZE])
 {
-    static const uint64_t key[2];
-    uint8_t hash[8];
-    ss_put_le64(hash, ss_siphash(key, body, len));
+    uint8_t bytes[8];
+    ss_put_le64(bytes, hash(body, len));
     etag[0] = '"';
-    ss_put_hex(hash, sizeof hash, etag + 1);
+    ss_put_hex(bytes, sizeof bytes, etag + 1);
     etag[17] = '"';
     etag[18] = '\0';
 }

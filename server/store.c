@@ -265,12 +265,11 @@ static ss_status_t count_rows(struct ss_sql *db, void *context, struct ss_error 
 ss_status_t ss_store_count(struct ss_store *store, struct ss_store_counts *counts, struct ss_error *err)
 {
     *counts = (struct ss_store_counts){
-        .cache_hits = atomic_load(&store->hits),
         .cache_misses = atomic_load(&store->misses),
-        .cached = ss_store_cache_count(store),
         .writes = atomic_load(&store->writes),
         .commits = atomic_load(&store->commits),
         .queued = atomic_load(&store->queued),
     };
+    ss_store_cache_count(store, counts);
     return ss_store_read(store, count_rows, counts, err);
 }

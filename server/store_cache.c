@@ -167,15 +167,15 @@ void ss_store_cache_drop_all(struct ss_store *store)
     }
 }
 
-size_t ss_store_cache_count(struct ss_store *store)
+void ss_store_cache_count(struct ss_store *store, struct ss_store_counts *counts)
 {
-    size_t count = 0;
+    counts->cached = counts->cache_hits = 0;
     for (unsigned i = 0; i < SS_STORE_SHARDS; i++) {
         pthread_mutex_lock(&store->shards[i].lock);
-        count += store->shards[i].count;
+        counts->cached += store->shards[i].count;
+        counts->cache_hits += store->shards[i].hits;
         pthread_mutex_unlock(&store->shards[i].lock);
     }
-    return count;
 }
 
 // Devices
@@ -202,10 +202,9 @@ static bool get_cached(struct ss_store *store, const char *id, int64_t seen, str
     if (found) {
         note_seen(e, seen);
         *out = e->device;
+        shard->hits++;
     }
     pthread_mutex_unlock(&shard->lock);
-    if (found)
-        atomic_fetch_add_explicit(&store->hits, 1, memory_order_relaxed);
     return found;
 }
 

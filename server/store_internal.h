@@ -55,6 +55,7 @@ struct ss_store_shard {
     pthread_mutex_t lock;
     struct ss_store_entry **buckets;
     size_t bucket_count, count, hand;
+    uint64_t hits; ///< answers from memory
     uint64_t epoch; ///< counts what was dropped: what was read from the database before is not put in after
 };
 
@@ -93,7 +94,7 @@ struct ss_store {
     atomic_llong watched; ///< monotonic time, seconds, when the watcher last knew of everything; 0: never
     atomic_bool stopping;
     atomic_ullong action_bytes, device_bytes; ///< most that histories take, ss_store_set_history()
-    atomic_ullong revision, hits, misses, writes, commits, queued;
+    atomic_ullong revision, misses, writes, commits, queued;
 };
 
 // store_place.c / store.c
@@ -158,7 +159,8 @@ void ss_store_cache_drop_all(struct ss_store *store);
 SS_MUST_USE ss_status_t ss_store_cache_write_seen(struct ss_store *store, struct ss_error *err);
 /// Notes that a device has fetched its freshness record of @p time.
 void ss_store_cache_fetched(struct ss_store *store, const char *device, int64_t time);
-size_t ss_store_cache_count(struct ss_store *store);
+/// Sets `cached` and `cache_hits`.
+void ss_store_cache_count(struct ss_store *store, struct ss_store_counts *counts);
 bool ss_store_cache_is_current(struct ss_store *store);
 /// The delivery that was last kept here for @p device.
 bool ss_store_cache_delivery(struct ss_store *store, const char *device, int64_t release, const char *slot,
