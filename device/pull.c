@@ -32,10 +32,11 @@ void ss_pull_rest(struct ss_pull *p)
 }
 
 // Jobs whose address is a link of one server do not go on at another.
-static bool starts_over(unsigned job)
+static bool starts_over(const struct ss_pull *p)
 {
-    return job == SS_JOB_CONFIG || job == SS_JOB_POLL || job == SS_JOB_CANCEL || job == SS_JOB_OFFER ||
-           job == SS_JOB_ACCEPTED || job == SS_JOB_DOWNLOAD;
+    unsigned job = p->job;
+    return (job == SS_JOB_SELECTED && p->offer.hold) || job == SS_JOB_CONFIG || job == SS_JOB_POLL ||
+           job == SS_JOB_CANCEL || job == SS_JOB_OFFER || job == SS_JOB_ACCEPTED || job == SS_JOB_DOWNLOAD;
 }
 
 void ss_pull_failed(struct ss_pull *p)
@@ -50,7 +51,7 @@ void ss_pull_failed(struct ss_pull *p)
         return;
     p->server++;
     p->done = 0;
-    if (starts_over(p->job))
+    if (starts_over(p))
         p->job = SS_JOB_HOME;
 }
 
@@ -126,6 +127,11 @@ void ss_pull_start(struct ss_pull *pull, struct ss_agent *agent, const struct ss
 bool ss_pull_reached(const struct ss_pull *pull)
 {
     return pull->reached;
+}
+
+bool ss_pull_holds(const struct ss_pull *pull)
+{
+    return pull->held != 0;
 }
 
 void ss_pull_now(struct ss_pull *pull)

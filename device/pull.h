@@ -92,6 +92,8 @@ struct ss_pull_offer {
     bool value_bad; ///< the value is not base64url, or too long
     bool bad;       ///< a statement is not there in one piece, or twice
     bool skip;      ///< not now, says the server
+    bool hold;      ///< only to be downloaded for now
+    bool window;    ///< that can change while it is downloaded
 };
 
 /// Pull mode. Memory of the caller's. Private.
@@ -105,6 +107,7 @@ struct ss_pull {
     uint64_t offered;       ///< the deployment that the last poll named; 0: none
     uint64_t canceled;      ///< what the cancellation is about
     uint64_t acknowledged;  ///< the action that the server was last told the end of, in this cycle
+    uint64_t held;          ///< the action that it was told to be downloaded, and waits; 0: none
     uint32_t due;           ///< uptime of the next exchange
     uint32_t sleep;         ///< seconds between polls
     uint32_t retry_after;   ///< seconds that the server asked for; 0: none
@@ -151,5 +154,8 @@ void ss_pull_now(struct ss_pull *pull);
 
 /// Whether a server has taken the device for what it is since the start: what a new app may want to know of itself.
 bool ss_pull_reached(const struct ss_pull *pull);
+
+/// Whether an update was downloaded and waits for the server's word; some actions end with that.
+bool ss_pull_holds(const struct ss_pull *pull);
 
 #endif

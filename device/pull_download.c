@@ -128,7 +128,7 @@ static bool on_body(struct ss_pull *p, const uint8_t *bytes, size_t len)
 
 void ss_pull_download(struct ss_pull *p)
 {
-    ss_pull_go(p, missing(p) ? SS_JOB_DOWNLOAD : SS_JOB_ASK_AGAIN);
+    ss_pull_go(p, missing(p) ? SS_JOB_DOWNLOAD : p->offer.hold ? SS_JOB_SELECTED : SS_JOB_ASK_AGAIN);
 }
 
 static void done(struct ss_pull *p, enum ss_answer answer)
@@ -141,8 +141,10 @@ static void done(struct ss_pull *p, enum ss_answer answer)
     } else if (p->spoiled || p->verdict == SWAPPED) {
         p->job = SS_JOB_HOME;
         ss_pull_failed(p);
+    } else if (missing(p) == 0 && p->offer.window) {
+        ss_pull_go(p, SS_JOB_HOME); // while it came the window may have closed: the deployment is read again
     } else if (missing(p) == 0) {
-        ss_pull_go(p, SS_JOB_ASK_AGAIN);
+        ss_pull_download(p);
     } else if (p->verdict == REDIRECTED) {
         ss_pull_go(p, SS_JOB_DOWNLOAD);
     } else if (answer == SS_ANSWER_GONE) {

@@ -5,18 +5,28 @@
 
 #include <string.h>
 
-enum { ID, DOWNLOAD, UPDATE, CHUNK, ENTRY, KEY, VALUE, ARTIFACT, SIZE, LINK, LINK_HTTP, WANTED };
+enum { ID, DOWNLOAD, UPDATE, WINDOW, CHUNK, ENTRY, KEY, VALUE, ARTIFACT, SIZE, LINK, LINK_HTTP, WANTED };
 enum { DEPLOYMENT = WANTED, CHUNKS, METADATA, ARTIFACTS, LINKS, LINK_AT, LINK_HTTP_AT };
 static const struct ss_json_place places[] = {
-    [ID] = {"id", SS_JSON_TOP},           [DOWNLOAD] = {"download", DEPLOYMENT},
-    [UPDATE] = {"update", DEPLOYMENT},    [CHUNK] = {"[]", CHUNKS},
-    [ENTRY] = {"[]", METADATA},           [KEY] = {"key", ENTRY},
-    [VALUE] = {"value", ENTRY},           [ARTIFACT] = {"[]", ARTIFACTS},
-    [SIZE] = {"size", ARTIFACT},          [LINK] = {"href", LINK_AT},
-    [LINK_HTTP] = {"href", LINK_HTTP_AT}, [DEPLOYMENT] = {"deployment", SS_JSON_TOP},
-    [CHUNKS] = {"chunks", DEPLOYMENT},    [METADATA] = {"metadata", CHUNK},
-    [ARTIFACTS] = {"artifacts", CHUNK},   [LINKS] = {"_links", ARTIFACT},
-    [LINK_AT] = {"download", LINKS},      [LINK_HTTP_AT] = {"download-http", LINKS},
+    [ID] = {"id", SS_JSON_TOP},
+    [DOWNLOAD] = {"download", DEPLOYMENT},
+    [UPDATE] = {"update", DEPLOYMENT},
+    [WINDOW] = {"maintenanceWindow", DEPLOYMENT},
+    [CHUNK] = {"[]", CHUNKS},
+    [ENTRY] = {"[]", METADATA},
+    [KEY] = {"key", ENTRY},
+    [VALUE] = {"value", ENTRY},
+    [ARTIFACT] = {"[]", ARTIFACTS},
+    [SIZE] = {"size", ARTIFACT},
+    [LINK] = {"href", LINK_AT},
+    [LINK_HTTP] = {"href", LINK_HTTP_AT},
+    [DEPLOYMENT] = {"deployment", SS_JSON_TOP},
+    [CHUNKS] = {"chunks", DEPLOYMENT},
+    [METADATA] = {"metadata", CHUNK},
+    [ARTIFACTS] = {"artifacts", CHUNK},
+    [LINKS] = {"_links", ARTIFACT},
+    [LINK_AT] = {"download", LINKS},
+    [LINK_HTTP_AT] = {"download-http", LINKS},
 };
 
 // -- The statements ---------------------------------------------------------------------------------------------------
@@ -106,8 +116,13 @@ static bool scalar(struct ss_pull *p, unsigned place)
         p->offer.size = at_most(ss_pull_token_number(p), UINT32_MAX);
         break;
     case DOWNLOAD:
-    case UPDATE:
         p->offer.skip = p->offer.skip || ss_pull_token_is(p, "skip");
+        break;
+    case UPDATE:
+        p->offer.hold = p->offer.hold || ss_pull_token_is(p, "skip");
+        break;
+    case WINDOW:
+        p->offer.window = true;
         break;
     default:
         break; // the key stays where it is until its entry ends
@@ -205,6 +220,7 @@ static void begin(struct ss_pull *p)
     const struct ss_pull_offer *o = &p->offer;
     const uint8_t *room = p->agent->room.scratch;
     uint32_t wanted;
+    p->held = 0;
     if (parse(p, &release, &delivery)) {
         if (is_running(p, &release, &delivery)) {
             ss_pull_end(p, true, "confirmed", NULL);
@@ -237,7 +253,8 @@ static void done(struct ss_pull *p, enum ss_answer answer)
     }
     p->failures = 0;
     const char *wrong = fault(p);
-    if (p->action == p->acknowledged || p->offer.skip)
+    bool waits = p->offer.skip || (p->offer.hold && p->action == p->held);
+    if (p->action == p->acknowledged || waits)
         ss_pull_rest(p);
     else if (wrong)
         ss_pull_end(p, false, "offer", wrong);

@@ -19,7 +19,7 @@ enum ss_pull_job_id {
     SS_JOB_ACCEPTED,  ///< tells that it has begun
     SS_JOB_DOWNLOAD,  ///< takes bytes
     SS_JOB_ASK_AGAIN, ///< polls before the switch: the last moment for a cancellation
-    SS_JOB_SELECTED,  ///< tells that the slot is selected; a reset follows
+    SS_JOB_SELECTED,  ///< tells that the slot is selected, a reset follows; or that it is all there and waits
     SS_JOB_KEY_SET,   ///< takes the next key set
     SS_JOB_CA,        ///< takes a certificate that the key set names
     SS_JOB_FRESHNESS, ///< takes the freshness record

@@ -153,16 +153,22 @@ const struct ss_job ss_job_accepted = {.ask = ask_accepted, .done = accepted_don
 
 static bool ask_selected(struct ss_pull *p, struct ss_ask *ask)
 {
-    ss_pull_say(p, "selected", NULL, NULL);
+    ss_pull_say(p, p->offer.hold ? "downloaded" : "selected", NULL, NULL);
     return ask_feedback(p, ask, "/deploymentBase/", "downloaded", "none");
 }
 
-// A server that cannot be told now learns it from the new app.
+// A server that cannot be told now learns it from the new app; what waits has time.
 static void selected_done(struct ss_pull *p, enum ss_answer answer)
 {
-    if (answer == SS_ANSWER_FAILED)
+    bool failed = answer == SS_ANSWER_FAILED;
+    if (failed) {
         ss_pull_failed(p);
-    p->leaving = answer != SS_ANSWER_FAILED || p->failures >= SS_PULL_FAILURES_MAX;
+    } else if (p->offer.hold) {
+        p->failures = 0;
+        p->held = p->action;
+        ss_pull_rest(p);
+    }
+    p->leaving = !p->offer.hold && (!failed || p->failures >= SS_PULL_FAILURES_MAX);
 }
 
 const struct ss_job ss_job_selected = {.ask = ask_selected, .done = selected_done};

@@ -94,7 +94,7 @@ SS_MUST_USE ss_status_t ss_sim_step(struct ss_sim_device *device, uint32_t *seco
 /// Puts the device's clock forward: it has slept.
 void ss_sim_slept(struct ss_sim_device *device, uint32_t seconds);
 /// True if nothing is under way: the server has answered what it was asked last, no update is being received or proved,
-/// and nothing has to be told. Of use when ss_sim_step() says that the device sleeps.
+/// and nothing has to be told; also if one was downloaded and waits. Of use when ss_sim_step() says that the device sleeps.
 bool ss_sim_idle(const struct ss_sim_device *device);
 
 /// What is brought to a device by hand.

@@ -72,8 +72,8 @@ ss_status_t ss_sim_step(struct ss_sim_device *device, uint32_t *seconds, struct 
 bool ss_sim_idle(const struct ss_sim_device *device)
 {
     const struct ss_agent *a = &device->ram.agent;
-    return device->runs && device->answered && !ss_agent_receiving(a) && !a->record.unreported &&
-           a->record.phase != SS_AGENT_SWITCHING;
+    bool told = !a->record.unreported || ss_pull_holds(&device->ram.pull);
+    return device->runs && device->answered && !ss_agent_receiving(a) && told && a->record.phase != SS_AGENT_SWITCHING;
 }
 
 static void push(struct ss_sim_device *d)

@@ -7,6 +7,7 @@ import select
 import shutil
 import socket
 import ssl
+import time
 
 import pytest
 
@@ -175,6 +176,29 @@ def test_a_device_that_loses_power_meanwhile(fleet, server, tmp_path):
     fleet.slotseal("chip", "cut", chip.folder, "--after", "120", "--cut", "during", code=None)
     chip.run().runs("2.0.0", "ota_1")
     assert server_action(fleet, server, action)["state"] == "finished"
+
+
+def words(action):
+    return [entry["messages"][0] for entry in reversed(action["history"])
+            if entry["messages"] and entry["state"] in ("running", "downloaded")]
+
+
+def test_updates_that_are_downloaded_ahead(fleet, server, tmp_path):
+    """Only downloaded, then assigned: not a window of it comes twice. Then one whose window is half a day away."""
+    chip = start(fleet, tmp_path)
+    action = fleet.operate(server, "device", "assign", MAC, "2.0.0", "--download-only")["id"]
+    chip.run(until="idle").runs("1.0.0", "ota_0")
+    done = server_action(fleet, server, action)
+    assert (done["state"], words(done)) == ("downloaded", ["accepted", "downloaded"])
+    before = server.relay.received
+    assert update(fleet, server, chip, "2.0.0") == ["accepted", "selected", "confirmed"]
+    assert server.relay.received - before < WINDOW
+    hour = (time.gmtime().tm_hour + 12) % 24
+    action = fleet.operate(server, "device", "assign", MAC, "3.0.0", "--window", f"{hour:02}:00/00:30")["id"]
+    chip.run(until="idle").runs("2.0.0", "ota_1")
+    waits = server_action(fleet, server, action)
+    assert (waits["state"], waits["last"], words(waits)) == ("running", "downloaded", ["accepted", "downloaded"])
+    assert update(fleet, server, chip, "3.0.0") == ["accepted", "selected", "confirmed"]
 
 
 class CertificateFleet(Fleet):

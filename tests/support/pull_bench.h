@@ -81,6 +81,7 @@ struct pull_bench {
     size_t ca_len;
     struct pull_statement freshness;
     bool wants_config, key_set_link, freshness_link, no_tls; ///< no_tls: certificates do not verify
+    const char *update, *window;                             ///< NULL: "forced"; no maintenanceWindow
     const char *sleep;
     const char *etag;
     char json[16384];

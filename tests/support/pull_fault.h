@@ -72,6 +72,7 @@ static inline void pull_expect(struct pull_bench *b, const char *lines)
 #define PULL_OFFER  "GET a deploymentBase/7\n"
 #define PULL_ACCEPT "POST a deploymentBase/7/feedback proceeding none \"accepted\"\n"
 #define PULL_TAKE   "GET a artifact\n"
+#define PULL_HELD   "POST a deploymentBase/7/feedback downloaded none \"downloaded\"\n"
 #define PULL_SWITCH "POST a deploymentBase/7/feedback downloaded none \"selected\"\n"
 #define PULL_CLOSED "POST a deploymentBase/7/feedback closed success \"confirmed\"\n"
 #define PULL_FAILED "POST a deploymentBase/7/feedback closed failure "

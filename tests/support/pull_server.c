@@ -87,8 +87,11 @@ static void answer_poll(struct pull_bench *b, const char *host, struct pull_answ
 static void answer_deployment(struct pull_bench *b, const char *host, struct pull_answer *a)
 {
     b->json[0] = 0;
-    add(b, "{\"id\":\"%" PRIu64 "\",\"deployment\":{\"download\":\"forced\",\"update\":\"forced\",\"chunks\":[{",
-        b->action);
+    add(b, "{\"id\":\"%" PRIu64 "\",\"deployment\":{\"download\":\"forced\",\"update\":\"%s\",", b->action,
+        b->update ? b->update : "forced");
+    if (b->window)
+        add(b, "\"maintenanceWindow\":\"%s\",", b->window);
+    add(b, "\"chunks\":[{");
     add(b,
         "\"part\":\"os\",\"version\":\"2\",\"name\":\"fw\",\"metadata\":[{\"key\":\"slotseal.release\",\"value\":\"");
     add_base64url(b, &b->offer->release);

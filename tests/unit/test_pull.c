@@ -173,6 +173,132 @@ static void asks_when_told(void **state)
     }
 }
 
+// -- Windows ----------------------------------------------------------------------------------------------------------
+
+#define PULL_LOOK PULL_POLL PULL_OFFER
+
+// Everything is there before the window opens, is asked about at every poll, and not read from flash again.
+static void waits_for_its_window(void **state)
+{
+    (void)state;
+    struct pull_bench *b = pull_offered();
+    b->update = "skip";
+    b->window = "unavailable";
+    b->sleep = "00:05:00";
+    pull_run_for(b, 20);
+    pull_expect(b, PULL_BEGIN PULL_TAKE PULL_LOOK PULL_HELD);
+    assert_int_equal(b->downloaded, PULL_IMAGE);
+    b->broken_reads = 1; // of whoever looks into the slot
+    pull_run_for(b, 700);
+    pull_expect(b, PULL_LOOK PULL_LOOK);
+    assert_int_equal(b->broken_reads, 1);
+    b->broken_reads = 0;
+    assert_int_equal(b->selected, -1);
+    pull_reset(b);
+    pull_run_for(b, 20);
+    pull_expect(b, "reset\n" PULL_CONFIG PULL_LOOK PULL_HELD); // it cannot know any more that it has told
+    b->update = NULL;
+    b->window = "available";
+    pull_run_for(b, 400);
+    pull_expect(b, PULL_LOOK PULL_FINISH);
+    pull_expect_updated(b);
+    assert_int_equal(b->downloaded, PULL_IMAGE);
+    pull_bench_free(b);
+}
+
+static void close_window(struct pull_bench *b, const struct ss_http_request *request, struct pull_answer *answer)
+{
+    (void)request, (void)answer;
+    b->update = "skip";
+    b->window = "unavailable";
+}
+
+// A download takes longer than the window is open.
+static void misses_its_window(void **state)
+{
+    (void)state;
+    struct pull_bench *b = pull_offered();
+    struct pull_fault f = {"artifact", 1, 1, close_window, 0};
+    pull_spoil(b, &f);
+    b->window = "available";
+    b->sleep = "00:05:00";
+    pull_run_for(b, 20);
+    pull_expect(b, PULL_BEGIN PULL_TAKE PULL_LOOK PULL_HELD);
+    assert_int_equal(b->selected, -1);
+    // The operator takes it back while it waits.
+    b->cancel = PULL_ACTION;
+    pull_run_for(b, 400);
+    pull_expect(b, PULL_POLL "GET a cancelAction/7\n"
+                             "POST a cancelAction/7/feedback closed success \"canceled\"\n" PULL_POLL);
+    assert_int_equal(pull_version(b), 1);
+    pull_bench_free(b);
+}
+
+static void end_action(struct pull_bench *b, const struct ss_http_request *request, struct pull_answer *answer)
+{
+    (void)request, (void)answer;
+    b->ended = true;
+}
+
+// What was only downloaded is there when it is assigned for good.
+static void downloads_only(void **state)
+{
+    (void)state;
+    struct pull_bench *b = pull_offered();
+    struct pull_fault f = {"deploymentBase/7/feedback", 2, 2, end_action, 0};
+    pull_spoil(b, &f);
+    b->update = "skip";
+    b->sleep = "00:05:00";
+    pull_run_for(b, 400);
+    pull_expect(b, PULL_BEGIN PULL_TAKE PULL_HELD PULL_POLL);
+    b->hook = NULL;
+    b->update = NULL;
+    pull_offer(b, 2, 8);
+    pull_run_for(b, 300);
+    pull_expect(b, PULL_POLL
+                "GET a deploymentBase/8\nPOST a deploymentBase/8/feedback proceeding none \"accepted\"\n" PULL_POLL
+                "POST a deploymentBase/8/feedback downloaded none \"selected\"\nreset\n" PULL_CONFIG
+                "POST a deploymentBase/8/feedback closed success \"confirmed\"\n" PULL_POLL);
+    pull_expect_updated(b);
+    assert_int_equal(b->downloaded, PULL_IMAGE);
+    pull_bench_free(b);
+}
+
+static void fail_500(struct pull_bench *b, const struct ss_http_request *request, struct pull_answer *answer)
+{
+    (void)b, (void)request;
+    *answer = (struct pull_answer){.head = {.status = 500}};
+}
+
+static void gone_410(struct pull_bench *b, const struct ss_http_request *request, struct pull_answer *answer)
+{
+    (void)request;
+    *answer = (struct pull_answer){.head = {.status = 410}};
+    b->ended = true;
+}
+
+// Nobody hears that it is all there: it is told three times, then the server is asked anew. An action that is over is as good.
+static void is_not_heard_while_it_waits(void **state)
+{
+    (void)state;
+    struct pull_bench *b = pull_offered();
+    struct pull_fault f = {"deploymentBase/7/feedback", 2, 4, fail_500, 0};
+    pull_spoil(b, &f);
+    b->update = "skip";
+    b->sleep = "01:00:00";
+    pull_run_for(b, 400);
+    pull_expect(b, PULL_BEGIN PULL_TAKE PULL_HELD PULL_HELD PULL_HELD PULL_LOOK PULL_HELD);
+    pull_bench_free(b);
+    b = pull_offered();
+    f = (struct pull_fault){"deploymentBase/7/feedback", 2, 2, gone_410, 0};
+    pull_spoil(b, &f);
+    b->update = "skip";
+    b->sleep = "01:00:00";
+    pull_run_for(b, 400);
+    pull_expect(b, PULL_BEGIN PULL_TAKE PULL_HELD);
+    pull_bench_free(b);
+}
+
 // -- Trials -----------------------------------------------------------------------------------------------------------
 
 static void confirms_when_it_has_proved_itself(void **state)
@@ -676,6 +802,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(tells_an_alarm_in_between),
         cmocka_unit_test(waits),
         cmocka_unit_test(asks_when_told),
+        cmocka_unit_test(waits_for_its_window),
+        cmocka_unit_test(misses_its_window),
+        cmocka_unit_test(downloads_only),
+        cmocka_unit_test(is_not_heard_while_it_waits),
         cmocka_unit_test(confirms_when_it_has_proved_itself),
         cmocka_unit_test(rejects_itself),
         cmocka_unit_test(is_taken_back_in_the_end),
