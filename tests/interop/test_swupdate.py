@@ -16,6 +16,7 @@ from update_server import Relay, Server
 pytestmark = ONCE
 
 PAYLOAD = os.urandom(400_000)
+GATEWAY_TOKEN = "a-token-of-all-gateways"
 
 
 class FaultyLine(Relay):
@@ -135,10 +136,12 @@ def gateway(tmp_path, bundle):
     server.port = free_port()
     relay = FaultyLine(server)
     # Links lead to the relay, too. The poll that is asked for is the shortest one.
-    server.url, server.extra = f"http://127.0.0.1:{relay.port}", "polling = 00:00:01"
+    server.url = f"http://127.0.0.1:{relay.port}"
+    (tmp_path / "gateway.token").write_text(GATEWAY_TOKEN)
+    server.extra = f"polling = 00:00:01\ngateway_token = {tmp_path}/gateway.token\nnew_devices = gateway"
     server.start()
     name = f"fw-{tmp_path.name}.swu"
-    release = server.opaque_release("gateway", "1.2.3", {name: make(tmp_path.name, tmp_path / "installed.bin")})
+    server.release = release = server.opaque_release("gateway", "1.2.3", {name: make(tmp_path.name, tmp_path / "installed.bin")})
     device = server.device("gateway-1", product="gateway")
     gateway = Gateway(tmp_path, builder, server, relay, device)
     gateway.action = server.assign(device.name, release)
@@ -201,3 +204,18 @@ def test_new_software_that_does_not_come_up(gateway):
     gateway.until(lambda: gateway.installed.read_bytes() == PAYLOAD)
     gateway.reboot(worked=False)
     gateway.until(lambda: state(gateway) == "error")
+
+
+def test_one_that_nobody_has_registered(gateway):
+    """It comes with the gateway token, is a device from its first poll on, and tells about itself before it is given anything."""
+    server = gateway.server
+    config = gateway.config.read_text().replace('id = "gateway-1"', 'id = "gateway-2"')
+    gateway.config.write_text(config.replace('targettoken = "token-of-gateway-1"', f'gatewaytoken = "{GATEWAY_TOKEN}"'))
+    gateway.start()
+    gateway.until(lambda: len(server.manage("GET", "/devices")["devices"]) == 2)
+    gateway.until(lambda: server.manage("GET", "/devices/gateway-2/attributes")["attributes"] == {"board": "gateway"})
+    gateway.action = server.assign("gateway-2", server.release)
+    gateway.until(gateway.installed.exists)
+    gateway.until(lambda: gateway.installed.read_bytes() == PAYLOAD)
+    gateway.reboot(worked=True)
+    gateway.until(lambda: state(gateway) == "finished")
