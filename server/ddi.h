@@ -30,6 +30,7 @@ enum ss_http_result ss_ddi_confirmation_feedback(struct ss_http_request *request
 enum ss_http_result ss_ddi_confirm_on(struct ss_http_request *request);
 enum ss_http_result ss_ddi_confirm_off(struct ss_http_request *request);
 enum ss_http_result ss_ddi_artifacts(struct ss_http_request *request);
+enum ss_http_result ss_ddi_download_at_once(struct ss_http_request *request);
 enum ss_http_result ss_ddi_download(struct ss_http_request *request);
 enum ss_http_result ss_ddi_freshness(struct ss_http_request *request);
 enum ss_http_result ss_ddi_key_set(struct ss_http_request *request);
@@ -54,9 +55,10 @@ SS_MUST_USE ss_status_t ss_ddi_find_delivery(struct ss_store *store, const struc
 /// {origin}/{tenant}/controller/v1/{device}/{rest}, terminated.
 void ss_ddi_link(const struct ss_server_config *config, const char *device, const char *rest, char *out, size_t size);
 
-/// Artifacts of @p release as a JSON array, for @p device; NULL without memory or after a failure in @p status.
+/// Artifacts of @p release as a JSON array, for @p device; NULL without memory or after a failure in @p status. @p delivery:
+/// of a sealed one, if the caller knows it; NULL: it is looked up.
 json_t *ss_ddi_artifact_array(struct ss_front *front, const struct ss_store_device *device, int64_t release,
-                              ss_status_t *status, struct ss_error *err);
+                              const struct ss_store_delivery *delivery, ss_status_t *status, struct ss_error *err);
 /// The messages of an action's history and its state, newest first; NULL as above.
 json_t *ss_ddi_history(struct ss_front *front, int64_t action, int64_t count, ss_status_t *status,
                        struct ss_error *err);

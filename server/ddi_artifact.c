@@ -13,7 +13,14 @@
 
 #define PART_FILE 7
 
-/// The file that the path names.
+/// What the path names.
+struct wanted {
+    int64_t release;
+    char file[SS_STORE_FILE_SIZE];
+    bool sum; ///< not the file, its MD5
+};
+
+/// The file that it is.
 struct target {
     struct ss_download_source source;
     uint64_t size;
@@ -52,15 +59,32 @@ enum ss_http_result ss_ddi_artifacts(struct ss_http_request *request)
     ss_status_t status;
     if (!ss_http_accepts_json(request) || !find_release(request, &release))
         return SS_HTTP_DONE;
-    json_t *array = ss_ddi_artifact_array(request->front, &request->device, release, &status, &err);
+    json_t *array = ss_ddi_artifact_array(request->front, &request->device, release, NULL, &status, &err);
     return array ? ss_http_answer_json(request, 200, array) : ss_http_answer_failure(request, status, &err);
 }
 
-static ss_status_t find_opaque(struct ss_http_request *request, int64_t release, const char *file,
-                               struct target *target, struct ss_error *err)
+/// False, and answered, if the device may not have it, whatever it is.
+static bool find_wanted(struct ss_http_request *request, struct wanted *wanted)
+{
+    const char *file = request->parts[PART_FILE], *suffix = strstr(file, ".MD5SUM");
+    wanted->sum = suffix && !suffix[7];
+    size_t len = strlen(file) - (wanted->sum ? 7 : 0);
+    if (!find_release(request, &wanted->release))
+        return false;
+    if (len >= sizeof wanted->file) {
+        nothing(request);
+        return false;
+    }
+    memcpy(wanted->file, file, len);
+    wanted->file[len] = '\0';
+    return true;
+}
+
+static ss_status_t find_opaque(struct ss_http_request *request, const struct wanted *wanted, struct target *target,
+                               struct ss_error *err)
 {
     struct ss_store_artifact artifact;
-    ss_status_t status = ss_store_artifact_get(request->front->store, release, file, &artifact, err);
+    ss_status_t status = ss_store_artifact_get(request->front->store, wanted->release, wanted->file, &artifact, err);
     if (status != SS_OK)
         return status;
     target->size = artifact.length;
@@ -74,30 +98,39 @@ static ss_status_t find_opaque(struct ss_http_request *request, int64_t release,
     return SS_OK;
 }
 
-static ss_status_t find_sealed(struct ss_http_request *request, int64_t release, const char *file,
-                               struct target *target, struct ss_error *err)
+/// The slot that a sealed file is for, by its name; false for other names, and for the sums that there are not.
+static bool slot_of(const struct wanted *wanted, char slot[SS_STORE_SLOT_SIZE])
 {
-    struct ss_store_delivery delivery;
-    struct ss_store_release record;
-    char slot[SS_STORE_SLOT_SIZE];
-    size_t len = strcspn(file, ".");
-    if (len >= sizeof slot || strcmp(file + len, ".bin") != 0)
-        return SS_ERROR_DOES_NOT_EXIST;
-    memcpy(slot, file, len);
+    size_t len = strcspn(wanted->file, ".");
+    if (wanted->sum || len >= SS_STORE_SLOT_SIZE || strcmp(wanted->file + len, ".bin") != 0)
+        return false;
+    memcpy(slot, wanted->file, len);
     slot[len] = '\0';
-    struct ss_store *store = request->front->store;
-    ss_status_t status = ss_store_delivery_get(store, request->device.registration.id, release, slot, &delivery, err);
+    return true;
+}
+
+static void fill_sealed(const struct ss_store_download *from, struct target *target)
+{
+    target->size = from->length;
+    target->modified = from->created;
+    target->source.blob = from->blob;
+    target->source.address = from->address;
+    memcpy(target->source.version, from->version, sizeof target->source.version);
+    memcpy(target->etag, from->etag, sizeof target->etag);
+}
+
+static ss_status_t find_sealed(struct ss_http_request *request, const struct wanted *wanted, struct target *target,
+                               struct ss_error *err)
+{
+    struct ss_store_download download;
+    char slot[SS_STORE_SLOT_SIZE];
+    if (!slot_of(wanted, slot))
+        return SS_ERROR_DOES_NOT_EXIST;
+    ss_status_t status = ss_store_download_get(request->front->store, request->device.registration.id, wanted->release,
+                                               slot, &download, err);
     if (status == SS_OK)
-        status = ss_store_release_get(store, release, &record, err);
-    if (status != SS_OK)
-        return status;
-    target->size = delivery.length;
-    target->modified = delivery.created;
-    target->source.blob = delivery.blob;
-    target->source.address = delivery.address;
-    snprintf(target->source.version, sizeof target->source.version, "%s", record.version);
-    snprintf(target->etag, sizeof target->etag, "%s", delivery.etag);
-    return SS_OK;
+        fill_sealed(&download, target);
+    return status;
 }
 
 static enum ss_http_result answer_md5(struct ss_http_request *request, const char *file, const struct target *target)
@@ -189,36 +222,58 @@ static enum ss_http_result send_it(struct ss_http_request *request, const char *
     return SS_HTTP_DONE;
 }
 
-enum ss_http_result ss_ddi_download(struct ss_http_request *request)
+static enum ss_http_result answer(struct ss_http_request *request, const struct wanted *wanted, struct target *target)
 {
-    int64_t release;
-    struct target target = {0};
-    struct ss_error err = {0};
-    char file[SS_STORE_FILE_SIZE];
-    const char *suffix = strstr(request->parts[PART_FILE], ".MD5SUM");
-    bool sum = suffix && !suffix[7];
-    size_t len = strlen(request->parts[PART_FILE]) - (sum ? 7 : 0);
-    if (!find_release(request, &release))
-        return SS_HTTP_DONE;
-    if (len >= sizeof file)
-        return nothing(request);
-    memcpy(file, request->parts[PART_FILE], len);
-    file[len] = '\0';
-    snprintf(target.source.device, sizeof target.source.device, "%s", request->device.registration.id);
-    ss_status_t status = request->device.kind == SS_STORE_OPAQUE ? find_opaque(request, release, file, &target, &err)
-                                                                 : find_sealed(request, release, file, &target, &err);
-    if (status == SS_ERROR_DOES_NOT_EXIST || status == SS_ERROR_INVALID_ARGUMENT || (sum && !target.has_md5))
-        return nothing(request);
-    if (status != SS_OK)
-        return ss_http_answer_failure(request, status, &err);
-    if (sum)
-        return answer_md5(request, file, &target);
-    if (request->headers[SS_HTTP_IF_MATCH] && !ss_etag_in(request->headers[SS_HTTP_IF_MATCH], target.etag, false))
+    const char *match = request->headers[SS_HTTP_IF_MATCH];
+    memcpy(target->source.device, request->device.registration.id, sizeof target->source.device);
+    if (wanted->sum)
+        return answer_md5(request, wanted->file, target);
+    if (match && !ss_etag_in(match, target->etag, false))
         return ss_http_answer_error(request, 412, "the artifact is another one");
-    if (ss_etag_in(request->headers[SS_HTTP_IF_NONE_MATCH], target.etag, true)) {
+    if (ss_etag_in(request->headers[SS_HTTP_IF_NONE_MATCH], target->etag, true)) {
         ss_http_answer_empty(request, 304);
-        ss_http_add_header(request, "ETag", target.etag);
+        ss_http_add_header(request, "ETag", target->etag);
         return SS_HTTP_DONE;
     }
-    return request->method == SS_HTTP_HEAD ? answer_head(request, file, &target) : send_it(request, file, &target);
+    return request->method == SS_HTTP_HEAD ? answer_head(request, wanted->file, target)
+                                           : send_it(request, wanted->file, target);
+}
+
+enum ss_http_result ss_ddi_download_at_once(struct ss_http_request *request)
+{
+    struct wanted wanted;
+    struct target target = {0};
+    struct ss_store_download download;
+    char slot[SS_STORE_SLOT_SIZE];
+    if (request->device.kind == SS_STORE_OPAQUE)
+        return SS_HTTP_LATER; // its bytes come from the database as well
+    if (!find_wanted(request, &wanted))
+        return SS_HTTP_DONE;
+    if (!slot_of(&wanted, slot))
+        return nothing(request);
+    if (!ss_store_download_peek(request->front->store, request->device.registration.id, wanted.release, slot,
+                                &download))
+        return SS_HTTP_LATER;
+    fill_sealed(&download, &target);
+    return answer(request, &wanted, &target);
+}
+
+enum ss_http_result ss_ddi_download(struct ss_http_request *request)
+{
+    struct ss_store_device *device = &request->device;
+    struct wanted wanted;
+    struct target target = {0};
+    struct ss_error err = {0};
+    // What the device may have can have changed while its request waited for a worker.
+    ss_status_t status = ss_store_device_get(request->front->store, device->registration.id, device, &err);
+    if (status != SS_OK)
+        return ss_http_answer_failure(request, status, &err);
+    if (!find_wanted(request, &wanted))
+        return SS_HTTP_DONE;
+    status = device->kind == SS_STORE_OPAQUE ? find_opaque(request, &wanted, &target, &err)
+                                             : find_sealed(request, &wanted, &target, &err);
+    if (status == SS_ERROR_DOES_NOT_EXIST || status == SS_ERROR_INVALID_ARGUMENT ||
+        (status == SS_OK && wanted.sum && !target.has_md5))
+        return nothing(request);
+    return status == SS_OK ? answer(request, &wanted, &target) : ss_http_answer_failure(request, status, &err);
 }

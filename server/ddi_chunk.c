@@ -73,39 +73,33 @@ static json_t *sealed_artifact(struct ss_front *front, const struct ss_store_del
 ss_status_t ss_ddi_find_delivery(struct ss_store *store, const struct ss_store_device *device, int64_t release,
                                  struct ss_store_delivery *delivery, struct ss_error *err)
 {
-    // The next slot behind the one that runs, as ESP-IDF picks it (esp_ota_get_next_update_partition()).
-    unsigned running = 15;
-    char slot[SS_STORE_SLOT_SIZE];
     if (!device->told.slot[0])
         return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_SERVER, "the slot that runs is not known");
-    if (sscanf(device->told.slot, "ota_%2u", &running) != 1 || running > 15)
-        running = 15; // "factory": the first one
-    for (unsigned i = 1; i < 16; i++) {
-        snprintf(slot, sizeof slot, "ota_%u", (running + i) % 16);
-        ss_status_t status = ss_store_delivery_get(store, device->registration.id, release, slot, delivery, err);
-        if (status != SS_ERROR_DOES_NOT_EXIST)
-            return status;
-    }
-    return SS_ERROR_DOES_NOT_EXIST;
+    return ss_store_delivery_next(store, device->registration.id, release, device->told.slot, delivery, err);
+}
+
+/// Adds the artifact of @p known, or of the delivery that is there; none yet is no failure.
+static ss_status_t add_sealed(const struct collector *to, const struct ss_store_device *device,
+                              const struct ss_store_delivery *known, struct ss_error *err)
+{
+    struct ss_store_delivery found;
+    ss_status_t status = known ? SS_OK : ss_ddi_find_delivery(to->front->store, device, to->release, &found, err);
+    if (status == SS_ERROR_DOES_NOT_EXIST)
+        return SS_OK;
+    if (status == SS_OK && json_array_append_new(to->array, sealed_artifact(to->front, known ? known : &found)) != 0)
+        return SS_ERROR_INSUFFICIENT_MEMORY;
+    return status;
 }
 
 json_t *ss_ddi_artifact_array(struct ss_front *front, const struct ss_store_device *device, int64_t release,
-                              ss_status_t *status, struct ss_error *err)
+                              const struct ss_store_delivery *delivery, ss_status_t *status, struct ss_error *err)
 {
     struct collector to = {front, device->registration.id, release, json_array()};
-    struct ss_store_delivery delivery;
     *status = SS_ERROR_INSUFFICIENT_MEMORY;
     if (!to.array)
         return NULL;
-    if (device->kind == SS_STORE_OPAQUE) {
-        *status = ss_store_artifact_list(front->store, release, add_artifact, &to, err);
-    } else {
-        *status = ss_ddi_find_delivery(front->store, device, release, &delivery, err);
-        if (*status == SS_OK && json_array_append_new(to.array, sealed_artifact(front, &delivery)) != 0)
-            *status = SS_ERROR_INSUFFICIENT_MEMORY;
-        if (*status == SS_ERROR_DOES_NOT_EXIST)
-            *status = SS_OK; // none yet
-    }
+    *status = device->kind == SS_STORE_OPAQUE ? ss_store_artifact_list(front->store, release, add_artifact, &to, err)
+                                              : add_sealed(&to, device, delivery, err);
     if (*status == SS_OK)
         return to.array;
     json_decref(to.array);

@@ -76,7 +76,8 @@ static json_t *metadata(const struct deployment *d)
 static json_t *chunk(struct ss_http_request *request, const struct deployment *d, ss_status_t *status,
                      struct ss_error *err)
 {
-    json_t *artifacts = ss_ddi_artifact_array(request->front, &request->device, d->release.id, status, err);
+    const struct ss_store_delivery *delivery = d->delivery.device[0] ? &d->delivery : NULL;
+    json_t *artifacts = ss_ddi_artifact_array(request->front, &request->device, d->release.id, delivery, status, err);
     if (!artifacts)
         return NULL;
     json_t *one = json_pack("{s:s, s:s, s:s, s:o}", "part", "os", "version", d->release.version, "name",
@@ -170,11 +171,11 @@ static enum ss_http_result answer_refused(struct ss_http_request *request)
 static enum ss_http_result keep_delivery(struct ss_http_request *request)
 {
     struct deployment *d = request->state;
-    struct ss_store_delivery before;
+    struct ss_store_download before;
     struct ss_error err = {0};
     struct ss_store *store = request->front->store;
     ss_status_t status =
-        ss_store_delivery_get(store, d->delivery.device, d->delivery.release, d->delivery.slot, &before, &err);
+        ss_store_download_get(store, d->delivery.device, d->delivery.release, d->delivery.slot, &before, &err);
     bool there = status == SS_OK && !strcmp(before.etag, d->delivery.etag);
     if (!there && (status == SS_OK || status == SS_ERROR_DOES_NOT_EXIST))
         status = ss_store_delivery_put(store, &d->delivery, status == SS_OK ? before.etag : NULL, &d->delivery, &err);

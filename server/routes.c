@@ -40,7 +40,7 @@ const struct ss_http_route ss_routes[] = {
     DEVICE("/confirmationBase/*", "confirmation", GET(ss_ddi_confirmation)),
     DEVICE("/confirmationBase/*/feedback", "confirmation_feedback", POST(ss_ddi_confirmation_feedback)),
     DEVICE("/softwaremodules/*/artifacts", "artifacts", GET(ss_ddi_artifacts)),
-    DEVICE("/softwaremodules/*/artifacts/*", "download", GET(ss_ddi_download)),
+    DEVICE("/softwaremodules/*/artifacts/*", "download", .at_once = ss_ddi_download_at_once, GET(ss_ddi_download)),
     DEVICE("/freshness", "freshness", GET(ss_ddi_freshness)),
     PUBLIC("keyset/v1/*/after/*", "key_set", GET(ss_ddi_key_set)),
     PUBLIC("ca/v1/*", "ca", GET(ss_ddi_ca)),

@@ -11,7 +11,8 @@
 // the writer's thread (the callback must not block nor write to the store by a blocking call).
 //
 // Cache. ss_store_device_get(), ss_store_device_touch() and ss_store_product_get() answer from memory once a device or
-// product has been asked for; nothing else is cached but the delivery of the action that runs. What this process writes
+// product has been asked for, and ss_store_download_get() for the open and the installed action of a device; nothing else
+// is cached. Their _peek() forms answer from memory or not at all, for threads that must not wait. What this process writes
 // is dropped from its cache before the write is acknowledged; what another process writes is dropped when the watcher
 // hears of it: PostgreSQL's NOTIFY (at once), SQLite's data_version (looked at every 50 ms). While the watcher has no
 // connection, cached answers are given for SS_STORE_STALE_SECONDS, then SS_ERROR_IO.

@@ -168,6 +168,29 @@ struct ss_store_delivery {
 /// SS_ERROR_DOES_NOT_EXIST.
 SS_MUST_USE ss_status_t ss_store_delivery_get(struct ss_store *store, const char *device, int64_t release,
                                               const char *slot, struct ss_store_delivery *out, struct ss_error *err);
+/// The delivery for the slot that a device which runs @p running ("ota_N" or "factory") writes next: of those that are
+/// there, the first one behind it, as ESP-IDF goes round (esp_ota_get_next_update_partition()). SS_ERROR_DOES_NOT_EXIST:
+/// none, or none but for the slot that runs.
+SS_MUST_USE ss_status_t ss_store_delivery_next(struct ss_store *store, const char *device, int64_t release,
+                                               const char *running, struct ss_store_delivery *out,
+                                               struct ss_error *err);
+
+/// What a download needs of a delivery.
+struct ss_store_download {
+    int64_t release;
+    char slot[SS_STORE_SLOT_SIZE];
+    char version[SS_STORE_VERSION_SIZE]; ///< of the release
+    char etag[SS_STORE_ETAG_SIZE];
+    uint32_t address, length;
+    int64_t blob, created;
+};
+/// From the cache, where that of the open action and that of the installed one stay with their device: whatever drops the
+/// device drops them, too. SS_ERROR_DOES_NOT_EXIST.
+SS_MUST_USE ss_status_t ss_store_download_get(struct ss_store *store, const char *device, int64_t release,
+                                              const char *slot, struct ss_store_download *out, struct ss_error *err);
+/// The same from memory only, without waiting for the database: false if it is not there.
+SS_MUST_USE bool ss_store_download_peek(struct ss_store *store, const char *device, int64_t release, const char *slot,
+                                        struct ss_store_download *out);
 /// Keeps @p delivery, unless another node was quicker; *@p kept (may be NULL) is the one that counts from now on.
 /// @p replaces: the etag of the delivery that it takes the place of (expired, or the device has accepted its sequence);
 /// "" or NULL: none. SS_ERROR_DOES_NOT_EXIST for device or release.

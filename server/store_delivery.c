@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Deliveries: one at a time for a release and a slot of a device, whoever asked first.
+#include <stdio.h>
 #include <string.h>
 
 #include "server/store_internal.h"
@@ -77,14 +78,52 @@ ss_status_t ss_store_delivery_get(struct ss_store *store, const char *device, in
                                   struct ss_store_delivery *out, struct ss_error *err)
 {
     struct get g = {device, slot, release, out};
-    if (ss_store_cache_delivery(store, device, release, slot, out))
-        return SS_OK;
-    uint64_t epoch = ss_store_cache_epoch(store, device);
     memset(out, 0, sizeof *out);
-    ss_status_t status = ss_store_read(store, get, &g, err);
-    if (status == SS_OK)
-        ss_store_cache_put_delivery(store, epoch, out);
+    return ss_store_read(store, get, &g, err);
+}
+
+/// How many slots @p slot lies behind @p running, 0 to 14; 15: it is no slot to write.
+static unsigned behind(const char *running, const char *slot)
+{
+    unsigned from = 15, n; // "factory": the first one is next
+    if (sscanf(slot, "ota_%2u", &n) != 1 || n > 15)
+        return 15;
+    (void)!sscanf(running, "ota_%2u", &from);
+    return (n + 15 - from % 16) % 16;
+}
+
+static ss_status_t get_next(struct ss_sql *db, void *context, struct ss_error *err)
+{
+    const struct get *g = context;
+    struct ss_sql_rows *rows;
+    bool row = true;
+    unsigned best = 15;
+    ss_status_t status =
+        ss_sql_select(db, &rows, err, "SELECT " COLUMNS " FROM deliveries WHERE device = $1 AND release = $2",
+                      ss_sql_text(g->device), ss_sql_int(g->release));
+    while (status == SS_OK && (status = ss_sql_next(rows, &row, err)) == SS_OK && row) {
+        char slot[SS_STORE_SLOT_SIZE];
+        ss_sql_column_text(rows, 2, slot, sizeof slot);
+        unsigned distance = behind(g->slot, slot);
+        if (distance >= best)
+            continue;
+        best = distance;
+        fill(rows, g->out);
+    }
+    ss_sql_end(rows);
+    if (status == SS_OK && best == 15)
+        return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_SERVER,
+                            "nothing of release %lld was sealed for device %s, which runs %s", (long long)g->release,
+                            g->device, g->slot);
     return status;
+}
+
+ss_status_t ss_store_delivery_next(struct ss_store *store, const char *device, int64_t release, const char *running,
+                                   struct ss_store_delivery *out, struct ss_error *err)
+{
+    struct get g = {device, running, release, out};
+    memset(out, 0, sizeof *out);
+    return ss_store_read(store, get_next, &g, err);
 }
 
 static ss_status_t check(const struct ss_store_delivery *d, struct ss_error *err)

@@ -45,10 +45,10 @@ struct ss_store_job {
 struct ss_store_entry {
     struct ss_store_entry *next; ///< in its bucket
     struct ss_store_device device;
-    int64_t seen;                       ///< by this process; 0: never
-    bool valid, used;                   ///< used: since the clock's hand came by
-    bool seen_new;                      ///< seen or freshness_fetched is not written yet
-    struct ss_store_delivery *delivery; ///< the last one asked for; NULL: none
+    int64_t seen;                        ///< by this process; 0: never
+    bool valid, used;                    ///< used: since the clock's hand came by
+    bool seen_new;                       ///< seen or freshness_fetched is not written yet
+    struct ss_store_download *downloads; ///< two: of the open action's release, and another one's; NULL: none
 };
 
 struct ss_store_shard {
@@ -155,19 +155,20 @@ void ss_store_cache_free(struct ss_store *store);
 void ss_store_cache_drop_device(struct ss_store *store, const char *device);
 void ss_store_cache_drop_products(struct ss_store *store);
 void ss_store_cache_drop_all(struct ss_store *store);
+/// Sets `cached` and `cache_hits`.
+void ss_store_cache_count(struct ss_store *store, struct ss_store_counts *counts);
+bool ss_store_cache_is_current(struct ss_store *store);
+/// The shard of @p device, locked, and what is there of it in *@p entry; NULL: nothing.
+struct ss_store_shard *ss_store_cache_lock(struct ss_store *store, const char *device, struct ss_store_entry **entry);
+
+// store_seen.c
+
+/// With the shard locked. @p seen 0: used, that is all.
+void ss_store_cache_note_seen(struct ss_store_entry *entry, int64_t seen);
 /// Writes what was seen since the last time.
 SS_MUST_USE ss_status_t ss_store_cache_write_seen(struct ss_store *store, struct ss_error *err);
 /// Notes that a device has fetched its freshness record of @p time.
 void ss_store_cache_fetched(struct ss_store *store, const char *device, int64_t time);
-/// Sets `cached` and `cache_hits`.
-void ss_store_cache_count(struct ss_store *store, struct ss_store_counts *counts);
-bool ss_store_cache_is_current(struct ss_store *store);
-/// The delivery that was last kept here for @p device.
-bool ss_store_cache_delivery(struct ss_store *store, const char *device, int64_t release, const char *slot,
-                             struct ss_store_delivery *out);
-/// Before a delivery is read from the database; _put() takes it only if nothing was dropped since.
-uint64_t ss_store_cache_epoch(struct ss_store *store, const char *device);
-void ss_store_cache_put_delivery(struct ss_store *store, uint64_t epoch, const struct ss_store_delivery *delivery);
 
 // store_watch.c
 
