@@ -183,7 +183,11 @@ ss_status_t ss_store_open(const char *url, bool create, const struct ss_store_op
     pthread_mutex_init(&store->readers_lock, NULL);
     pthread_cond_init(&store->readers_free, NULL);
     pthread_mutex_init(&store->queue_lock, NULL);
-    pthread_cond_init(&store->queue_filled, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->queue_filled, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     ss_status_t status = ss_store_cache_init(store, err);
     store->url = strdup(url);
     if (status == SS_OK && !store->url)

@@ -18,8 +18,9 @@
 // connection, cached answers are given for SS_STORE_STALE_SECONDS, then SS_ERROR_IO.
 //
 // Durability. A write that returned SS_OK, or called back with it, is on disk. After SS_ERROR_IO it may or may not have
-// been done, and may be repeated: nothing is done twice. When a device was last seen is the exception: it is written in
-// batches, once a minute and when the store is closed.
+// been done, and may be repeated: nothing is done twice. There are two exceptions, both written when the store is closed,
+// and lost if the process dies before: when a device was last seen is written in batches, once a minute; that it downloads
+// (ss_store_action_downloading()) is written with the next write of anything, or SS_STORE_HINT_SECONDS later.
 //
 // All functions can fail with the following; the comments below list what else.
 //   SS_ERROR_IO                   the database is not reachable, its disk is full, or other writers held it too long
@@ -56,6 +57,7 @@
 #define SS_STORE_DEVICE_BYTES   (16u << 20)  ///< of all histories of a device, unless told otherwise
 #define SS_STORE_ACTIONS_MAX    2000u        ///< of a device, over its life; the oldest finished ones go
 #define SS_STORE_STALE_SECONDS  60u
+#define SS_STORE_HINT_SECONDS   1
 
 struct ss_store;
 
@@ -365,7 +367,9 @@ SS_MUST_USE ss_status_t ss_store_status_list(struct ss_store *store, int64_t act
 /// The device has fetched deploymentBase: RETRIEVED, once an action. Does not wait, and nobody is told if it fails: the
 /// next fetch tries again. Call it while open.retrieved is false.
 void ss_store_action_retrieved(struct ss_store *store, const char *device, int64_t action);
-/// The device fetches a whole artifact: a DOWNLOAD entry, if the quota has room. Does not wait either.
+/// The device fetches a whole artifact: a DOWNLOAD entry each time, in order with what is written after it, if the quota
+/// has room and the action is not over. Does not wait either, and is the only write that need not survive: see Durability.
+/// Where 4,096 of them wait, because the database does not answer, further ones are forgotten.
 void ss_store_action_downloading(struct ss_store *store, const char *device, int64_t action, const char *file);
 
 // Feedback

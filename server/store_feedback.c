@@ -310,27 +310,33 @@ static ss_status_t note_download(struct ss_store_tx *tx, void *context, struct s
     return status == SS_OK && room ? ss_store_status_note(tx, n->action, SS_STORE_DOWNLOAD, n->file, err) : status;
 }
 
-static void note(struct ss_store *store, const char *name, ss_store_work_fn work, const char *device, int64_t action,
-                 const char *file)
+/// NULL without memory: a missing entry in the history.
+static struct note *note_new(const char *name, ss_store_work_fn work, const char *device, int64_t action)
 {
     struct note *n = calloc(1, sizeof *n);
     if (!n)
-        return; // a missing entry in the history
+        return NULL;
     n->job = (struct ss_store_job){.name = name, .work = work, .context = n, .finish = free_note};
     n->action = action;
     ss_store_copy(n->device, sizeof n->device, device);
-    ss_store_copy(n->file, sizeof n->file, file);
-    ss_store_submit(store, &n->job);
+    return n;
 }
 
 void ss_store_action_retrieved(struct ss_store *store, const char *device, int64_t action)
 {
-    note(store, "store-retrieved", note_retrieved, device, action, "");
+    struct note *n = note_new("store-retrieved", note_retrieved, device, action);
+    if (n)
+        ss_store_submit(store, &n->job);
 }
 
 void ss_store_action_downloading(struct ss_store *store, const char *device, int64_t action, const char *file)
 {
-    note(store, "store-download", note_download, device, action, file);
+    struct note *n = note_new("store-download", note_download, device, action);
+    if (!n)
+        return;
+    ss_store_copy(n->file, sizeof n->file, file);
+    if (!ss_store_submit_hint(store, &n->job))
+        free(n);
 }
 
 // Auto-confirm

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "server/store.h"
 #include "server/store_content.h"
@@ -34,6 +35,7 @@ struct ss_store_job {
     void *context;
     void (*finish)(struct ss_store_job *job); ///< called last, on the writer's thread; the job is its own again
     struct ss_store_job *next;
+    bool hint; ///< may wait for others, and be lost
     ss_status_t status;
     struct ss_error err;
 };
@@ -82,6 +84,8 @@ struct ss_store {
     pthread_mutex_t queue_lock;
     pthread_cond_t queue_filled;
     struct ss_store_job *first, **last;
+    size_t urgent, hints;      ///< of those that are queued
+    struct timespec hints_due; ///< monotonic; of the oldest hint
     bool stop;
     bool threads;  ///< the writer runs
     bool watching; ///< the watcher runs
@@ -134,6 +138,9 @@ SS_MUST_USE ss_status_t ss_store_writer_start(struct ss_store *store, struct ss_
 void ss_store_writer_stop(struct ss_store *store);
 /// Queues @p job, which is the writer's until job->finish().
 void ss_store_submit(struct ss_store *store, struct ss_store_job *job);
+/// Queues @p job, to be written with the next other one, or SS_STORE_HINT_SECONDS later. False, and the job is the
+/// caller's, if too many wait: the database does not answer.
+SS_MUST_USE bool ss_store_submit_hint(struct ss_store *store, struct ss_store_job *job);
 /// Queues and waits.
 SS_MUST_USE ss_status_t ss_store_write(struct ss_store *store, const char *name, ss_store_work_fn work, void *context,
                                        struct ss_error *err);

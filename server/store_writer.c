@@ -12,7 +12,7 @@
 #include "server/store_internal.h"
 #include "vault/fault.h"
 
-enum { BATCH = 256, TRIES = 12 };
+enum { BATCH = 256, TRIES = 12, HINTS = 4096 };
 
 static void fault(const char *name, const char *when)
 {
@@ -173,13 +173,26 @@ static void run(struct ss_store *store, struct ss_store_job *const *jobs, size_t
     atomic_fetch_add(&store->commits, status == SS_OK);
 }
 
+/// With the queue locked: until there is something that is not a hint, or hints have waited long enough.
+static void wait_for_jobs(struct ss_store *store)
+{
+    bool late = false;
+    while (!store->stop && !store->urgent && store->hints < BATCH && !late) {
+        if (store->hints)
+            late = pthread_cond_timedwait(&store->queue_filled, &store->queue_lock, &store->hints_due) == ETIMEDOUT;
+        else
+            pthread_cond_wait(&store->queue_filled, &store->queue_lock);
+    }
+}
+
 static size_t take(struct ss_store *store, struct ss_store_job **jobs)
 {
     size_t count = 0;
     pthread_mutex_lock(&store->queue_lock);
-    while (!store->first && !store->stop)
-        pthread_cond_wait(&store->queue_filled, &store->queue_lock);
+    wait_for_jobs(store);
     while (store->first && count < BATCH) {
+        store->urgent -= !store->first->hint;
+        store->hints -= store->first->hint;
         jobs[count++] = store->first;
         store->first = store->first->next;
     }
@@ -205,15 +218,41 @@ static void *writer(void *context)
     return NULL;
 }
 
-void ss_store_submit(struct ss_store *store, struct ss_store_job *job)
+/// With the queue locked.
+static void append(struct ss_store *store, struct ss_store_job *job)
 {
     job->next = NULL;
     atomic_fetch_add(&store->queued, 1);
-    pthread_mutex_lock(&store->queue_lock);
     *store->last = job;
     store->last = &job->next;
+}
+
+void ss_store_submit(struct ss_store *store, struct ss_store_job *job)
+{
+    pthread_mutex_lock(&store->queue_lock);
+    job->hint = false;
+    append(store, job);
+    store->urgent++;
     pthread_cond_signal(&store->queue_filled);
     pthread_mutex_unlock(&store->queue_lock);
+}
+
+bool ss_store_submit_hint(struct ss_store *store, struct ss_store_job *job)
+{
+    pthread_mutex_lock(&store->queue_lock);
+    bool room = store->hints < HINTS;
+    if (room) {
+        job->hint = true;
+        append(store, job);
+        if (!store->hints++) {
+            clock_gettime(CLOCK_MONOTONIC, &store->hints_due);
+            store->hints_due.tv_sec += SS_STORE_HINT_SECONDS;
+        }
+        if (store->hints == 1 || store->hints == BATCH)
+            pthread_cond_signal(&store->queue_filled);
+    }
+    pthread_mutex_unlock(&store->queue_lock);
+    return room;
 }
 
 struct waiting {
