@@ -80,7 +80,7 @@ class Fleet:
         return out.read_bytes()
 
 
-DEVICES = [f"240ac400000{i}" for i in range(1, 9)]  # each test has its own
+DEVICES = [f"240ac400000{i}" for i in range(1, 10)]  # each test has its own
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +231,48 @@ def test_devices_are_kept_apart(server):
     assert server.call("GET", f"/DEFAULT/controller/{paths[0]}", headers=head).status == 401
     for name in ("ota_0.bin", "ota_2.bin", "app.bin", "ota_1", "ota_1.bin.bin", f"{one.name}/ota_1.bin"):
         assert one.get(f"/softwaremodules/{server.release}/artifacts/{name}").status == 404
+
+
+def test_two_nodes_know_the_same(server):
+    """A node that answers downloads from memory forgets them with the device's record: what one of them has ended is over
+    there, and on the other one before a poll says so."""
+    fleet, folder = server.fleet, server.fleet.folder / "second"
+    folder.mkdir()
+    other = Server(folder, server.store, extra=fleet.config(), operator=False).start()
+    wait_for(lambda: other.call("GET", "/readyz").status == 200)
+    here, there = device_of(server, 8), device_of(other, 8)
+    tell(here, "ota_0")
+    path = f"/softwaremodules/{server.release}/artifacts/ota_1.bin"
+    expected = fleet.sealed(here.name, "ota_1")
+
+    def cancel(action):
+        server.manage("POST", f"/actions/{action}/cancel", {"force": True})
+
+    def fail(action):
+        here.feedback(action, "closed", "failure")
+
+    for end in (cancel, fail, cancel, fail):
+        action = server.assign(here.name, server.release)
+        chunk_of(here, action)
+        wait_for(lambda: "deploymentBase" in there.links())
+        for node in (here, there) * 3:
+            part = node.get(path, Range="bytes=4000-70000")
+            assert (part.status, part.body) == (206, expected[4000:70001])
+        assert there.get(path).body == expected
+        end(action)
+        assert here.get(path).status == 404
+        wait_for(lambda: "deploymentBase" not in there.links())
+        assert there.get(path).status == 404
+        assert there.call("HEAD", path).status == 404
+        history = server.manage("GET", f"/actions/{action}/history")["history"]
+        assert [entry["state"] for entry in history].count("download") <= 1  # of the other node; it may have been late
+    action = server.assign(here.name, server.release)
+    chunk_of(here, action)
+    for _ in range(3):
+        assert here.get(path).body == expected
+    wait_for(lambda: [entry["state"] for entry in server.manage("GET", f"/actions/{action}/history")["history"]]
+             .count("download") == 3)
+    other.stop()
 
 
 def test_opaque_releases_never_reach_sealed_devices(server):
