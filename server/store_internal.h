@@ -57,7 +57,7 @@ struct ss_store_shard {
     pthread_mutex_t lock;
     struct ss_store_entry **buckets;
     size_t bucket_count, count, hand;
-    uint64_t hits; ///< answers from memory
+    uint64_t hits;  ///< answers from memory
     uint64_t epoch; ///< counts what was dropped: what was read from the database before is not put in after
 };
 
