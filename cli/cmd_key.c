@@ -15,7 +15,7 @@
 #include "vault/signing.h"
 #include "vault_option.h"
 
-enum { TYPE_VAULT = 10 };
+enum { TYPE_STATEMENT = 10, TYPE_VAULT };
 
 /// In the order of the choices of --type.
 static const struct {
@@ -32,13 +32,14 @@ static const struct {
     {0, SS_KEY_P192},
     {0, SS_KEY_P256},
     {0, SS_KEY_P384},
+    [TYPE_STATEMENT] = {0, SS_KEY_P256},
     [TYPE_VAULT] = {32, 0},
 };
 
 static const struct cli_option generate_options[] = {
     {OPT_TYPE, "type", 't', true, "TYPE", "what the key is for",
      "flash flash-192 flash-xts-128 flash-xts-256 flash-xts-derived secure-boot-v1 secure-boot-v2-rsa "
-     "secure-boot-v2-p192 secure-boot-v2-p256 secure-boot-v2-p384 vault",
+     "secure-boot-v2-p192 secure-boot-v2-p256 secure-boot-v2-p384 statement vault",
      COMPLETE_CHOICE},
     {OPT_OUTPUT, "output", 'o', true, "FILE", "new file (- is standard output), pkcs11:URI or vault:NAME", NULL,
      COMPLETE_FILE},
@@ -120,8 +121,9 @@ const struct cli_command command_key_generate = {
         "device.\n\n"
         "flash is the 256-bit key of an ESP32, flash-192 that of one with 3/4 eFuse coding. flash-xts-128 (32 bytes), "
         "flash-xts-256 (64 bytes) and flash-xts-derived (16 bytes) are for the later chips. Signing keys are PEM; "
-        "vault "
-        "is the key that wraps a vault, 32 bytes.\n\n"
+        "statement is one for key sets, releases or deliveries (one role each). vault is the key that wraps a vault, "
+        "32 "
+        "bytes.\n\n"
         "Signing keys and vault keys can be made in a PKCS#11 token, which they never leave: -o takes an RFC 7512 URI "
         "with token= and object=. The PIN is asked for, or read from its pin-source=file:PATH. -o vault:NAME keeps a "
         "signing key in the vault.",

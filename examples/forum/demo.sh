@@ -103,8 +103,8 @@ run vault init
 run product add forum --table "$here/partitions.csv" --flash-size 4MB --secure-boot v1-one-time --per-device-sign-keys
 "$here/stand-in-bootloader.py" "$template" bootloader.bin
 for role in root release delivery; do
-    run key generate --type secure-boot-v1 -o "$role.pem"
-    run key public --key "$role.pem" --scheme v2 -o "$role.pub"
+    run key generate --type statement -o "$role.pem"
+    run key public --key "$role.pem" -o "$role.pub"
 done
 run keyset new --product forum --root-keys root.pub --threshold 1 --release-keys release.pub --delivery-keys delivery.pub -o draft.keys
 run keyset sign draft.keys --key root.pem -o fleet.keys
