@@ -131,11 +131,5 @@ ss_status_t ss_store_schema_prepare(struct ss_sql *db, bool create, struct ss_er
                             "the store has layout %lld, this program knows up to %d", (long long)version, LAYOUT);
     if (version == LAYOUT)
         return SS_OK;
-    status = change(db, version ? SS_SQL_WRITE : SS_SQL_CREATE, err);
-    if (status == SS_OK || version)
-        return status;
-    // Two that create at once: the loser finds what the winner has made.
-    struct ss_error ignored;
-    ss_status_t second = look(db, &version, &ignored);
-    return second == SS_OK && version == LAYOUT ? SS_OK : status;
+    return change(db, version ? SS_SQL_WRITE : SS_SQL_CREATE, err);
 }

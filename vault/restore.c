@@ -138,7 +138,9 @@ static ss_status_t restore(struct ss_vault *vault, void *context, struct ss_erro
 {
     struct restore *r = context;
     memcpy(vault->id, r->head.vault_id, sizeof vault->id);
-    ss_status_t status = fill(r, err);
+    ss_status_t status = ss_vault_require_empty(vault, err); // again: another program may have been quicker
+    if (status == SS_OK)
+        status = fill(r, err);
     if (status == SS_OK)
         status = open_keys(r, err);
     if (status == SS_OK)

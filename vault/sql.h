@@ -45,7 +45,7 @@ static inline struct ss_sql_value ss_sql_null(void)
 enum ss_sql_transaction {
     SS_SQL_READ,   ///< one consistent picture, nothing is written
     SS_SQL_WRITE,  ///< waits until it is the only writer
-    SS_SQL_CREATE, ///< a writer where there are no tables yet
+    SS_SQL_CREATE, ///< a writer where there are no tables yet: waits for others that make them, and looks again
 };
 
 /// What is kept there, for error messages, and where it lies in PostgreSQL.

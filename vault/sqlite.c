@@ -2,8 +2,10 @@
 // SQLite: one file, a write-ahead log that is synced at every commit, freed pages zeroed.
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -233,6 +235,18 @@ static ss_status_t touch(const char *path, enum ss_area area, struct ss_error *e
     return ss_error_set(err, SS_ERROR_IO, area, "%s: %s", path, strerror(errno));
 }
 
+/// Several that make the same file at once: switching to the log is not done under SQLite's own waiting. The folder is
+/// locked, because closing another descriptor of the file itself would end SQLite's locks on it. -1: not to be had.
+static int lock_folder(const char *path)
+{
+    char *copy = strdup(path);
+    int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    free(copy);
+    while (fd >= 0 && flock(fd, LOCK_EX) != 0 && errno == EINTR)
+        continue;
+    return fd;
+}
+
 static ss_status_t set_up(struct sqlite *db, struct ss_error *err)
 {
     sqlite3_extended_result_codes(db->handle, 1);
@@ -248,6 +262,7 @@ ss_status_t ss_sqlite_open(const char *where, const struct ss_sql_place *place, 
                            struct ss_sql **out, struct ss_error *err)
 {
     ss_status_t status = SS_OK;
+    int lock = -1;
     *out = NULL;
     if (!*where || *where == ':')
         return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, place->area, "sqlite: needs the path of a file");
@@ -262,8 +277,12 @@ ss_status_t ss_sqlite_open(const char *where, const struct ss_sql_place *place, 
     if (!db)
         return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, place->area, "out of memory");
     db->base = (struct ss_sql){.driver = &driver, .place = place, .busy_ms = busy_ms};
+    if (create)
+        lock = lock_folder(where);
     int code = sqlite3_open_v2(where, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     status = code == SQLITE_OK ? set_up(db, err) : failure(db, code, err);
+    if (lock >= 0)
+        close(lock);
     if (status != SS_OK) {
         close_db(&db->base);
         return ss_error_prefix(err, status, "%s", where);

@@ -93,7 +93,9 @@ static ss_status_t store_rings(struct ss_vault *vault, const struct creation *c,
 static ss_status_t write_new(struct ss_vault *vault, void *context, struct ss_error *err)
 {
     const struct creation *c = context;
-    ss_status_t status = ss_vault_schema_create(vault->db, c->schema, err);
+    ss_status_t status = ss_vault_require_empty(vault, err); // again: another program may have been quicker
+    if (status == SS_OK)
+        status = ss_vault_schema_create(vault->db, c->schema, err);
     if (status == SS_OK)
         status = ss_sql_run(vault->db, err, "INSERT INTO meta (name, value) VALUES ('vault', $1)",
                             ss_sql_blob(vault->id, sizeof vault->id));

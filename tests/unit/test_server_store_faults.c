@@ -25,9 +25,12 @@ enum { THREADS = 4, DEVICES = 8, ROUNDS = 8, PART = 65536, ACTIONS = 8 * DEVICES
 static const char *point;
 static atomic_uint arrivals;
 static unsigned deadly;
+static bool slow; // dawdles where the tables are made
 
 void ss_fault_point(const char *name)
 {
+    if (slow && !strcmp(name, "store-schema:begin"))
+        usleep(30000);
     if (point && !strcmp(point, name) && atomic_fetch_add(&arrivals, 1) + 1 == deadly)
         kill(getpid(), SIGKILL);
 }
@@ -328,11 +331,61 @@ static void test_database_killed(void **state)
     ss_store_close(store);
 }
 
+// First starts at once
+
+/// Opens the store at @p url once @p go is closed.
+static _Noreturn void open_in_child(const char *url, int go)
+{
+    struct ss_store *store;
+    struct ss_error err = {0};
+    char byte;
+    slow = true;
+    (void)!read(go, &byte, 1);
+    ss_status_t status = ss_store_open(url, true, NULL, &store, &err);
+    if (status == SS_OK)
+        status = ss_store_product_add_opaque(store, "gateway", &err);
+    if (status != SS_OK)
+        fprintf(stderr, "opened at once: %s\n", err.message);
+    _exit(-status);
+}
+
+/// Several nodes on an empty database: each of them starts, and there is one store.
+static void test_first_starts_at_once(void **state)
+{
+    (void)state;
+    enum { NODES = 4 };
+    for (int round = 0; round < 3; round++) {
+        char url[256];
+        pid_t children[NODES];
+        int go[2];
+        snprintf(url, sizeof url, "%s", vault_bench_new_url());
+        assert_int_equal(pipe(go), 0);
+        for (int i = 0; i < NODES; i++) {
+            children[i] = fork();
+            assert_true(children[i] >= 0);
+            if (children[i] == 0) {
+                close(go[1]);
+                open_in_child(url, go[0]);
+            }
+        }
+        close(go[0]);
+        close(go[1]);
+        for (int i = 0; i < NODES; i++) {
+            int status;
+            assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+            assert_true(WIFEXITED(status));
+            assert_int_equal(WEXITSTATUS(status), 0);
+        }
+        ss_store_close(store_bench_open(url));
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_everywhere),
         cmocka_unit_test(test_database_killed),
+        cmocka_unit_test(test_first_starts_at_once),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

@@ -30,9 +30,12 @@
 
 static char fatal[80]; // the point to die at
 static unsigned countdown;
+static const char *slow; // the point to dawdle at
 
 void ss_fault_point(const char *name)
 {
+    if (slow && !strcmp(name, slow))
+        usleep(30000);
     if (!strcmp(name, fatal) && --countdown == 0)
         kill(getpid(), SIGKILL);
 }
@@ -640,6 +643,54 @@ static void test_processes_at_once(void **state)
     assert_whole(url);
 }
 
+/// Creates the vault at @p url, or opens it to write, once @p go is closed. Exits with the status.
+static _Noreturn void create_in_child(const char *url, int go)
+{
+    struct ss_vault_options options = full_options();
+    struct ss_vault *vault;
+    struct ss_error err = {0};
+    char byte;
+    slow = "create:begin";
+    (void)!read(go, &byte, 1);
+    ss_status_t status = ss_vault_create(url, &options, &vault, &err);
+    if (status != SS_OK && status != SS_ERROR_ALREADY_EXISTS)
+        fprintf(stderr, "created at once: %s\n", err.message);
+    _exit(-status);
+}
+
+/// On an empty database, all at once: one makes the vault, the others find it there and leave it as it is.
+static void test_created_at_once(void **state)
+{
+    (void)state;
+    (void)make(); // the key file is not what they quarrel about
+    for (int round = 0; round < 3; round++) {
+        char url[256];
+        pid_t children[WRITERS];
+        int go[2], made = 0;
+        strcpy(url, vault_bench_new_url());
+        assert_int_equal(pipe(go), 0);
+        for (int i = 0; i < WRITERS; i++) {
+            children[i] = fork();
+            assert_true(children[i] >= 0);
+            if (children[i] == 0) {
+                close(go[1]);
+                create_in_child(url, go[0]);
+            }
+        }
+        close(go[0]);
+        close(go[1]);
+        for (int i = 0; i < WRITERS; i++) {
+            int status;
+            assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+            assert_true(WIFEXITED(status));
+            made += WEXITSTATUS(status) == 0;
+            assert_true(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == -SS_ERROR_ALREADY_EXISTS);
+        }
+        assert_int_equal(made, 1);
+        assert_whole(url);
+    }
+}
+
 // A writer that holds the vault too long is reported, not waited for until doomsday.
 static void test_busy(void **state)
 {
@@ -728,6 +779,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_rewrap_refusals),
         cmocka_unit_test(test_rewrap_adds_signing_ring),
         cmocka_unit_test(test_processes_at_once),
+        cmocka_unit_test(test_created_at_once),
         cmocka_unit_test(test_busy),
         cmocka_unit_test(test_every_transaction_is_killed),
     };

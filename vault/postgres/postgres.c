@@ -167,6 +167,24 @@ static void end(struct ss_sql_rows *base)
     free(base);
 }
 
+/// Number of the advisory lock under which @p schema and its tables are made (FNV-1a of its name).
+static long long creation_lock(const char *schema)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (; *schema; schema++)
+        hash = (hash ^ (uint8_t)*schema) * UINT64_C(0x100000001b3);
+    return (long long)hash;
+}
+
+/// Until the end of the transaction nobody else makes the schema or its tables: neither "IF NOT EXISTS" nor looking first
+/// keeps two from trying at once.
+static ss_status_t lock_creation(struct ss_sql *db, struct ss_error *err)
+{
+    char text[96];
+    snprintf(text, sizeof text, "SELECT pg_catalog.pg_advisory_xact_lock(%lld)", creation_lock(db->place->schema));
+    return script(db, text, err);
+}
+
 /// Writers queue at one row, as they queue at SQLite's lock. Read committed lets the one whose turn it is see what
 /// those before it have written.
 static ss_status_t begin(struct ss_sql *base, enum ss_sql_transaction kind, struct ss_error *err)
@@ -174,9 +192,10 @@ static ss_status_t begin(struct ss_sql *base, enum ss_sql_transaction kind, stru
     if (kind == SS_SQL_READ)
         return script(base, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", err);
     ss_status_t status = script(base, "BEGIN ISOLATION LEVEL READ COMMITTED", err);
-    if (status != SS_OK || kind == SS_SQL_CREATE)
+    if (status != SS_OK)
         return status;
-    status = script(base, "SELECT value FROM meta WHERE name = 'writer' FOR UPDATE", err);
+    status = kind == SS_SQL_CREATE ? lock_creation(base, err)
+                                   : script(base, "SELECT value FROM meta WHERE name = 'writer' FOR UPDATE", err);
     if (status != SS_OK) {
         bool retry = base->retry;
         (void)!script(base, "ROLLBACK", NULL);
@@ -270,7 +289,7 @@ static ss_status_t find_schema(struct ss_sql *db, bool create, struct ss_error *
 {
     struct ss_sql_rows *rows;
     bool found = false;
-    char text[96];
+    char text[160];
     struct ss_sql_value name = ss_sql_text(db->place->schema);
     ss_status_t status =
         query(db, "SELECT nspname::text FROM pg_catalog.pg_namespace WHERE nspname = $1", &name, 1, &rows, err);
@@ -280,7 +299,9 @@ static ss_status_t find_schema(struct ss_sql *db, bool create, struct ss_error *
     end(rows);
     if (status != SS_OK || found)
         return status;
-    snprintf(text, sizeof text, "CREATE SCHEMA IF NOT EXISTS %s", db->place->schema);
+    // One message, one transaction.
+    snprintf(text, sizeof text, "SELECT pg_catalog.pg_advisory_xact_lock(%lld); CREATE SCHEMA IF NOT EXISTS %s",
+             creation_lock(db->place->schema), db->place->schema);
     if (create)
         return script(db, text, err);
     return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, db->place->area, "the database holds no %s", db->place->what);
