@@ -90,8 +90,10 @@ struct ss_server_config {
         char *listen;       ///< front: where a remote sealer connects to, ADDRESS:PORT; NULL: the sealer is local
         char *connect;      ///< remote sealer: the front's HOST:PORT
         char *certificate, *key, *ca; ///< PEM files of this end's certificate and key, and who signs the other's
-        uint64_t plaintext_cache;     ///< locked memory for windows of current releases, bytes
-        unsigned ciphers;             ///< devices whose cipher is kept ready
+        struct ss_config_list readable, writable; ///< what token modules and database clients need beside
+        bool confine_files;                       ///< Landlock
+        uint64_t plaintext_cache;                 ///< locked memory for windows of current releases, bytes
+        unsigned ciphers;                         ///< devices whose cipher is kept ready
     } sealer;
     struct {
         char *folder;  ///< statements and ciphertext sealed elsewhere; NULL: there is a sealer

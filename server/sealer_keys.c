@@ -110,8 +110,10 @@ static ss_status_t load_delivery(struct ss_sealer_keys *keys, const struct ss_se
     struct file file = {0};
     ss_status_t status;
     if (ss_pkcs11_is_uri(where)) {
-        const struct ss_vault_key_request request = {
-            .location = where + sizeof SS_PKCS11_SCHEME - 1, .purpose = "delivery key", .ask = options->ask};
+        const struct ss_vault_key_request request = {.location = where + sizeof SS_PKCS11_SCHEME - 1,
+                                                     .purpose = "delivery key",
+                                                     .ask = options->ask,
+                                                     .ask_context = options->ask_context};
         status = ss_pkcs11_signing_key_open(&request, &keys->delivery, err);
     } else {
         status = read_key(where, &file, err);

@@ -15,6 +15,7 @@ struct ss_sealer_key_options {
     const char *delivery_key; ///< file, credential:NAME or pkcs11: URI
     const char *upload_key;   ///< file or credential:NAME; NULL: uploads are refused
     ss_vault_ask_fn ask;      ///< for a token's PIN; NULL: nobody is there
+    void *ask_context;
 };
 
 /// Reads and checks them. *@p keys is NULL on error: SS_ERROR_IO, SS_ERROR_DATA_INVALID, SS_ERROR_NOT_PERMITTED (a key

@@ -2,7 +2,7 @@
 #include "server/sealer_process.h"
 
 #include <errno.h>
-#include <libgen.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -21,6 +21,7 @@
 
 #include "core/crypto.h"
 #include "server/confine.h"
+#include "server/confine_paths.h"
 #include "server/log.h"
 #include "server/sealer_service.h"
 #include "server/supervise.h"
@@ -47,6 +48,7 @@ struct process {
     int control, stop; ///< stop: signalfd, readable when it is time to go; read by nobody
     struct ss_sealer_keys *keys;
     struct ss_sealer_service *service;
+    bool asked; ///< a person, for a PIN or passphrase
     struct served served[CHANNELS_MAX];
 };
 
@@ -82,40 +84,112 @@ ss_status_t ss_server_config_check_sealer(const struct ss_server_config *config,
     return SS_OK;
 }
 
+/// Remembers that somebody was there.
+static ss_status_t ask(void *context, const char *what, bool repeat, char *out, size_t size, size_t *len,
+                       struct ss_error *err)
+{
+    struct process *p = context;
+    p->asked = true;
+    return p->options->ask(NULL, what, repeat, out, size, len, err);
+}
+
 // Confining
 
-/// What a vault in a file touches: the file and what SQLite puts beside it.
-static const char *vault_folder(const char *vault, char *copy, size_t size)
+/// What is touched once everything has been opened: all that opening it again needs.
+struct reach {
+    struct ss_paths readable, writable;
+};
+
+static void add_token_file(void *context, const char *path, bool written)
 {
-    if (strncmp(vault, "sqlite:", 7) != 0)
-        return NULL;
-    snprintf(copy, size, "%s", vault + 7);
-    return dirname(copy);
+    struct reach *r = context;
+    ss_paths_add(written ? &r->writable : &r->readable, path);
+}
+
+static void add_key(struct reach *r, const char *where)
+{
+    char path[PATH_MAX];
+    if (ss_pkcs11_is_uri(where))
+        ss_pkcs11_files(where, add_token_file, r);
+    else if (ss_paths_secret(where, path))
+        ss_paths_add(&r->readable, path);
+}
+
+static bool is_file(const struct process *p)
+{
+    return !strncmp(p->options->config->sealer.vault, "sqlite:", 7);
+}
+
+static bool has_token(const struct process *p)
+{
+    const struct ss_server_config *c = p->options->config;
+    return ss_pkcs11_is_uri(c->sealer.vault_key) || ss_pkcs11_is_uri(c->sealer.delivery_key);
+}
+
+static void find_reach(const struct process *p, struct reach *r)
+{
+    const struct ss_server_config *c = p->options->config;
+    char folder[PATH_MAX];
+    if (is_file(p)) { // the file and what SQLite puts beside it
+        ss_paths_folder(c->sealer.vault + strlen("sqlite:"), folder);
+        ss_paths_add(&r->writable, folder);
+    }
+    ss_paths_add_client(&r->readable, c->sealer.vault);
+    add_key(r, c->sealer.vault_key);
+    add_key(r, c->sealer.delivery_key);
+    ss_paths_add_list(&r->readable, &c->sealer.readable);
+    ss_paths_add_list(&r->writable, &c->sealer.writable);
+}
+
+/// What only shows when a connection is lost or a token is used again is tried while somebody looks: a signature, and the
+/// vault once more. Not where a person would
+/// be asked again.
+static ss_status_t try_again(struct process *p, struct ss_error *err)
+{
+    const struct ss_server_config *c = p->options->config;
+    static const uint8_t digest[32];
+    uint8_t signature[64];
+    struct ss_vault *vault = NULL;
+    ss_status_t status = SS_OK;
+    if (ss_pkcs11_is_uri(c->sealer.delivery_key))
+        status = ss_signing_key_sign_es256(ss_sealer_keys_delivery(p->keys), digest, signature, err);
+    const struct ss_vault_options options = {.key = c->sealer.vault_key, .actor = "sealer"};
+    bool once = p->asked || strncmp(c->sealer.vault_key, "passphrase:fd:", 14) == 0; // it was read to its end
+    if (status == SS_OK && !once && (!is_file(p) || ss_pkcs11_is_uri(c->sealer.vault_key)))
+        status = ss_vault_open(c->sealer.vault, &options, &vault, err);
+    ss_vault_close(vault);
+    if (status == SS_OK)
+        return SS_OK;
+    return ss_error_prefix(err, status,
+                           "confined, the sealer cannot use its vault or token (readable and writable in [sealer] "
+                           "add files, confine_files = no gives all)");
 }
 
 static ss_status_t confine(void *context, struct ss_error *err)
 {
     struct process *p = context;
     const struct ss_server_config *c = p->options->config;
-    char folder[1024];
-    const char *vault = vault_folder(c->sealer.vault, folder, sizeof folder);
-    bool token = ss_pkcs11_is_uri(c->sealer.vault_key) || ss_pkcs11_is_uri(c->sealer.delivery_key);
-    // The vault's key is read again if the vault has to be opened again.
-    const char *key = !strncmp(c->sealer.vault_key, "file:", 5) ? c->sealer.vault_key + 5 : NULL;
-    const char *readable[] = {key, NULL};
-    const char *writable[] = {vault, NULL};
-    const struct ss_confine_options options = {
-        .files = vault && !token, // tokens and database clients read files that only they know
-        .readable = readable,
-        .writable = writable,
-        .sockets = vault && p->control >= 0 && !token ? SS_CONFINE_NO_SOCKETS : SS_CONFINE_CONNECT,
-        .lock_memory = true};
+    struct reach reach = {.readable = {.count = 0}};
     struct ss_confined done;
-    ss_status_t status = ss_confine(&options, &done, err);
-    if (status == SS_OK)
-        say(p, "confined: Landlock %s, system calls, memory %s", done.landlock ? "yes" : "no",
-            done.memory ? "locked" : "locked where keys are");
-    return status;
+    find_reach(p, &reach);
+    const struct ss_confine_options options = {
+        .files = c->sealer.confine_files,
+        .readable = (const char *const *)reach.readable.items,
+        .writable = (const char *const *)reach.writable.items,
+        .sockets = is_file(p) && p->control >= 0 && !has_token(p) ? SS_CONFINE_NO_SOCKETS : SS_CONFINE_CONNECT,
+        .lock_memory = true};
+    ss_status_t status = reach.readable.failed || reach.writable.failed
+                             ? ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "no memory")
+                             : ss_confine(&options, &done, err);
+    ss_paths_free(&reach.readable);
+    ss_paths_free(&reach.writable);
+    if (status != SS_OK)
+        return status;
+    say(p, "confined: Landlock %s, system calls, memory %s", done.landlock ? "yes" : "no",
+        done.memory ? "locked" : "locked where keys are");
+    if (!c->sealer.confine_files)
+        ss_log(SS_LOG_WARNING, "the sealer can use all files", "reason", "confine_files = no", NULL);
+    return try_again(p, err);
 }
 
 static void service_log(void *context, const char *text)
@@ -129,17 +203,20 @@ static ss_status_t start(struct process *p, struct ss_error *err)
     const struct ss_sealer_key_options key_options = {.key_set = c->sealer.key_set,
                                                       .delivery_key = c->sealer.delivery_key,
                                                       .upload_key = c->sealer.upload_key,
-                                                      .ask = p->options->ask};
+                                                      .ask = p->options->ask ? ask : NULL,
+                                                      .ask_context = p};
     ss_status_t status = ss_sealer_keys_load(&key_options, &p->keys, err);
-    const struct ss_sealer_service_options options = {
-        .vault = c->sealer.vault,
-        .vault_options = {.key = c->sealer.vault_key, .ask = p->options->ask, .actor = "sealer"},
-        .keys = p->keys,
-        .ciphers = c->sealer.ciphers,
-        .plaintext = c->sealer.plaintext_cache,
-        .opened = confine,
-        .log = service_log,
-        .context = p};
+    const struct ss_sealer_service_options options = {.vault = c->sealer.vault,
+                                                      .vault_options = {.key = c->sealer.vault_key,
+                                                                        .ask = p->options->ask ? ask : NULL,
+                                                                        .ask_context = p,
+                                                                        .actor = "sealer"},
+                                                      .keys = p->keys,
+                                                      .ciphers = c->sealer.ciphers,
+                                                      .plaintext = c->sealer.plaintext_cache,
+                                                      .opened = confine,
+                                                      .log = service_log,
+                                                      .context = p};
     return status == SS_OK ? ss_sealer_service_start(&options, &p->service, err) : status;
 }
 

@@ -27,6 +27,11 @@ static inline bool ss_pkcs11_is_uri(const char *text)
     return strncmp(text, SS_PKCS11_SCHEME, sizeof SS_PKCS11_SCHEME - 1) == 0;
 }
 
+/// Names what using @p uri touches of the file system, for whoever confines the process: the module and its PIN file, the
+/// configuration of p11-kit, OpenSC and SoftHSM2, and SoftHSM2's tokens, which it writes. Files that are not there, too.
+/// What other modules need only they know.
+void ss_pkcs11_files(const char *uri, void (*each)(void *context, const char *path, bool written), void *context);
+
 /// A key that signs in the token: P-256, P-192 or P-384 by CKM_ECDSA, RSA-3072 by CKM_RSA_PKCS_PSS. The public half
 /// comes from the public key object with the same CKA_ID, or from the private key's own attributes. @p request->location is
 /// what follows "pkcs11:". The caller frees *@p key; it is NULL on error.

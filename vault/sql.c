@@ -15,6 +15,17 @@ struct ss_sql_value ss_sql_text(const char *text)
     return (struct ss_sql_value){.type = SS_SQL_TEXT, .bytes = text, .len = strlen(text)};
 }
 
+static bool is_postgres(const char *url)
+{
+    return !strncmp(url, "postgresql://", 13) || !strncmp(url, "postgres://", 11);
+}
+
+void ss_sql_files(const char *url, void (*each)(void *context, const char *path), void *context)
+{
+    if (is_postgres(url))
+        ss_postgres_files(url, each, context);
+}
+
 ss_status_t ss_sql_open(const char *url, const struct ss_sql_place *place, bool create, unsigned busy_ms,
                         struct ss_sql **db, struct ss_error *err)
 {
@@ -23,7 +34,7 @@ ss_status_t ss_sql_open(const char *url, const struct ss_sql_place *place, bool 
         busy_ms = SS_SQL_BUSY_MS;
     if (!strncmp(url, "sqlite:", 7))
         return ss_sqlite_open(url + 7, place, create, busy_ms, db, err);
-    if (!strncmp(url, "postgresql://", 13) || !strncmp(url, "postgres://", 11))
+    if (is_postgres(url))
         return ss_postgres_open(url, place, create, busy_ms, db, err);
     // The text itself may hold a password that was typed into the wrong form: it is not repeated.
     return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, place->area,

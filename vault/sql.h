@@ -106,6 +106,9 @@ struct ss_sql_driver {
 ///   SS_ERROR_IO, SS_ERROR_INSUFFICIENT_MEMORY
 SS_MUST_USE ss_status_t ss_sql_open(const char *url, const struct ss_sql_place *place, bool create, unsigned busy_ms,
                                     struct ss_sql **db, struct ss_error *err);
+/// Names what a connection to @p url reads of the file system each time it is made, beside what every program may read:
+/// for whoever confines the process. Files that are not there, too; not what a service file names. SQLite: nothing.
+void ss_sql_files(const char *url, void (*each)(void *context, const char *path), void *context);
 /// Rolls back what is open and disconnects. NULL is allowed.
 void ss_sql_close(struct ss_sql *db);
 
@@ -172,5 +175,6 @@ SS_MUST_USE ss_status_t ss_sqlite_open(const char *where, const struct ss_sql_pl
                                        unsigned busy_ms, struct ss_sql **db, struct ss_error *err);
 SS_MUST_USE ss_status_t ss_postgres_open(const char *where, const struct ss_sql_place *place, bool create,
                                          unsigned busy_ms, struct ss_sql **db, struct ss_error *err);
+void ss_postgres_files(const char *url, void (*each)(void *context, const char *path), void *context);
 
 #endif

@@ -42,13 +42,15 @@ class Fleet:
         self.env = {"SLOTSEAL_VAULT": f"sqlite:{self.vault}/fleet.vault",
                     "SLOTSEAL_VAULT_KEY": f"file:{self.keys}/vault.key",
                     "SLOTSEAL_VAULT_SIGNING_KEY": f"file:{self.keys}/signing.key"}
-        call_slotseal("vault", "init", env=self.env)
+        self.delivery_key = self.keys / "delivery.key"
+        self.init_vault()
         call_slotseal("product", "add", "lamp", "--table", TABLE, "--flash-size", "4MB", "--secure-boot", "none",
                       env=self.env)
         for name in ("root", "release", "delivery", "upload"):
             certificate(self.keys, name)
             os.chmod(self.keys / f"{name}.key", 0o600)
-            call_slotseal("key", "public", "--key", self.keys / f"{name}.key", "-o", self.keys / f"{name}.pub")
+            key = self.delivery_key if name == "delivery" else self.keys / f"{name}.key"
+            call_slotseal("key", "public", "--key", key, "-o", self.keys / f"{name}.pub", env=self.env)
         call_slotseal("keyset", "new", "--product", "lamp", "--root-keys", self.keys / "root.pub", "--threshold", 1,
                       "--release-keys", self.keys / "release.pub", "--delivery-keys", self.keys / "delivery.pub",
                       "--update-server", "https://updates.test", "-o", self.keys / "unsigned.keys")
@@ -66,9 +68,12 @@ class Fleet:
         call_slotseal("release", "sign", folder / "app.bin", "--key", self.keys / "release.key", "--product", "lamp",
                       "--secure-boot", "none", "-o", folder / "app.release")
 
+    def init_vault(self):
+        call_slotseal("vault", "init", env=self.env)
+
     def config(self):
         return "\n".join(["[sealer]", f"vault = {self.env['SLOTSEAL_VAULT']}",
-                          f"vault_key = {self.env['SLOTSEAL_VAULT_KEY']}", f"delivery_key = {self.keys}/delivery.key",
+                          f"vault_key = {self.env['SLOTSEAL_VAULT_KEY']}", f"delivery_key = {self.delivery_key}",
                           f"upload_key = {self.keys}/upload.key", f"key_set = {self.keys}/fleet.keys"])
 
     def sealed(self, device, slot):

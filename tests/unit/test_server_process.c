@@ -225,6 +225,7 @@ static int set_up(void **state)
     sealer_fleet_make(&fleet, DEVICES, 0);
     sealer_release_make(BENCH_PRODUCT, "1.0", IMAGE_SIZE, 1700000000, 4, false, &release);
     sealer_release_add(fleet.vault, BENCH_PRODUCT, "1.0", &release);
+    config.sealer.confine_files = true;
     config.sealer.vault = strdup(fleet.url);
     config.sealer.vault_key = copy_path("file:", "vault.key");
     config.sealer.delivery_key = copy_path("", "delivery.pem");

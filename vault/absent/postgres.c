@@ -2,6 +2,11 @@
 // Stands in for PostgreSQL in a build without it (SS_WITH_POSTGRES=OFF).
 #include "vault/sql.h"
 
+void ss_postgres_files(const char *url, void (*each)(void *context, const char *path), void *context)
+{
+    (void)url, (void)each, (void)context;
+}
+
 ss_status_t ss_postgres_open(const char *where, const struct ss_sql_place *place, bool create, unsigned busy_ms,
                              struct ss_sql **db, struct ss_error *err)
 {

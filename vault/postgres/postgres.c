@@ -280,6 +280,38 @@ static ss_status_t check_url(const char *url, const struct ss_sql_place *place, 
     return status;
 }
 
+/// Options of libpq whose values are files.
+static void name_options(PQconninfoOption *options, void (*each)(void *context, const char *path), void *context)
+{
+    static const char *const files[] = {"passfile", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslcrldir"};
+    for (const PQconninfoOption *o = options; o && o->keyword; o++)
+        for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+            if (o->val && *o->val && !strcmp(o->keyword, files[i]))
+                each(context, o->val);
+    PQconninfoFree(options);
+}
+
+void ss_postgres_files(const char *url, void (*each)(void *context, const char *path), void *context)
+{
+    static const char *const variables[] = {"PGPASSFILE", "PGSERVICEFILE", "PGSYSCONFDIR"};
+    // Debian's libpq has its system-wide service file in the first one; the password file's place hangs on the user.
+    static const char *const fixed[] = {"/etc/postgresql-common", "/etc/passwd"};
+    static const char *const at_home[] = {".pgpass", ".pg_service.conf", ".postgresql"};
+    const char *home = getenv("HOME");
+    char path[1024];
+    name_options(PQconninfoParse(url, NULL), each, context);
+    name_options(PQconndefaults(), each, context);
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        if (getenv(variables[i]))
+            each(context, getenv(variables[i]));
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        each(context, fixed[i]);
+    for (size_t i = 0; home && i < sizeof at_home / sizeof *at_home; i++) {
+        snprintf(path, sizeof path, "%s/%s", home, at_home[i]);
+        each(context, path);
+    }
+}
+
 static void ignore_notice(void *context, const PGresult *result)
 {
     (void)context, (void)result;
