@@ -70,7 +70,7 @@ ss_status_t ss_confine(const struct ss_confine_options *options, struct ss_confi
                               "neither another user nor Landlock confines this process: name a user= to become, or "
                               "accept it with --insecure-no-sandbox");
     if (status == SS_OK)
-        status = ss_confine_seccomp(options->sockets, err);
+        status = ss_confine_seccomp(options, err);
     d->seccomp = status == SS_OK;
     return status;
 }

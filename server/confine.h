@@ -17,8 +17,9 @@
 /// What a process does with sockets, once it is confined.
 enum ss_confine_sockets {
     SS_CONFINE_NO_SOCKETS, ///< only those that it has, or is passed
+    SS_CONFINE_ACCEPT,     ///< others connect to it, on sockets that it has
     SS_CONFINE_CONNECT,    ///< it makes connections of its own: to a database, to a front
-    SS_CONFINE_LISTEN,     ///< others connect to it, too
+    SS_CONFINE_LISTEN,     ///< both, and it makes such sockets
 };
 
 struct ss_confine_options {
@@ -28,6 +29,7 @@ struct ss_confine_options {
         *readable; ///< files and folders with what is below; ended by NULL; what is not there is passed over
     const char *const *writable; ///< the same
     enum ss_confine_sockets sockets;
+    bool devices; ///< it talks to hardware: every ioctl(), else those that look at a stream, without sockets none
     bool lock_memory;
     bool required; ///< refuse to go on with neither another uid nor Landlock
 };
@@ -47,6 +49,6 @@ SS_MUST_USE ss_status_t ss_confine(const struct ss_confine_options *options, str
 
 // The parts, each in a file of its own: Landlock returns the ABI in *@p abi, 0 where the kernel has none.
 SS_MUST_USE ss_status_t ss_confine_landlock(const struct ss_confine_options *options, int *abi, struct ss_error *err);
-SS_MUST_USE ss_status_t ss_confine_seccomp(enum ss_confine_sockets sockets, struct ss_error *err);
+SS_MUST_USE ss_status_t ss_confine_seccomp(const struct ss_confine_options *options, struct ss_error *err);
 
 #endif

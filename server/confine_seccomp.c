@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -15,7 +17,7 @@ static const char *const common[] = {
     "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "open", "openat", "close", "stat",
     "fstat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2", "lseek", "fcntl", "flock", "fsync",
     "fdatasync", "ftruncate", "fallocate", "unlink", "unlinkat", "getcwd", "getdents64", "readlink", "readlinkat",
-    "dup", "dup2", "dup3", "pipe2", "ioctl", "umask", "fchmod", "fstatfs", "statfs", "sendfile", "fadvise64",
+    "dup", "dup2", "dup3", "pipe2", "umask", "fchmod", "fstatfs", "statfs", "sendfile", "fadvise64",
     // memory
     "mmap", "munmap", "mprotect", "mremap", "madvise", "brk", "mlock", "mlock2", "munlock", "msync",
     // waiting
@@ -36,7 +38,8 @@ static const char *const common[] = {
     "getsockname", "getpeername", NULL};
 
 static const char *const connecting[] = {"connect", "bind", NULL}; // bind: resolvers do, to any address
-static const char *const listening[] = {"accept", "accept4", "listen", NULL};
+static const char *const accepting[] = {"accept", "accept4", NULL};
+static const char *const listening[] = {"listen", NULL};
 
 static const char *const fatal[] = {
     "execve",       "execveat",      "ptrace",      "process_vm_readv", "process_vm_writev",
@@ -79,16 +82,36 @@ static int add_sockets(scmp_filter_ctx filter)
     return result == 0 ? add(filter, SCMP_ACT_ALLOW, connecting) : result;
 }
 
-ss_status_t ss_confine_seccomp(enum ss_confine_sockets sockets, struct ss_error *err)
+/// What libraries ask of streams: is it a terminal, how much is there, do not wait. The kernel looks at 32 bits of it.
+static int add_ioctls(scmp_filter_ctx filter)
 {
+    static const unsigned requests[] = {TCGETS, FIONREAD, FIONBIO};
+    int result = 0;
+    for (size_t i = 0; i < sizeof requests / sizeof *requests && result == 0; i++) {
+        const struct scmp_arg_cmp request = {
+            .arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = UINT32_MAX, .datum_b = requests[i]};
+        result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, &request);
+    }
+    return result;
+}
+
+ss_status_t ss_confine_seccomp(const struct ss_confine_options *options, struct ss_error *err)
+{
+    const enum ss_confine_sockets sockets = options->sockets;
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     int result = filter ? seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2) : -ENOMEM; // a tree, not a list
     if (result == 0)
         result = add(filter, SCMP_ACT_ALLOW, common);
     if (result == 0)
         result = add_threads(filter);
-    if (result == 0 && sockets != SS_CONFINE_NO_SOCKETS)
+    if (result == 0 && options->devices)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 0);
+    else if (result == 0 && sockets != SS_CONFINE_NO_SOCKETS)
+        result = add_ioctls(filter);
+    if (result == 0 && (sockets == SS_CONFINE_CONNECT || sockets == SS_CONFINE_LISTEN))
         result = add_sockets(filter);
+    if (result == 0 && (sockets == SS_CONFINE_ACCEPT || sockets == SS_CONFINE_LISTEN))
+        result = add(filter, SCMP_ACT_ALLOW, accepting);
     if (result == 0 && sockets == SS_CONFINE_LISTEN)
         result = add(filter, SCMP_ACT_ALLOW, listening);
     if (result == 0)

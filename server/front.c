@@ -258,6 +258,7 @@ ss_status_t ss_front_run(const struct ss_front_options *options, struct ss_error
     pthread_rwlock_init(&front->sealer_lock, NULL);
     set_limits(&front->limits, options->config);
     ss_log_setup(options->config->log.format, options->config->log.level);
+    ss_notify_open();
     unsigned port = first_port(options->listeners);
     struct ss_registry *registry = NULL;
     ss_status_t status = start(front, options, err);

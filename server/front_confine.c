@@ -71,7 +71,9 @@ ss_status_t ss_front_confine(const struct ss_front *front, const char *config_pa
                                                .files = true,
                                                .readable = (const char *const *)readable.items,
                                                .writable = (const char *const *)writable.items,
-                                               .sockets = SS_CONFINE_LISTEN,
+                                               // Listening sockets are there; a remote sealer's comes later.
+                                               .sockets = file && !config->sealer.listen ? SS_CONFINE_ACCEPT
+                                                                                         : SS_CONFINE_LISTEN,
                                                .required = required};
     if (status == SS_OK)
         status = ss_confine(&options, &done, err);

@@ -6,7 +6,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
+
+static int notify_socket = -1;
+
+void ss_notify_open(void)
+{
+    if (getenv("NOTIFY_SOCKET"))
+        notify_socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
 
 void ss_notify(const char *state)
 {
@@ -18,12 +25,8 @@ void ss_notify(const char *state)
     memcpy(address.sun_path, path, len);
     if (path[0] == '@') // the abstract name space
         address.sun_path[0] = '\0';
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
     // Nobody to tell if this fails.
-    ssize_t sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
+    ssize_t sent = sendto(notify_socket, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
                           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
     (void)sent;
-    close(fd);
 }

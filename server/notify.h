@@ -3,7 +3,9 @@
 #ifndef SS_SERVER_NOTIFY_H
 #define SS_SERVER_NOTIFY_H
 
-/// Sends @p state ("READY=1", "STOPPING=1") to $NOTIFY_SOCKET, if there is one.
+/// Makes the socket, while the process may. Without $NOTIFY_SOCKET nothing.
+void ss_notify_open(void);
+/// Sends @p state ("READY=1", "STOPPING=1") to $NOTIFY_SOCKET, if there is one and it was opened.
 void ss_notify(const char *state);
 
 #endif

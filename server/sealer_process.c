@@ -177,6 +177,7 @@ static ss_status_t confine(void *context, struct ss_error *err)
         .readable = (const char *const *)reach.readable.items,
         .writable = (const char *const *)reach.writable.items,
         .sockets = is_file(p) && p->control >= 0 && !has_token(p) ? SS_CONFINE_NO_SOCKETS : SS_CONFINE_CONNECT,
+        .devices = has_token(p),
         .lock_memory = true};
     ss_status_t status = reach.readable.failed || reach.writable.failed
                              ? ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "no memory")

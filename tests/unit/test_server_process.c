@@ -9,11 +9,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -362,22 +365,27 @@ static void test_memory(void **state)
 // What a confined process can do
 
 /// How a child ends that is confined and then does @p act.
-static int confined(enum ss_confine_sockets sockets, const char *folder, int (*act)(void))
+static int confined_with(struct ss_confine_options options, const char *folder, int (*act)(void))
 {
     int status;
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
         const char *writable[] = {folder, NULL};
-        const struct ss_confine_options options = {
-            .files = true, .writable = writable, .required = true, .sockets = sockets};
         struct ss_confined done;
+        options.files = options.required = true;
+        options.writable = writable;
         if (ss_confine(&options, &done, NULL) != SS_OK || !done.seccomp)
             _exit(100);
         _exit(act());
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return status;
+}
+
+static int confined(enum ss_confine_sockets sockets, const char *folder, int (*act)(void))
+{
+    return confined_with((struct ss_confine_options){.sockets = sockets}, folder, act);
 }
 
 static int read_passwords(void)
@@ -420,6 +428,104 @@ static int open_raw_socket(void)
 static int listen_on_socket(void)
 {
     return listen(socket(AF_INET, SOCK_STREAM, 0), 1) < 0 ? 0 : 1;
+}
+
+/// A socket that listens, and somebody who has connected to it.
+static int listener, caller;
+
+static void make_listener(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    listener = socket(AF_INET, SOCK_STREAM, 0);
+    caller = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, (const struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+    assert_int_equal(connect(caller, (const struct sockaddr *)&address, len), 0);
+}
+
+static int accept_caller(void)
+{
+    struct pollfd there = {listener, POLLIN, 0};
+    poll(&there, 1, 0); // does not take it
+    return there.revents && accept4(listener, NULL, NULL, SOCK_CLOEXEC) < 0 && errno == ENOSYS ? 0 : 1;
+}
+
+static int connect_elsewhere(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    return connect(listener, (const struct sockaddr *)&address, sizeof address) < 0 && errno == ENOSYS ? 0 : 1;
+}
+
+/// 0: refused by the filter.
+static int ask(unsigned long request)
+{
+    int number = 0;
+    return ioctl(listener, request, &number) < 0 && errno == ENOSYS ? 0 : 1;
+}
+
+static int ask_whether_terminal(void)
+{
+    return ask(TCGETS);
+}
+
+static int ask_how_much(void)
+{
+    return ask(FIONREAD);
+}
+
+static int type_into_terminal(void)
+{
+    return ask(TIOCSTI);
+}
+
+static int name_interface(void)
+{
+    return ask(SIOCGIFCONF);
+}
+
+static int hide_in_high_bits(void)
+{
+    return ask(TIOCSTI | UINT64_C(0x100000000));
+}
+
+static void test_confined_sockets_and_devices(void **state)
+{
+    (void)state;
+    enum { REFUSED, GOES = 1 };
+    static const enum ss_confine_sockets all[] = {SS_CONFINE_NO_SOCKETS, SS_CONFINE_ACCEPT, SS_CONFINE_CONNECT,
+                                                  SS_CONFINE_LISTEN};
+    static const struct {
+        int (*act)(void);
+        int expected[4]; // in the order of `all`
+    } cases[] = {
+        {accept_caller, {REFUSED, GOES, REFUSED, GOES}},
+        {open_socket, {REFUSED, REFUSED, GOES, GOES}},
+        {connect_elsewhere, {REFUSED, REFUSED, GOES, GOES}},
+        {ask_whether_terminal, {REFUSED, GOES, GOES, GOES}},
+        {ask_how_much, {REFUSED, GOES, GOES, GOES}},
+        {type_into_terminal, {REFUSED, REFUSED, REFUSED, REFUSED}},
+        {hide_in_high_bits, {REFUSED, REFUSED, REFUSED, REFUSED}},
+        {name_interface, {REFUSED, REFUSED, REFUSED, REFUSED}},
+    };
+    char folder[160];
+    strcpy(folder, vault_bench_path(""));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t n = 0; n < sizeof all / sizeof *all; n++) {
+            make_listener();
+            int status = confined(all[n], folder, cases[i].act);
+            close(caller);
+            close(listener);
+            if (!WIFEXITED(status) || WEXITSTATUS(status) != cases[i].expected[n])
+                fail_msg("case %zu with sockets %zu: status 0x%x", i, n, (unsigned)status);
+        }
+    // Tokens are hardware, which is spoken to so.
+    make_listener();
+    const struct ss_confine_options token = {.sockets = SS_CONFINE_CONNECT, .devices = true};
+    assert_int_equal(WEXITSTATUS(confined_with(token, folder, name_interface)), GOES);
+    close(caller);
+    close(listener);
 }
 
 static int run_shell(void)
@@ -565,8 +671,10 @@ static int front_main(int control, int page)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_confined),     cmocka_unit_test(test_user),   cmocka_unit_test(test_killed_sealer),
-        cmocka_unit_test(test_killed_front), cmocka_unit_test(test_memory), cmocka_unit_test(test_credentials),
+        cmocka_unit_test(test_confined),     cmocka_unit_test(test_confined_sockets_and_devices),
+        cmocka_unit_test(test_user),         cmocka_unit_test(test_killed_sealer),
+        cmocka_unit_test(test_killed_front), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_credentials),
     };
     if (argc == 4 && !strcmp(argv[1], "--front"))
         return front_main(atoi(argv[2]), atoi(argv[3]));
