@@ -8,6 +8,9 @@
 #include "server/front_parts.h"
 #include "server/log.h"
 
+#define HAL  "application/hal+json"
+#define JSON "application/json"
+
 static void set_answer(struct ss_http_request *request, unsigned status, struct MHD_Response *response)
 {
     if (request->response)
@@ -39,14 +42,18 @@ enum ss_http_result ss_http_answer_bytes(struct ss_http_request *request, unsign
     return SS_HTTP_DONE;
 }
 
-/// What a list of media ranges says of @p type ("application/json").
-static bool takes(const char *accept, const char *type)
+static bool is_type(const char *range, size_t size, const char *type)
 {
-    size_t len = strlen(type);
+    return size == strlen(type) && !strncasecmp(range, type, size);
+}
+
+/// What a list of media ranges says of two types of one family ("application/json").
+static bool takes(const char *accept, const char *type, const char *or_type)
+{
     for (const char *p = accept; *(p += strspn(p, ", \t"));) {
         size_t size = strcspn(p, ",; \t");
-        if ((size == 3 && !strncmp(p, "*/*", 3)) || (size == 13 && !strncasecmp(p, "application/*", 13)) ||
-            (size == len && !strncasecmp(p, type, len)))
+        if (is_type(p, size, type) || is_type(p, size, or_type) || is_type(p, size, "*/*") ||
+            is_type(p, size, "application/*"))
             return true;
         p += strcspn(p, ",");
     }
@@ -57,15 +64,13 @@ static const char *type_of_json(const struct ss_http_request *request)
 {
     const char *accept = request->headers[SS_HTTP_ACCEPT];
     bool ddi = request->route && request->route->pattern[0] != '/';
-    if (!ddi || (accept && !takes(accept, "application/hal+json")))
-        return "application/json";
-    return "application/hal+json";
+    return ddi && (!accept || takes(accept, HAL, HAL)) ? HAL : JSON;
 }
 
 bool ss_http_accepts_json(struct ss_http_request *request)
 {
     const char *accept = request->headers[SS_HTTP_ACCEPT];
-    if (!accept || !*accept || takes(accept, "application/hal+json") || takes(accept, "application/json"))
+    if (!accept || !*accept || takes(accept, HAL, JSON))
         return true;
     ss_http_answer_error(request, 406, "only JSON is spoken here");
     return false;

@@ -99,6 +99,10 @@ def test_accept(device):
     assert device.get(Accept="application/json").headers["Content-Type"] == "application/json"
     assert device.get(Accept="text/html, */*;q=0.1").headers["Content-Type"] == "application/hal+json"
     error_of(device.get(Accept="text/html"), 406)
+    for accept in ("text/html,application/hal+json", ", ,\tAPPLICATION/*;q=0.1", "a/b;q=1 , application/json;v=2"):
+        assert device.get(Accept=accept).status == 200, accept
+    for accept in ("application/js", "application/jsonx", "text/html;application/json", "*", ","):
+        assert device.get(Accept=accept).status == 406, accept
 
 
 def test_other_methods_are_405(server, device):
