@@ -118,6 +118,19 @@ bool ss_otadata_record_names(const struct ss_otadata_record *record, unsigned sl
            (record->seq - 1) % slots == slot;
 }
 
+uint32_t ss_otadata_slot_state(const struct ss_otadata *otadata, unsigned slot, unsigned slots)
+{
+    uint32_t state = SS_OTA_UNDEFINED, newest = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct ss_otadata_record *copy = &otadata->copies[i];
+        if (ss_otadata_record_names(copy, slot, slots) && copy->seq > newest) {
+            newest = copy->seq;
+            state = copy->state;
+        }
+    }
+    return state;
+}
+
 struct ss_otadata_record ss_otadata_confirmed(unsigned slot, unsigned slots, uint32_t from)
 {
     struct ss_otadata_record record;

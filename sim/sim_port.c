@@ -131,13 +131,8 @@ static ss_status_t reject(void *context)
 static ss_status_t slot_state(void *context, unsigned slot, uint32_t *state)
 {
     struct ss_otadata otadata;
-    *state = SS_OTA_UNDEFINED;
     ss_status_t status = read_otadata(context, &otadata);
-    for (unsigned i = 0; status == SS_OK && i < 2; i++) {
-        const struct ss_otadata_record *copy = &otadata.copies[i];
-        if (ss_otadata_record_names(copy, slot, SLOTS))
-            *state = copy->state;
-    }
+    *state = status == SS_OK ? ss_otadata_slot_state(&otadata, slot, SLOTS) : SS_OTA_UNDEFINED;
     return status;
 }
 

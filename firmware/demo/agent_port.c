@@ -189,7 +189,13 @@ static bool rolls_back(const struct demo_agent *d)
 
 static ss_status_t select_slot(void *context, unsigned slot)
 {
-    return choose(context, slot, rolls_back(context));
+    const struct demo_agent *d = context;
+    struct ss_otadata otadata;
+    struct ss_otadata_update update;
+    ss_status_t status = read_otadata(d, &otadata);
+    if (status == SS_OK && ss_otadata_settle(&otadata, d->device->running, SLOTS, &update))
+        status = write_copy(d, update.copy, &update.record);
+    return status == SS_OK ? choose(d, slot, rolls_back(d)) : status;
 }
 
 static ss_status_t confirm(void *context)
@@ -206,14 +212,8 @@ static ss_status_t reject(void *context)
 static ss_status_t slot_state(void *context, unsigned slot, uint32_t *state)
 {
     struct ss_otadata otadata;
-    *state = SS_OTA_UNDEFINED;
     ss_status_t status = read_otadata(context, &otadata);
-    for (unsigned i = 0; status == SS_OK && i < 2; i++) {
-        const struct ss_otadata_record *copy = &otadata.copies[i];
-        if (copy->seq != SS_OTADATA_ERASED_SEQ && copy->crc == ss_otadata_crc(copy->seq) &&
-            (copy->seq - 1) % SLOTS == slot)
-            *state = copy->state;
-    }
+    *state = status == SS_OK ? ss_otadata_slot_state(&otadata, slot, SLOTS) : SS_OTA_UNDEFINED;
     return status;
 }
 

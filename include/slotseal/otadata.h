@@ -151,6 +151,10 @@ SS_MUST_USE ss_status_t ss_otadata_next_write(const struct ss_otadata *otadata, 
 /// Whether a record with a right CRC leads to @p slot of @p slots. Says nothing about its state.
 bool ss_otadata_record_names(const struct ss_otadata_record *record, unsigned slot, unsigned slots);
 
+/// What otadata says of @p slot (of @p slots): the state of the newest record with a right CRC that leads there,
+/// SS_OTA_UNDEFINED if none does.
+uint32_t ss_otadata_slot_state(const struct ss_otadata *otadata, unsigned slot, unsigned slots);
+
 /// A confirmed record of @p slot (of @p slots): the lowest sequence that leads there and is not below @p from, state valid.
 struct ss_otadata_record ss_otadata_confirmed(unsigned slot, unsigned slots, uint32_t from);
 

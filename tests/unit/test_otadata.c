@@ -383,6 +383,32 @@ static void a_running_app_is_settled(void **state)
     assert_int_equal(ss_otadata_confirmed(2, 3, 7).seq, 9);
 }
 
+static void states_of_slots(void **state)
+{
+    (void)state;
+    struct ss_otadata_record erased, bad = record(5, SS_OTA_VALID);
+    erase(&erased);
+    bad.crc ^= 1;
+    const struct {
+        struct ss_otadata_record copies[2];
+        uint32_t states[2];
+    } cases[] = {
+        {{erased, erased}, {SS_OTA_UNDEFINED, SS_OTA_UNDEFINED}},
+        {{record(1, SS_OTA_VALID), erased}, {SS_OTA_VALID, SS_OTA_UNDEFINED}},
+        {{record(3, SS_OTA_VALID), record(4, SS_OTA_PENDING_VERIFY)}, {SS_OTA_VALID, SS_OTA_PENDING_VERIFY}},
+        {{record(6, SS_OTA_ABORTED), record(5, SS_OTA_NEW)}, {SS_OTA_NEW, SS_OTA_ABORTED}},
+        {{record(3, SS_OTA_INVALID), record(5, SS_OTA_VALID)},
+         {SS_OTA_VALID, SS_OTA_UNDEFINED}}, // the newer one counts
+        {{record(5, SS_OTA_INVALID), record(3, SS_OTA_VALID)}, {SS_OTA_INVALID, SS_OTA_UNDEFINED}},
+        {{bad, record(2, 7)}, {SS_OTA_UNDEFINED, 7}},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct ss_otadata otadata = {{cases[i].copies[0], cases[i].copies[1]}};
+        for (unsigned slot = 0; slot < 2; slot++)
+            assert_int_equal(ss_otadata_slot_state(&otadata, slot, 2), cases[i].states[slot]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +418,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(next_write_cases),  cmocka_unit_test(next_write_at_the_end_of_sequences),
         cmocka_unit_test(repair_record),     cmocka_unit_test(a_running_app_is_settled),
         cmocka_unit_test(fresh_images),      cmocka_unit_test(context_from_a_table),
+        cmocka_unit_test(states_of_slots),
     };
     return ss_test_main(argc, argv, tests);
 }

@@ -99,15 +99,7 @@ ss_status_t ss_idf_reject(void *context)
 ss_status_t ss_idf_slot_state(void *context, unsigned slot, uint32_t *state)
 {
     struct ss_otadata otadata;
-    uint32_t newest = 0;
-    *state = SS_OTA_UNDEFINED;
     ss_status_t status = read_otadata(context, &otadata);
-    for (unsigned i = 0; status == SS_OK && i < 2; i++) {
-        const struct ss_otadata_record *copy = &otadata.copies[i];
-        if (ss_otadata_record_names(copy, slot, SS_IDF_SLOTS) && copy->seq > newest) {
-            newest = copy->seq;
-            *state = copy->state;
-        }
-    }
+    *state = status == SS_OK ? ss_otadata_slot_state(&otadata, slot, SS_IDF_SLOTS) : SS_OTA_UNDEFINED;
     return status;
 }
