@@ -102,14 +102,13 @@ static ss_status_t list(struct ss_sql *db, void *context, struct ss_error *err)
 {
     const struct list *l = context;
     struct ss_sql_rows *rows;
-    bool row = true;
     ss_status_t status =
         ss_sql_select(db, &rows, err,
                       "SELECT " COLUMNS " FROM actions a JOIN releases r ON r.id = a.release "
                       "WHERE ($1 = '' OR a.device = $1) AND a.id < $2 ORDER BY a.id DESC LIMIT $3",
                       ss_sql_text(l->device ? l->device : ""), ss_sql_int(l->before ? l->before : INT64_MAX),
                       ss_sql_int(l->limit ? l->limit : LIST_LIMIT));
-    while (status == SS_OK && (status = ss_sql_next(rows, &row, err)) == SS_OK && row) {
+    while (ss_sql_more(rows, &status, err)) {
         struct ss_store_action a;
         fill(rows, &a);
         status = l->each(l->context, &a, err);
@@ -141,7 +140,6 @@ static ss_status_t read_open(struct ss_sql *db, const char *device, struct open_
                              struct ss_error *err)
 {
     struct ss_sql_rows *rows;
-    bool row = true;
     *out = NULL;
     *count = 0;
     ss_status_t status = ss_sql_select(
@@ -149,7 +147,7 @@ static ss_status_t read_open(struct ss_sql *db, const char *device, struct open_
         "SELECT id, release, state, download_only, window_start, window_seconds, window_daily FROM actions "
         "WHERE device = $1 AND active = 1 ORDER BY id",
         ss_sql_text(device));
-    while (status == SS_OK && (status = ss_sql_next(rows, &row, err)) == SS_OK && row) {
+    while (ss_sql_more(rows, &status, err)) {
         struct open_action *more = realloc(*out, (*count + 1) * sizeof *more);
         if (!more) {
             status = ss_store_out_of_memory(err);

@@ -174,11 +174,10 @@ static ss_status_t list(struct ss_sql *db, void *context, struct ss_error *err)
 {
     const struct list *l = context;
     struct ss_sql_rows *rows;
-    bool row = true;
     ss_status_t status = ss_sql_select(
         db, &rows, err, "SELECT " COLUMNS " FROM artifacts WHERE release = $1 AND ($2 = '' OR file = $2) ORDER BY file",
         ss_sql_int(l->release), ss_sql_text(l->file ? l->file : ""));
-    while (status == SS_OK && (status = ss_sql_next(rows, &row, err)) == SS_OK && row) {
+    while (ss_sql_more(rows, &status, err)) {
         struct ss_store_artifact a;
         fill(rows, &a);
         status = l->each(l->context, &a, err);

@@ -72,11 +72,9 @@ static ss_status_t remove_some(struct ss_store_tx *tx, const struct put *p, bool
     char keys[SS_STORE_ATTRIBUTES_MAX][SS_STORE_ATTRIBUTE_MAX + 1];
     size_t count = 0;
     struct ss_sql_rows *rows;
-    bool row = true;
     ss_status_t status =
         ss_sql_select(tx->db, &rows, err, "SELECT name FROM attributes WHERE device = $1", ss_sql_text(p->device));
-    while (status == SS_OK && (status = ss_sql_next(rows, &row, err)) == SS_OK && row &&
-           count < SS_STORE_ATTRIBUTES_MAX) {
+    while (ss_sql_more(rows, &status, err) && count < SS_STORE_ATTRIBUTES_MAX) {
         ss_sql_column_text(rows, 0, keys[count], sizeof keys[count]);
         count += given(p, keys[count]) == given_ones;
     }
@@ -198,10 +196,9 @@ static ss_status_t list(struct ss_sql *db, void *context, struct ss_error *err)
 {
     const struct list *l = context;
     struct ss_sql_rows *rows;
-    bool row = true;
     ss_status_t status = ss_sql_select(
         db, &rows, err, "SELECT name, value FROM attributes WHERE device = $1 ORDER BY name", ss_sql_text(l->device));
-    while (status == SS_OK && (status = ss_sql_next(rows, &row, err)) == SS_OK && row) {
+    while (ss_sql_more(rows, &status, err)) {
         char key[SS_STORE_ATTRIBUTE_MAX + 1], value[SS_STORE_ATTRIBUTE_MAX + 1];
         ss_sql_column_text(rows, 0, key, sizeof key);
         ss_sql_column_text(rows, 1, value, sizeof value);

@@ -40,7 +40,6 @@ static ss_status_t read_chunks(struct ss_sql *db, void *context, struct ss_error
 {
     struct read *r = context;
     struct ss_sql_rows *rows;
-    bool row = true;
     size_t chunks = (size_t)((r->offset + r->size - 1) / SS_STORE_CHUNK - r->offset / SS_STORE_CHUNK) + 1;
     ss_status_t status = ss_sql_select(db, &rows, err,
                                        "SELECT number, content FROM blob_chunks WHERE blob = $1 AND number >= $2 "
@@ -48,7 +47,7 @@ static ss_status_t read_chunks(struct ss_sql *db, void *context, struct ss_error
                                        ss_sql_int(r->blob), ss_sql_int((int64_t)(r->offset / SS_STORE_CHUNK)),
                                        ss_sql_int((int64_t)chunks));
     r->len = 0;
-    while (status == SS_OK && r->len < r->size && (status = ss_sql_next(rows, &row, err)) == SS_OK && row) {
+    while (r->len < r->size && ss_sql_more(rows, &status, err)) {
         uint64_t at = r->offset + r->len;
         struct ss_sql_value content = ss_sql_column(rows, 1);
         size_t skip = (size_t)(at % SS_STORE_CHUNK);

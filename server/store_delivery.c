@@ -96,12 +96,11 @@ static ss_status_t get_next(struct ss_sql *db, void *context, struct ss_error *e
 {
     const struct get *g = context;
     struct ss_sql_rows *rows;
-    bool row = true;
     unsigned best = 15;
     ss_status_t status =
         ss_sql_select(db, &rows, err, "SELECT " COLUMNS " FROM deliveries WHERE device = $1 AND release = $2",
                       ss_sql_text(g->device), ss_sql_int(g->release));
-    while (status == SS_OK && (status = ss_sql_next(rows, &row, err)) == SS_OK && row) {
+    while (ss_sql_more(rows, &status, err)) {
         char slot[SS_STORE_SLOT_SIZE];
         ss_sql_column_text(rows, 2, slot, sizeof slot);
         unsigned distance = behind(g->slot, slot);

@@ -184,7 +184,6 @@ static ss_status_t list(struct ss_sql *db, void *context, struct ss_error *err)
     const struct list *l = context;
     const struct ss_store_device_filter *f = l->filter;
     struct ss_sql_rows *rows;
-    bool row = true;
     ss_status_t status =
         ss_sql_select(db, &rows, err,
                       "SELECT d.id, d.product, d.active, d.credential, d.credential_hash, coalesce(s.time, 0), "
@@ -197,7 +196,7 @@ static ss_status_t list(struct ss_sql *db, void *context, struct ss_error *err)
                       "WHERE d.id > $1 AND ($2 = '' OR d.product = $2) ORDER BY d.id LIMIT $3",
                       ss_sql_text(f->after ? f->after : ""), ss_sql_text(f->product ? f->product : ""),
                       ss_sql_int(f->limit ? f->limit : LIST_LIMIT));
-    while (status == SS_OK && (status = ss_sql_next(rows, &row, err)) == SS_OK && row) {
+    while (ss_sql_more(rows, &status, err)) {
         struct ss_store_device_row out;
         fill(rows, &out);
         status = l->each(l->context, &out, err);

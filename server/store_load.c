@@ -43,12 +43,11 @@ static ss_status_t load_row(struct ss_sql *db, const char *id, struct ss_store_d
 static ss_status_t load_told(struct ss_sql *db, const char *id, struct ss_store_told *told, struct ss_error *err)
 {
     struct ss_sql_rows *rows;
-    bool row = true;
     ss_status_t status = ss_sql_select(db, &rows, err,
                                        "SELECT name, value FROM attributes WHERE device = $1 AND name >= 'slotseal.' "
                                        "AND name < 'slotseal/'",
                                        ss_sql_text(id));
-    while (status == SS_OK && (status = ss_sql_next(rows, &row, err)) == SS_OK && row) {
+    while (ss_sql_more(rows, &status, err)) {
         char key[SS_STORE_ATTRIBUTE_MAX + 1], value[SS_STORE_ATTRIBUTE_MAX + 1];
         ss_sql_column_text(rows, 0, key, sizeof key);
         ss_sql_column_text(rows, 1, value, sizeof value);

@@ -113,9 +113,8 @@ static ss_status_t list(struct ss_sql *db, void *context, struct ss_error *err)
 {
     const struct list *l = context;
     struct ss_sql_rows *rows;
-    bool row = true;
     ss_status_t status = ss_sql_query(db, "SELECT name, created FROM operators ORDER BY name", NULL, 0, &rows, err);
-    while (status == SS_OK && (status = ss_sql_next(rows, &row, err)) == SS_OK && row) {
+    while (ss_sql_more(rows, &status, err)) {
         char name[SS_STORE_NAME_SIZE];
         ss_sql_column_text(rows, 0, name, sizeof name);
         status = l->each(l->context, name, ss_sql_column_int(rows, 1), err);

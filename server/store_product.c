@@ -59,11 +59,10 @@ static ss_status_t read_all(struct ss_sql *db, void *context, struct ss_error *e
 {
     struct list *list = context;
     struct ss_sql_rows *rows;
-    bool row = true;
     ss_status_t status =
         ss_sql_query(db, "SELECT name, kind, key_set FROM products ORDER BY name", NULL, 0, &rows, err);
     list->count = 0;
-    while (status == SS_OK && (status = ss_sql_next(rows, &row, err)) == SS_OK && row) {
+    while (ss_sql_more(rows, &status, err)) {
         struct ss_store_product *items = realloc(list->items, (list->count + 1) * sizeof *items);
         if (!items) {
             status = ss_store_out_of_memory(err);

@@ -96,11 +96,10 @@ static ss_status_t list(struct ss_sql *db, void *context, struct ss_error *err)
 {
     const struct list *l = context;
     struct ss_sql_rows *rows;
-    bool row = true;
     ss_status_t status = ss_sql_select(
         db, &rows, err, "SELECT " COLUMNS " FROM releases WHERE $1 = '' OR product = $1 ORDER BY product, id",
         ss_sql_text(l->product ? l->product : ""));
-    while (status == SS_OK && (status = ss_sql_next(rows, &row, err)) == SS_OK && row) {
+    while (ss_sql_more(rows, &status, err)) {
         struct ss_store_release r;
         fill(rows, &r);
         status = l->each(l->context, &r, err);

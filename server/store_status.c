@@ -139,12 +139,11 @@ static ss_status_t list(struct ss_sql *db, void *context, struct ss_error *err)
 {
     const struct list *l = context;
     struct ss_sql_rows *rows;
-    bool row = true;
     ss_status_t status = ss_sql_select(db, &rows, err,
                                        "SELECT number, time, state, code, done, whole, messages FROM statuses "
                                        "WHERE action = $1 ORDER BY number DESC LIMIT $2",
                                        ss_sql_int(l->action), ss_sql_int(l->limit ? l->limit : INT32_MAX));
-    while (status == SS_OK && (status = ss_sql_next(rows, &row, err)) == SS_OK && row)
+    while (ss_sql_more(rows, &status, err))
         status = list_one(l, rows, err);
     ss_sql_end(rows);
     return status;

@@ -197,14 +197,13 @@ static ss_status_t list_due(struct ss_sql *db, void *context, struct ss_error *e
 {
     const struct due *d = context;
     struct ss_sql_rows *rows;
-    bool row = true;
     ss_status_t status = ss_sql_select(
         db, &rows, err,
         "SELECT d.id FROM devices d LEFT JOIN freshness f ON f.device = d.id WHERE d.product = $1 AND d.id > $2 AND "
         "d.active = 1 AND coalesce(f.time, 0) < $3 ORDER BY d.id LIMIT $4",
         ss_sql_text(d->product), ss_sql_text(d->after ? d->after : ""), ss_sql_int(d->before),
         ss_sql_int(d->limit ? d->limit : AT_ONCE));
-    while (status == SS_OK && (status = ss_sql_next(rows, &row, err)) == SS_OK && row) {
+    while (ss_sql_more(rows, &status, err)) {
         char device[SS_STORE_NAME_SIZE];
         ss_sql_column_text(rows, 0, device, sizeof device);
         status = d->each(d->context, device, err);

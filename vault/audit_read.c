@@ -13,16 +13,12 @@ static ss_status_t read_page(struct ss_vault *vault, int64_t from, struct ss_vau
                              struct ss_error *err)
 {
     struct ss_sql_rows *rows;
-    bool row = true;
     *count = 0;
     ss_status_t status = ss_sql_select(vault->db, &rows, err,
                                        "SELECT number, time, actor, action, subject, detail, hash FROM audit "
                                        "WHERE number >= $1 ORDER BY number LIMIT $2",
                                        ss_sql_int(from), ss_sql_int(PAGE));
-    while (status == SS_OK && *count < PAGE) {
-        status = ss_sql_next(rows, &row, err);
-        if (status != SS_OK || !row)
-            break;
+    while (*count < PAGE && ss_sql_more(rows, &status, err)) {
         struct ss_vault_audit_record *r = &page[(*count)++];
         memset(r, 0, sizeof *r);
         r->number = ss_sql_column_int(rows, 0);

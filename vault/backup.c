@@ -85,7 +85,6 @@ static ss_status_t put_page(struct writer *w, struct ss_vault *vault, const stru
 {
     char query[192];
     struct ss_sql_rows *rows;
-    bool row = true;
     if (table->number)
         snprintf(query, sizeof query, "SELECT * FROM %s WHERE %s > $1 ORDER BY %s LIMIT %d", table->name, table->number,
                  table->order, PAGE);
@@ -98,10 +97,7 @@ static ss_status_t put_page(struct writer *w, struct ss_vault *vault, const stru
         find_key(table, rows, place);
         place->started = true;
     }
-    for (*count = 0; status == SS_OK; ++*count) {
-        status = ss_sql_next(rows, &row, err);
-        if (status != SS_OK || !row)
-            break;
+    for (*count = 0; ss_sql_more(rows, &status, err); ++*count) {
         put(w, "R", 1);
         for (unsigned i = 0; i < ss_sql_columns(rows); i++) {
             struct ss_sql_value value = ss_sql_column(rows, i);

@@ -80,7 +80,6 @@ static ss_status_t read_page(struct ss_vault *vault, const struct ss_vault_devic
                              struct ss_vault_device *page, size_t *count, struct ss_error *err)
 {
     struct ss_sql_rows *rows;
-    bool row = true;
     const char *state = filter->by_state ? ss_vault_device_state_name(filter->state) : "";
     *count = 0;
     ss_status_t status = ss_sql_select(vault->db, &rows, err,
@@ -88,10 +87,7 @@ static ss_status_t read_page(struct ss_vault *vault, const struct ss_vault_devic
                                        "AND ($3 = '' OR state = $3) ORDER BY id LIMIT $4",
                                        ss_sql_text(after), ss_sql_text(filter->product ? filter->product : ""),
                                        ss_sql_text(state), ss_sql_int(PAGE));
-    while (status == SS_OK && *count < PAGE) {
-        status = ss_sql_next(rows, &row, err);
-        if (status != SS_OK || !row)
-            break;
+    while (*count < PAGE && ss_sql_more(rows, &status, err)) {
         status = fill(rows, &page[*count], err);
         if (status == SS_OK)
             ++*count;

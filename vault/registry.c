@@ -41,7 +41,6 @@ ss_status_t ss_vault_registry_read(struct ss_vault *vault, int64_t after, const 
                                    struct ss_vault_member *members, size_t size, size_t *count, struct ss_error *err)
 {
     struct ss_sql_rows *rows;
-    bool row = true;
     *count = 0;
     ss_status_t status =
         ss_sql_select(vault->db, &rows, err,
@@ -49,10 +48,7 @@ ss_status_t ss_vault_registry_read(struct ss_vault *vault, int64_t after, const 
                       "JOIN devices d ON d.id = c.device LEFT JOIN facts f ON f.device = d.id AND f.name = $2 "
                       "WHERE c.number > $1 ORDER BY c.number LIMIT $3",
                       ss_sql_int(after), ss_sql_text(fact), ss_sql_int((int64_t)size));
-    while (status == SS_OK && *count < size) {
-        status = ss_sql_next(rows, &row, err);
-        if (status != SS_OK || !row)
-            break;
+    while (*count < size && ss_sql_more(rows, &status, err)) {
         status = fill(rows, &members[*count], err);
         if (status == SS_OK)
             ++*count;

@@ -63,6 +63,14 @@ ss_status_t ss_sql_next(struct ss_sql_rows *rows, bool *row, struct ss_error *er
     return rows->db->driver->next(rows, row, err);
 }
 
+bool ss_sql_more(struct ss_sql_rows *rows, ss_status_t *status, struct ss_error *err)
+{
+    bool row = false;
+    if (*status == SS_OK)
+        *status = ss_sql_next(rows, &row, err);
+    return *status == SS_OK && row;
+}
+
 void ss_sql_end(struct ss_sql_rows *rows)
 {
     if (rows)
@@ -195,15 +203,11 @@ void ss_sql_rollback(struct ss_sql *db)
 ss_status_t ss_sql_tables(struct ss_sql *db, const char *name, size_t *count, bool *found, struct ss_error *err)
 {
     struct ss_sql_rows *rows;
-    bool row = true;
     *count = 0;
     *found = false;
     ss_status_t status = ss_sql_query(db, db->driver->tables, NULL, 0, &rows, err);
-    while (status == SS_OK && row) {
+    while (ss_sql_more(rows, &status, err)) {
         char table[64];
-        status = ss_sql_next(rows, &row, err);
-        if (status != SS_OK || !row)
-            break;
         ss_sql_column_text(rows, 0, table, sizeof table);
         *found |= !strcmp(table, name);
         ++*count;

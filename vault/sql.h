@@ -118,6 +118,9 @@ SS_MUST_USE ss_status_t ss_sql_query(struct ss_sql *db, const char *text, const 
                                      size_t count, struct ss_sql_rows **rows, struct ss_error *err);
 /// One more row: *@p row is false behind the last one.
 SS_MUST_USE ss_status_t ss_sql_next(struct ss_sql_rows *rows, bool *row, struct ss_error *err);
+/// For loops: true if there is one more row. False behind the last one, and where *@p status is a failure: of the query, of
+/// what was done with the row before, or of fetching this one.
+SS_MUST_USE bool ss_sql_more(struct ss_sql_rows *rows, ss_status_t *status, struct ss_error *err);
 void ss_sql_end(struct ss_sql_rows *rows);
 
 /// How many columns, and what they are called.
