@@ -77,16 +77,20 @@ _Static_assert(ROUTES < SS_METRICS_ROUTES_MAX, "room for their metrics");
 /// True if the parts of @p pattern are those of the path.
 static bool fits(const char *pattern, const char *const *parts, unsigned count)
 {
-    unsigned n = 0;
-    for (const char *at = pattern; at; n++) {
-        size_t len = strcspn(at, "/");
-        if (n == count)
+    for (unsigned n = 0; n < count; n++) {
+        const char *part = parts[n];
+        if (*pattern == '*' && *part) {
+            pattern++;
+        } else {
+            while (*part && *part == *pattern)
+                part++, pattern++;
+            if (*part)
+                return false;
+        }
+        if (*pattern++ != (n + 1 < count ? '/' : '\0'))
             return false;
-        if (len == 1 && *at == '*' ? !*parts[n] : strlen(parts[n]) != len || memcmp(at, parts[n], len) != 0)
-            return false;
-        at = at[len] ? at + len + 1 : NULL;
     }
-    return n == count;
+    return count > 0;
 }
 
 const struct ss_http_route *ss_route_find(const char *const *parts, unsigned count)
