@@ -58,8 +58,8 @@ static int front_process(void *context, int control)
     if (status == SS_OK)
         return 0;
     ss_log(SS_LOG_ERROR, "the front does not start", "reason", err.message, NULL);
-    // A database that is not there yet may come; a mistake in the configuration stays one.
-    return status == SS_ERROR_IO ? 1 : SS_SUPERVISE_GIVE_UP;
+    // A database that is not there yet may come, and memory; a mistake in the configuration stays one.
+    return status == SS_ERROR_IO || status == SS_ERROR_INSUFFICIENT_MEMORY ? 1 : SS_SUPERVISE_GIVE_UP;
 }
 
 static int sealer_process(void *context, int control)

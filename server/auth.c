@@ -78,11 +78,15 @@ bool ss_auth_authority(const char *header, const struct ss_config_list *authorit
     return false;
 }
 
-static bool token_is(const char *token, const uint8_t digest[32])
+/// False, and answered, if that cannot be found out.
+static bool token_is(struct ss_http_request *request, const char *token, const uint8_t digest[32])
 {
     uint8_t own[32];
-    bool ok = token && ss_hash_once(SS_HASH_SHA256, token, strlen(token), own) == SS_OK && ss_equal(own, digest, 32);
+    ss_status_t status = token ? ss_hash_once(SS_HASH_SHA256, token, strlen(token), own) : SS_OK;
+    bool ok = token && status == SS_OK && ss_equal(own, digest, 32);
     ss_wipe(own, sizeof own);
+    if (status != SS_OK)
+        ss_http_answer_failure(request, status, NULL);
     return ok;
 }
 
@@ -123,17 +127,17 @@ static bool proxy_vouches(const struct ss_http_request *request, const struct ss
 
 static bool credential_holds(struct ss_http_connection *connection, const struct ss_store_registration *device)
 {
-    const struct ss_http_request *request = &connection->request;
+    struct ss_http_request *request = &connection->request;
     const char *authorization = request->headers[SS_HTTP_AUTHORIZATION];
     if (!device->active || device->credential == SS_STORE_NO_CREDENTIAL)
         return false;
     if (device->credential == SS_STORE_TOKEN &&
-        token_is(ss_auth_token(authorization, "TargetToken"), device->credential_hash))
+        token_is(request, ss_auth_token(authorization, "TargetToken"), device->credential_hash))
         return true;
     if (certificate_fits(connection, device) || proxy_vouches(request, device))
         return true;
     return request->front->has_gateway &&
-           token_is(ss_auth_token(authorization, "GatewayToken"), request->front->gateway);
+           token_is(request, ss_auth_token(authorization, "GatewayToken"), request->front->gateway);
 }
 
 /// What guesses are counted by: an address and what it guesses about, or the address alone; never as long as an address,
@@ -184,6 +188,8 @@ static bool may_guess(struct ss_http_request *request, const char *about)
 
 static void refuse(struct ss_http_request *request, const char *about, const char *challenge)
 {
+    if (request->status)
+        return; // whether the credential is wrong is not known
     char address[INET6_ADDRSTRLEN] = "";
     if (request->headers[SS_HTTP_AUTHORIZATION]) // a request without any credential is no guess
         (void)each_guess(request, about, ss_limit_take);

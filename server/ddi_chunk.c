@@ -37,9 +37,8 @@ static json_t *artifact_links(struct ss_front *front, const char *device, int64_
     snprintf(rest, sizeof rest, "softwaremodules/%" PRId64 "/artifacts/%s", release, file);
     snprintf(sum, sizeof sum, "%.240s.MD5SUM", rest);
     json_t *links = json_pack("{s:o}", secure ? "download" : "download-http", link_json(front->config, device, rest));
-    if (links && md5)
-        json_object_set_new(links, secure ? "md5sum" : "md5sum-http", link_json(front->config, device, sum));
-    return links;
+    return md5 ? ss_http_json_with(links, secure ? "md5sum" : "md5sum-http", link_json(front->config, device, sum))
+               : links;
 }
 
 struct collector {

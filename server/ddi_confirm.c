@@ -22,7 +22,7 @@ enum ss_http_result ss_ddi_confirmation_base(struct ss_http_request *request)
         snprintf(rest, sizeof rest, "confirmationBase/%lld?c=%u", (long long)device->open.action,
                  ss_ddi_action_hash(device, time(NULL)));
         ss_ddi_link(config, id, rest, base, sizeof base);
-        json_object_set_new(links, "confirmationBase", json_pack("{s:s}", "href", base));
+        links = ss_http_json_with(links, "confirmationBase", json_pack("{s:s}", "href", base));
     }
     return ss_http_answer_json(
         request, 200, json_pack("{s:{s:b}, s:o}", "autoConfirm", "active", (int)device->auto_confirm, "_links", links));

@@ -82,10 +82,8 @@ static json_t *chunk(struct ss_http_request *request, const struct deployment *d
         return NULL;
     json_t *one = json_pack("{s:s, s:s, s:s, s:o}", "part", "os", "version", d->release.version, "name",
                             d->release.product, "artifacts", artifacts);
-    if (one && d->delivery.device[0]) {
-        json_object_set_new(one, "encrypted", json_true());
-        json_object_set_new(one, "metadata", metadata(d));
-    }
+    if (d->delivery.device[0])
+        one = ss_http_json_with(ss_http_json_with(one, "encrypted", json_true()), "metadata", metadata(d));
     return one;
 }
 

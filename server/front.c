@@ -259,6 +259,7 @@ ss_status_t ss_front_run(const struct ss_front_options *options, struct ss_error
     set_limits(&front->limits, options->config);
     ss_log_setup(options->config->log.format, options->config->log.level);
     ss_notify_open();
+    ss_http_json_setup();
     unsigned port = first_port(options->listeners);
     struct ss_registry *registry = NULL;
     ss_status_t status = start(front, options, err);

@@ -83,6 +83,8 @@ static inline uint64_t ss_front_now_us(void)
 
 // http.c, http_head.c: the callbacks of libmicrohttpd
 
+/// Before the first of them starts: for ss_http_body_json().
+void ss_http_json_setup(void);
 /// Starts a daemon on @p fd, which is its own from here on.
 SS_MUST_USE ss_status_t ss_http_start(struct ss_front *front, int fd, struct ss_error *err);
 /// Shuts connections down that took longer than they may.

@@ -176,24 +176,27 @@ static size_t body_max(const struct ss_http_request *request)
     return request->route->body_max ? request->route->body_max : SS_HTTP_BODY_MAX;
 }
 
-/// Appends a piece of the body. False: it is longer than it may be.
-static bool take_body(struct ss_http_request *request, const char *data, size_t len)
+/// Appends a piece of the body, or answers the request.
+static void take_body(struct ss_http_request *request, const char *data, size_t len)
 {
-    if (len > body_max(request) - request->body_len)
-        return false;
+    if (len > body_max(request) - request->body_len) {
+        ss_http_answer_error(request, 413, "the body is too large");
+        return;
+    }
     if (len > request->body_size - request->body_len) {
         size_t size = request->body_size ? request->body_size * 2 : 4096;
         while (size < request->body_len + len)
             size *= 2;
         char *body = realloc(request->body, size);
-        if (!body)
-            return false;
+        if (!body) {
+            ss_http_answer_failure(request, SS_ERROR_INSUFFICIENT_MEMORY, NULL);
+            return;
+        }
         request->body = body;
         request->body_size = size;
     }
     memcpy(request->body + request->body_len, data, len);
     request->body_len += len;
-    return true;
 }
 
 #define CHUNKED UINT64_MAX
@@ -304,8 +307,8 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *mhd, const c
     case SS_HTTP_BODY_PHASE:
         if (!*len)
             return work_on(request);
-        if (!request->status && !take_body(request, data, *len))
-            ss_http_answer_error(request, 413, "the body is too large");
+        if (!request->status)
+            take_body(request, data, *len);
         *len = 0;
         return MHD_YES;
     case SS_HTTP_WORK_PHASE:

@@ -142,6 +142,9 @@ enum ss_http_result ss_http_answer_empty(struct ss_http_request *request, unsign
 /// @p len bytes, copied.
 enum ss_http_result ss_http_answer_bytes(struct ss_http_request *request, unsigned status, const char *type,
                                          const void *bytes, size_t len);
+/// Puts @p value into @p object, consumes it and returns the object; NULL, and both are freed, where memory is short or
+/// one of them is NULL for that reason.
+json_t *ss_http_json_with(json_t *object, const char *key, json_t *value);
 /// Consumes @p json; NULL is answered as being without memory. The type is what the client accepts.
 enum ss_http_result ss_http_answer_json(struct ss_http_request *request, unsigned status, json_t *json);
 /// hawkBit's error body, or for the management API its own, made from @p status and @p message.
@@ -157,6 +160,8 @@ void ss_http_continue(struct ss_http_request *request, ss_http_handler next);
 
 /// The body as a JSON object; NULL after having answered 400 or 415. Freed by json_decref().
 json_t *ss_http_body_json(struct ss_http_request *request);
+/// Whether jansson has lacked memory on this thread since: then what it says of the body's fields counts for nothing.
+bool ss_http_json_lacks_memory(void);
 /// The value of @p name in the query, copied and terminated; false if it is not there or does not fit. Nothing is
 /// unescaped: values with % are not needed here.
 bool ss_http_query(const struct ss_http_request *request, const char *name, char *out, size_t size);

@@ -23,8 +23,10 @@ static void set_answer(struct ss_http_request *request, unsigned status, struct 
 
 void ss_http_add_header(struct ss_http_request *request, const char *name, const char *value)
 {
-    if (request->response)
-        (void)MHD_add_response_header(request->response, name, value);
+    if (!request->response || MHD_add_response_header(request->response, name, value) == MHD_YES)
+        return;
+    // An answer that lacks a header says something else.
+    set_answer(request, 500, NULL);
 }
 
 enum ss_http_result ss_http_answer_empty(struct ss_http_request *request, unsigned status)
@@ -76,10 +78,46 @@ bool ss_http_accepts_json(struct ss_http_request *request)
     return false;
 }
 
+json_t *ss_http_json_with(json_t *object, const char *key, json_t *value)
+{
+    if (object && value && json_object_set(object, key, value) == 0) {
+        json_decref(value);
+        return object;
+    }
+    json_decref(object);
+    json_decref(value);
+    return NULL;
+}
+
+// Without memory jansson 2.14 takes texts for wrong ones, and writes some that are.
+static _Thread_local bool json_lacked_memory;
+
+static void *json_memory(size_t size)
+{
+    void *p = malloc(size);
+    json_lacked_memory |= !p;
+    return p;
+}
+
+bool ss_http_json_lacks_memory(void)
+{
+    return json_lacked_memory;
+}
+
+void ss_http_json_setup(void)
+{
+    json_set_alloc_funcs(json_memory, free);
+}
+
 enum ss_http_result ss_http_answer_json(struct ss_http_request *request, unsigned status, json_t *json)
 {
+    json_lacked_memory = false;
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
+    if (json_lacked_memory) {
+        free(text);
+        text = NULL;
+    }
     set_answer(request, status,
                text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL);
     if (text && request->status != status)
@@ -202,16 +240,19 @@ static bool is_json(const char *type)
 
 json_t *ss_http_body_json(struct ss_http_request *request)
 {
-    json_error_t error;
     if (!is_json(request->headers[SS_HTTP_CONTENT_TYPE])) {
         ss_http_answer_error(request, 415, "the body has to be application/json");
         return NULL;
     }
-    json_t *json = json_loadb(request->body ? request->body : "", request->body_len, JSON_REJECT_DUPLICATES, &error);
+    json_lacked_memory = false;
+    json_t *json = json_loadb(request->body ? request->body : "", request->body_len, JSON_REJECT_DUPLICATES, NULL);
     if (json_is_object(json))
         return json;
     json_decref(json);
-    ss_http_answer_error(request, 400, "the body is no JSON object");
+    if (json_lacked_memory)
+        ss_http_answer_failure(request, SS_ERROR_INSUFFICIENT_MEMORY, NULL);
+    else
+        ss_http_answer_error(request, 400, "the body is no JSON object");
     return NULL;
 }
 

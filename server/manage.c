@@ -23,7 +23,10 @@ bool ss_manage_read(struct ss_http_request *request, json_t **body, const char *
         return true;
     json_decref(*body);
     *body = NULL;
-    ss_http_answer_error(request, 400, error.text);
+    if (ss_http_json_lacks_memory())
+        ss_http_answer_failure(request, SS_ERROR_INSUFFICIENT_MEMORY, NULL);
+    else
+        ss_http_answer_error(request, 400, error.text);
     return false;
 }
 

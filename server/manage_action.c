@@ -73,7 +73,10 @@ static ss_status_t add_status(void *list, const struct ss_store_status *s, struc
 {
     json_t *messages = json_array(), *progress = json_null();
     for (size_t i = 0; i < s->message_count; i++)
-        json_array_append_new(messages, json_string(s->messages[i]));
+        if (json_array_append_new(messages, json_string(s->messages[i])) != 0) {
+            json_decref(messages);
+            return ss_manage_append(list, NULL, err);
+        }
     if (s->has_progress)
         progress = json_pack("{s:I, s:I}", "count", (json_int_t)s->count, "of", (json_int_t)s->of);
     return ss_manage_append(list,

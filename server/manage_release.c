@@ -51,9 +51,7 @@ static enum ss_http_result answer_release(struct ss_http_request *request, unsig
         status = ss_store_artifact_list(request->front->store, id, add_artifact, list, &err);
     if (status != SS_OK)
         return ss_manage_answer_list(request, "artifacts", list, status, &err);
-    json_t *json = json_of(&release);
-    json_object_set_new(json, "artifacts", list);
-    return ss_http_answer_json(request, code, json);
+    return ss_http_answer_json(request, code, ss_http_json_with(json_of(&release), "artifacts", list));
 }
 
 enum ss_http_result ss_manage_release_get(struct ss_http_request *request)
@@ -100,11 +98,12 @@ enum ss_http_result ss_manage_release_add(struct ss_http_request *request)
     struct ss_error err = {0};
     if (!ss_manage_read(request, &body, "{s:s, s:s, s:o}", "product", &product, "version", &version, "files", &list))
         return SS_HTTP_DONE;
-    ss_status_t status = read_files(list, files, &count)
-                             ? ss_store_release_add_opaque(request->front->store, product, version, files, count,
-                                                           request->operator_name, &id, &err)
-                             : ss_error_set(&err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SERVER,
-                                            "files has to be a list of 1 to 50 {file, upload}");
+    ss_status_t status =
+        read_files(list, files, &count) ? ss_store_release_add_opaque(request->front->store, product, version, files,
+                                                                      count, request->operator_name, &id, &err)
+        : ss_http_json_lacks_memory()   ? SS_ERROR_INSUFFICIENT_MEMORY
+                                        : ss_error_set(&err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SERVER,
+                                                       "files has to be a list of 1 to 50 {file, upload}");
     json_decref(body);
     return status == SS_OK ? answer_release(request, 201, id) : ss_http_answer_failure(request, status, &err);
 }

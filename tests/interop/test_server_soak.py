@@ -14,7 +14,7 @@ import time
 import pytest
 
 from conftest import LIFE, ONCE
-from test_server_sealed import Fleet, chunk_of, tell, wait_for
+from test_server_sealed import Fleet, token_of, wait_for
 from test_server_memory import upload
 from update_server import Device, Server
 
@@ -50,7 +50,7 @@ class Client(threading.Thread):
 
     def __init__(self, server, name, soak):
         super().__init__()
-        self.device, self.server, self.soak = Device(server, name, f"token-of-{name}"), server, soak
+        self.device, self.server, self.soak = Device(server, name, token_of(name)), server, soak
         self.rng, self.error, self.updates = random.Random(name), None, 0
 
     def patiently(self, call, codes=(200,)):

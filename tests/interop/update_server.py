@@ -97,6 +97,7 @@ class Postgres:
 class Server:
     """`slotseal serve` on a store, with one operator."""
     program = BUILD / "slotseal"
+    life = LIFE
 
     def __init__(self, folder, store, tls=None, extra="", limits="", operator=True):
         self.folder = pathlib.Path(folder)
@@ -129,7 +130,7 @@ class Server:
     def start(self, *options, preexec=None, **environment):
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                ["timeout", "--foreground", str(LIFE), self.program, "serve", "--config", self.write_config(),
+                ["timeout", "--foreground", str(self.life), self.program, "serve", "--config", self.write_config(),
                  *options], stdout=subprocess.PIPE, stderr=log, text=True,
                 env={**CONFINED, **environment})
         line = self.process.stdout.readline()

@@ -164,6 +164,9 @@ static void do_key_set(struct act *a)
     struct ss_error err = {0};
     set.product = ss_span_of(a->name);
     sample_sign_key_set(&set, roots, &statement);
+    must(ss_store_key_set_trust(a->load->store, statement.bytes, statement.len, NULL, &err), &err);
+    set.version++;
+    sample_sign_key_set(&set, roots, &statement);
     must(ss_store_key_set_put(a->load->store, statement.bytes, statement.len, NULL, &err), &err);
 }
 
@@ -175,8 +178,8 @@ static void judge_key_set(struct ss_store *store, const char *name, const struct
     size_t len;
     (void)ack;
     assert_ok(ss_store_product_get(store, name, &product, &err), err);
-    assert_int_equal(product.key_set, 1);
-    assert_ok(ss_store_key_set_after(store, name, 0, statement, sizeof statement, &len, &err), err);
+    assert_int_equal(product.key_set, 2);
+    assert_ok(ss_store_key_set_after(store, name, 1, statement, sizeof statement, &len, &err), err);
     assert_non_null(memmem(statement, len, name, strlen(name)));
 }
 
@@ -218,6 +221,16 @@ static void do_register(struct act *a)
     must(ss_store_device_register(a->load->store, &r, &err), &err);
 }
 
+static void do_join(struct act *a)
+{
+    struct ss_error err = {0};
+    struct ss_store_registration r = store_bench_device(a->name);
+    bool joined;
+    do_product(a);
+    strcpy(r.product, a->name);
+    must(ss_store_device_join(a->load->store, &r, &joined, &err), &err);
+}
+
 static int64_t do_upload(struct act *a, enum ss_store_kind kind)
 {
     struct ss_store_upload u;
@@ -249,6 +262,19 @@ static void judge_release_opaque(struct ss_store *store, const char *name, const
     assert_ok(ss_store_blob_read(store, artifact.blob, 0, bytes, sizeof bytes, &len, &err), err);
     assert_int_equal(len, strlen(name));
     assert_memory_equal(bytes, name, len);
+}
+
+static void do_installed(struct act *a)
+{
+    struct ss_error err = {0};
+    do_register(a);
+    do_release_opaque(a);
+    must(ss_store_installed_put(a->load->store, a->name, a->name, "1", NULL, &err), &err);
+}
+
+static void judge_installed(struct ss_store *store, const char *name, const struct store_ack *ack)
+{
+    assert_int_equal(store_bench_get(store, name).installed.release, ack->value);
 }
 
 static struct ss_store_release release_of(const char *name)
@@ -393,6 +419,8 @@ static const struct write {
     {"store-devices", do_devices, judge_devices},
     {"store-download", do_download, judge_download},
     {"store-freshness", do_freshness, judge_freshness},
+    {"store-installed", do_installed, judge_installed},
+    {"store-join", do_join, judge_devices},
     {"store-keyset", do_key_set, judge_key_set},
     {"store-operator", do_operator, judge_operator},
     {"store-presealed", do_presealed, judge_presealed},
