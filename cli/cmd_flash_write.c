@@ -59,6 +59,15 @@ static ss_status_t check(const struct cli_args *args, struct port_session *s, co
     return status;
 }
 
+/// The list of files as JSON, where that is asked for; takes it over.
+static int finish(const struct cli_args *args, const struct port_session *s, json_t *list, int code)
+{
+    if (args->options[OPT_JSON])
+        return json_print(json_pack("{s:s, s:o}", "device", s->id, "files", list), code);
+    json_decref(list);
+    return code;
+}
+
 static int print_written(const struct cli_args *args, const struct port_session *s, const struct work *w)
 {
     json_t *list = json_array();
@@ -72,10 +81,7 @@ static int print_written(const struct cli_args *args, const struct port_session 
                                               (json_int_t)p->address, "written", (json_int_t)n->written, "skipped",
                                               (json_int_t)n->skipped));
     }
-    if (args->options[OPT_JSON])
-        return json_print(json_pack("{s:s, s:o}", "device", s->id, "files", list), CLI_OK);
-    json_decref(list);
-    return CLI_OK;
+    return finish(args, s, list, CLI_OK);
 }
 
 static int run_write(const struct cli_args *args)
@@ -151,11 +157,7 @@ static int print_compared(const struct cli_args *args, const struct port_session
         json_array_append_new(list, json_pack("{s:o, s:I, s:b}", "file", json_text(p->in.name), "address",
                                               (json_int_t)p->address, "equal", equal));
     }
-    int code = w->different ? CLI_REFUSED : CLI_OK;
-    if (args->options[OPT_JSON])
-        return json_print(json_pack("{s:s, s:o}", "device", s->id, "files", list), code);
-    json_decref(list);
-    return code;
+    return finish(args, s, list, w->different ? CLI_REFUSED : CLI_OK);
 }
 
 static int run_verify(const struct cli_args *args)

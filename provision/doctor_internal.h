@@ -79,7 +79,7 @@ void finding_burn(const struct doctor *d, struct ss_doctor_finding *f, bool rest
 /// What makes the file for @p place and writes it: sealed if the chip expects that, signed if it has to be.
 void finding_rewrite(const struct doctor *d, struct ss_doctor_finding *f, const struct place *place);
 
-// place.c
+// doctor_place.c
 
 /// Looks at what lies at place->address. SS_ERROR_INSUFFICIENT_MEMORY, or what the cipher reports.
 SS_MUST_USE ss_status_t place_look(const struct doctor *d, struct place *place, struct ss_error *err);

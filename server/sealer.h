@@ -187,7 +187,7 @@ struct ss_sealer_upload {
 typedef void (*ss_sealer_upload_fn)(void *context, ss_status_t status, const struct ss_sealer_upload *upload,
                                     const char *text);
 
-/// Has the sealer open @p blob (server/envelope.h), check what is in it and keep it in the vault. @p blob, made by
+/// Has the sealer open @p blob (server/upload.h), check what is in it and keep it in the vault. @p blob, made by
 /// malloc(), at most SS_SEALER_UPLOAD_MAX bytes, is the client's from here on if SS_OK is returned. One is under way at
 /// a time, others wait.
 SS_MUST_USE ss_status_t ss_sealer_open_upload(struct ss_sealer *sealer, uint8_t *blob, size_t len,

@@ -101,7 +101,7 @@ struct ss_store {
     atomic_ullong revision, misses, writes, commits, queued;
 };
 
-// store_place.c / store.c
+// store.c
 
 extern const struct ss_sql_place ss_store_place;
 int64_t ss_store_now(void);
