@@ -106,6 +106,10 @@ static void hook(struct pull_bench *b, unsigned n, const struct ss_http_request 
     uint8_t kind = next();
     b->chunk = (size_t)16 << (kind >> 5);
     switch (kind & 7) {
+    case 1:
+        b->update = kind & 8 ? "skip" : NULL;
+        b->window = kind & 16 ? "unavailable" : NULL;
+        break;
     case 2:
         b->cancel = kind & 8 ? PULL_ACTION : 0;
         break;
