@@ -727,8 +727,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_at_every_write), cmocka_unit_test(test_killed_in_the_middle),
         cmocka_unit_test(test_killed_while_created),  cmocka_unit_test(test_every_write_is_killed),
-        cmocka_unit_test(test_database_killed),
-        cmocka_unit_test(test_first_starts_at_once),
+        cmocka_unit_test(test_database_killed),       cmocka_unit_test(test_first_starts_at_once),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
