@@ -35,6 +35,8 @@ def token_of(device):
 class Fleet:
     """A vault with devices, and all keys that an update needs."""
 
+    product, release = ("--secure-boot", "none"), ("--secure-boot", "none")
+
     def __init__(self, folder, rng, devices):
         self.folder, self.keys, self.vault = folder, folder / "keys", folder / "vault"
         for path in (self.keys, self.vault, folder / "front"):
@@ -44,8 +46,7 @@ class Fleet:
                     "SLOTSEAL_VAULT_SIGNING_KEY": f"file:{self.keys}/signing.key"}
         self.delivery_key = self.keys / "delivery.key"
         self.init_vault()
-        call_slotseal("product", "add", "lamp", "--table", TABLE, "--flash-size", "4MB", "--secure-boot", "none",
-                      env=self.env)
+        call_slotseal("product", "add", "lamp", "--table", TABLE, "--flash-size", "4MB", *self.product, env=self.env)
         for name in ("root", "release", "delivery", "upload"):
             certificate(self.keys, name)
             os.chmod(self.keys / f"{name}.key", 0o600)
@@ -58,15 +59,18 @@ class Fleet:
                       self.keys / "fleet.keys")
         for device in devices:
             (self.keys / f"{device}.flash").write_bytes(rng.randbytes(32))
-            call_slotseal("device", "import", "--product", "lamp", "--device", device, "--flash-key",
-                          self.keys / f"{device}.flash", env=self.env)
+            self.import_device(device)
             token = self.keys / f"{device}.token"
             token.touch(0o600)
             token.write_text(token_of(device))
             call_slotseal("device", "credential", device, "--token", token, env=self.env)
         (folder / "app.bin").write_bytes(small_app(rng, 300000))
         call_slotseal("release", "sign", folder / "app.bin", "--key", self.keys / "release.key", "--product", "lamp",
-                      "--secure-boot", "none", "-o", folder / "app.release")
+                      *self.release, "-o", folder / "app.release")
+
+    def import_device(self, device):
+        call_slotseal("device", "import", "--product", "lamp", "--device", device, "--flash-key",
+                      self.keys / f"{device}.flash", env=self.env)
 
     def init_vault(self):
         call_slotseal("vault", "init", env=self.env)
@@ -443,6 +447,45 @@ def test_the_front_knows_nothing(server):
 def start_sealer(config):
     return subprocess.Popen(["timeout", "--foreground", str(LIFE), SLOTSEAL, "sealer", "--config", config],
                             stderr=subprocess.PIPE, text=True, env=CONFINED)
+
+
+class FleetWithOwnKeys(Fleet):
+    """Secure boot V2, and each device trusts an RSA key of its own."""
+
+    product, release = ("--secure-boot", "v2", "--per-device-sign-keys"), ("--secure-boot", "v2")
+
+    def import_device(self, device):
+        own = self.folder / "own"
+        own.mkdir()
+        (own / f"{device}_flash_key.bin").write_bytes((self.keys / f"{device}.flash").read_bytes())
+        call_slotseal("key", "generate", "--type", "secure-boot-v2-rsa", "-o", own / f"{device}_signing_key.pem")
+        call_slotseal("device", "import", "--product", "lamp", "--from", own, env=self.env)
+
+
+def test_secure_boot_v2_with_a_key_for_each_device(tmp_path):
+    name = "240ac4000041"
+    fleet = FleetWithOwnKeys(tmp_path, random.Random("v2"), [name])
+    folder = tmp_path / "front"
+    server = Server(folder, f"sqlite:{folder}/server.db", extra=fleet.config()).start()
+    wait_for(lambda: server.manage("GET", "/devices")["devices"])
+    call_slotseal("release", "upload", tmp_path / "app.bin", "--release", tmp_path / "app.release", "--upload-key",
+                  fleet.keys / "upload.pem", "--server", f"http://127.0.0.1:{server.port}", "--token-file",
+                  folder / "tester.token")
+    (release,) = [r["id"] for r in server.manage("GET", "/releases")["releases"]]
+    device = Device(server, name, token_of(name))
+    tell(device, "ota_0")
+    action = server.assign(name, release)
+    assert device.get(f"/deploymentBase/{action}").status == 503  # nobody has signed it for this device so far
+    call_slotseal("release", "personalize", "lamp", VERSION, env=fleet.env)
+    chunk, metadata = chunk_of(device, action)
+    path = chunk["artifacts"][0]["_links"]["download-http"]["href"].split(device.base, 1)[1]
+    (tmp_path / "got").write_bytes(device.get(path).body)
+    call_slotseal("unseal", tmp_path / "got", "--table", TABLE, "--slot", "ota_1", "--flash-key",
+                  fleet.keys / f"{name}.flash", "-o", tmp_path / "plain")
+    call_slotseal("verify", "--key", tmp_path / "own" / f"{name}_signing_key.pem", tmp_path / "plain")
+    image = (tmp_path / "app.bin").read_bytes()
+    assert (tmp_path / "plain").read_bytes()[: len(image)] == image
+    server.stop()
 
 
 def test_a_sealer_elsewhere(fleet):
