@@ -10,9 +10,16 @@ static int not_built(const struct cli_args *args)
     return CLI_FAILED;
 }
 
+static const struct cli_option none[] = {OPTION_END};
+
 #define ABSENT(name, words)                                                                                            \
-    const struct cli_command name = {                                                                                  \
-        .path = words, .summary = "not in this build", .run = not_built, .own_parser = true}
+    const struct cli_command name = {.path = words,                                                                    \
+                                     .summary = "not in this build",                                                   \
+                                     .description = "This slotseal was built without the server and its client.",      \
+                                     .example = "slotseal " words "\n",                                                \
+                                     .options = none,                                                                  \
+                                     .run = not_built,                                                                 \
+                                     .own_parser = true}
 
 ABSENT(command_serve, "serve");
 ABSENT(command_sealer, "sealer");
