@@ -28,7 +28,7 @@
 //   GET    /uploads/N                    -                                        UPLOAD
 //   PUT    /uploads/N                    ?offset=, application/octet-stream       UPLOAD; 409 UPLOAD at another offset
 //   DELETE /uploads/N                    -                                        UPLOAD
-//   POST   /keysets                      application/cose                         201 {"version":N}
+//   POST   /keysets                      application/cose; follows the newest     201 {"version":N}
 //   POST   /cas                          application/pkix-cert (DER)              201 {"sha256":HEX}
 //   GET    /operators                    -                                        {"operators":[{"name","created"}]}
 //   POST   /operators                    {"name":…}                               201 {"name","token"}; shown once
