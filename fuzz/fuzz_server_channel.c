@@ -30,6 +30,7 @@ static void requests(const struct ss_frame *f)
     struct ss_sealer_order order;
     struct ss_message_window window;
     char name[SS_SEALER_NAME_SIZE];
+    uint32_t length;
     static struct ss_sealer_fresh_device devices[SS_SEALER_FRESHNESS_MAX];
     struct ss_message_freshness freshness = {.devices = devices};
     if (ss_message_get_hello(f, &hello))
@@ -40,6 +41,8 @@ static void requests(const struct ss_frame *f)
         must(window.len > 0 && window.len <= SS_SEALER_WINDOW_MAX && window.offset + window.len > window.offset);
         same(f, ss_message_put_window(again, &window));
     }
+    if (ss_message_get_length(f, &length))
+        same(f, ss_message_put_length(again, length));
     if (ss_message_get_name(f, name)) {
         must(ss_message_name_ok(name));
         same(f, ss_message_put_name(again, name));

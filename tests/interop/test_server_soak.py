@@ -103,10 +103,11 @@ class Client(threading.Thread):
         self.patiently(lambda: device.get(f"/deploymentBase/{action}"))
         self.download(f"/softwaremodules/{self.server.release}/artifacts/{other}.bin",
                       self.server.fleet.sealed(device.name, other))
-        for execution, finished in (("proceeding", "none"), ("closed", "success")):
+        for execution, finished, codes in (("proceeding", "none", (200,)), ("closed", "success", (200, 410))):
+            # 410: it was taken, and the answer came too late.
             self.patiently(lambda e=execution, f=finished: device.call(
                 "POST", f"/deploymentBase/{action}/feedback",
-                {"status": {"execution": e, "result": {"finished": f}, "details": ["word"]}}))
+                {"status": {"execution": e, "result": {"finished": f}, "details": ["word"]}}), codes)
 
     def run(self):
         try:
