@@ -115,7 +115,7 @@ static void close_connection(struct ss_front *front, struct ss_http_connection *
 {
     if (!connection)
         return;
-    if (connection->link) {
+    if (connection->front) { // then it is in the list; its links are not to be looked at without the lock
         pthread_mutex_lock(&front->connections_lock);
         *connection->link = connection->next;
         if (connection->next)
