@@ -94,9 +94,9 @@ def test_a_module_that_needs_more(fleet, tmp_path):
     server = serve(fleet, "unlisted", config=config)
     try:
         wait_for(lambda: "the sealer does not start" in server.log.read_text())
-        assert not is_ready(server)
-    finally:
-        server.stop()
+    finally:  # whether the server gives up or tries again hangs on what the module says
+        server.process.terminate()
+        server.process.wait(timeout=30)
     log = server.log.read_text()
     assert "confined: Landlock yes" in log
     assert "confined, the sealer cannot use its vault or token (readable and writable in [sealer] add files" in log
