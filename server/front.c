@@ -133,10 +133,8 @@ static ss_status_t start(struct ss_front *front, const struct ss_front_options *
             ss_presealed_start(front->store, config->presealed.folder, log_presealed, NULL, &front->presealed, err);
     for (unsigned i = 0; status == SS_OK && i < options->listeners->count; i++) {
         status = ss_http_start(front, options->listeners->fds[i], err);
-        if (status == SS_OK)
-            options->listeners->fds[i] = -1; // the daemon's
     }
-    return status;
+    return status == SS_OK ? ss_front_accept_start(front, err) : status;
 }
 
 /// Sleeps until @p count is 0, at most @p ms milliseconds.
@@ -170,19 +168,28 @@ static void stop_sealer(struct ss_front *front)
         ss_sealer_stop(front->sealer_kept);
 }
 
+/// Those that wait for their client would wait on.
+static void end_handshakes(struct ss_front *front)
+{
+    pthread_mutex_lock(&front->connections_lock);
+    for (struct ss_http_connection *c = front->connections; c; c = c->next)
+        if (atomic_load(&c->waits))
+            shutdown(c->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&front->connections_lock);
+}
+
 static void stop(struct ss_front *front)
 {
     atomic_store(&front->stopping, true);
-    for (unsigned i = 0; i < front->daemon_count; i++) {
-        int fd = MHD_quiesce_daemon(front->daemons[i]);
-        if (fd >= 0)
-            close(fd);
-    }
-    for (unsigned ms = 0; (downloads(front) || atomic_load(&front->suspended)) && ms < GRACE * 1000; ms += 10)
+    ss_front_accept_stop(front);
+    for (unsigned ms = 0; (downloads(front) || atomic_load(&front->suspended)) && ms < GRACE * 1000; ms += 10) {
+        end_handshakes(front);
         usleep(10000);
+    }
     stop_sealer(front);
     // What is suspended now waits for the store alone, which always answers.
     wait_for(&front->suspended, 60000);
+    ss_front_accept_free(front);
     for (unsigned i = 0; i < front->daemon_count; i++)
         MHD_stop_daemon(front->daemons[i]);
     ss_workers_free(front->workers);
@@ -253,6 +260,8 @@ ss_status_t ss_front_run(const struct ss_front_options *options, struct ss_error
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     front->config = options->config;
+    front->listeners = options->listeners;
+    front->acceptor_epoll = front->acceptor_wake = -1;
     pthread_mutex_init(&front->connections_lock, NULL);
     pthread_mutex_init(&front->downloads_lock, NULL);
     pthread_rwlock_init(&front->sealer_lock, NULL);

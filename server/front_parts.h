@@ -36,7 +36,10 @@ struct ss_http_connection {
     int fd;
     atomic_uint_fast64_t deadline; ///< ns, monotonic; then it is shut down
     struct ss_tls_use *tls;        ///< NULL: plain
-    bool peer_known;               ///< the certificate was looked at
+    struct ss_tls_transport transport;
+    atomic_bool waits; ///< suspended until its handshake can go on
+    bool watched;      ///< known to the acceptor's epoll
+    bool peer_known;   ///< the certificate was looked at
     struct ss_tls_peer peer;
     uint8_t address[16]; ///< of the other end
     struct ss_http_request request;
@@ -54,8 +57,13 @@ struct ss_front {
     struct ss_limit *limit;
     struct ss_front_limits limits;
     struct ss_metrics metrics;
-    struct MHD_Daemon *daemons[SS_FRONT_LISTENERS_MAX];
+    struct MHD_Daemon *daemons[SS_FRONT_LISTENERS_MAX]; ///< by listener
     unsigned daemon_count;
+    struct ss_front_listeners *listeners;
+    pthread_t acceptor;
+    int acceptor_epoll, acceptor_wake; ///< epoll and eventfd of the thread; -1: there is none
+    atomic_int acceptor_state;
+    bool acceptor_runs;
     bool has_gateway;
     uint8_t gateway[32];           ///< SHA-256 of the gateway token
     struct ss_download *downloads; ///< list of all, by downloads_lock
@@ -101,6 +109,27 @@ void ss_http_reset(struct ss_http_request *request);
 /// As the library's, and counted.
 void ss_http_suspend(struct ss_front *front, struct MHD_Connection *connection);
 void ss_http_resume(struct ss_front *front, struct MHD_Connection *connection);
+
+/// Threads that answer requests of one listener.
+unsigned ss_http_threads(const struct ss_server_config *config);
+
+// front_accept.c
+
+enum ss_front_acceptor_state {
+    SS_FRONT_ACCEPTS,
+    SS_FRONT_WATCHES, ///< handshakes alone
+    SS_FRONT_ENDS,
+};
+
+/// Thread that accepts connections and deals them out to the threads of the daemons, one after the other. It also
+/// waits for what handshakes need.
+SS_MUST_USE ss_status_t ss_front_accept_start(struct ss_front *front, struct ss_error *err);
+/// Resumes the connection when something has come from the other end. On the connection's thread, once it is suspended.
+void ss_front_accept_watch(struct ss_front *front, struct ss_http_connection *connection);
+/// No connection is accepted any more: the listeners are closed. Handshakes go on.
+void ss_front_accept_stop(struct ss_front *front);
+/// Ends the thread. No handshake may be under way.
+void ss_front_accept_free(struct ss_front *front);
 
 // work.c
 

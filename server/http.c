@@ -78,6 +78,18 @@ void ss_http_resume(struct ss_front *front, struct MHD_Connection *connection)
 
 // Connections
 
+/// libmicrohttpd 0.9.75 with epoll asks again and again while a handshake waits for its client: who sends half of one
+/// would have a processor for himself.
+static void wait_for_handshake(struct ss_tls_transport *transport)
+{
+    struct ss_http_connection *connection =
+        (struct ss_http_connection *)(void *)((char *)transport - offsetof(struct ss_http_connection, transport));
+    if (atomic_exchange(&connection->waits, true))
+        return; // it asks twice before it looks whether it is suspended
+    ss_http_suspend(connection->front, connection->request.connection);
+    ss_front_accept_watch(connection->front, connection);
+}
+
 static void open_connection(struct ss_front *front, struct MHD_Connection *mhd, void **context)
 {
     struct ss_http_connection *connection = calloc(1, sizeof *connection);
@@ -97,7 +109,9 @@ static void open_connection(struct ss_front *front, struct MHD_Connection *mhd, 
     allow(connection, atomic_load(&front->limits.request_timeout), 0);
     const union MHD_ConnectionInfo *session = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     if (front->tls) {
-        connection->tls = session ? ss_tls_begin(front->tls, session->tls_session) : NULL;
+        connection->transport = (struct ss_tls_transport){
+            .fd = connection->fd, .session = session ? session->tls_session : NULL, .waits = wait_for_handshake};
+        connection->tls = session ? ss_tls_begin(front->tls, &connection->transport) : NULL;
         if (!connection->tls)
             shutdown(connection->fd, SHUT_RDWR);
     }
@@ -350,11 +364,16 @@ static void mhd_log(void *context, const char *format, va_list list)
     ss_log(SS_LOG_DEBUG, "http", "detail", text, NULL);
 }
 
+unsigned ss_http_threads(const struct ss_server_config *config)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return config->server.threads ? config->server.threads : processors > 0 ? (unsigned)processors : 1;
+}
+
 ss_status_t ss_http_start(struct ss_front *front, int fd, struct ss_error *err)
 {
     const struct ss_server_config *config = front->config;
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned threads = config->server.threads ? config->server.threads : processors > 0 ? (unsigned)processors : 1;
+    unsigned threads = ss_http_threads(config);
     unsigned per_daemon = config->limits.connections / (config->server.listen.count ? config->server.listen.count : 1);
     unsigned flags =
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (front->tls ? MHD_USE_TLS : 0u);
@@ -385,6 +404,7 @@ ss_status_t ss_http_start(struct ss_front *front, int fd, struct ss_error *err)
         MHD_start_daemon(flags, 0, NULL, NULL, handle, front, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
     if (!daemon)
         return ss_error_set(err, SS_ERROR_IO, SS_AREA_SERVER, "the HTTP server does not start: %s", strerror(errno));
+    MHD_quiesce_daemon(daemon); // front_accept.c accepts
     front->daemons[front->daemon_count++] = daemon;
     return SS_OK;
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/tls.h"
 
+#include <errno.h>
 #include <gnutls/x509.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "core/crypto.h"
 
@@ -178,8 +180,35 @@ static int verify(gnutls_session_t session)
     return 0;
 }
 
-struct ss_tls_use *ss_tls_begin(struct ss_tls *tls, gnutls_session_t session)
+/// Sends what GnuTLS hands over. Behind a record of full size comes another one: TCP may wait for it.
+static ssize_t push(gnutls_transport_ptr_t transport, const giovec_t *pieces, int count)
 {
+    struct iovec io[4];
+    struct msghdr message = {.msg_iov = io};
+    size_t len = 0;
+    for (; message.msg_iovlen < sizeof io / sizeof *io && (int)message.msg_iovlen < count; message.msg_iovlen++) {
+        io[message.msg_iovlen] =
+            (struct iovec){pieces[message.msg_iovlen].iov_base, pieces[message.msg_iovlen].iov_len};
+        len += io[message.msg_iovlen].iov_len;
+    }
+    int more = len > SS_TLS_RECORD_MAX ? MSG_MORE : 0;
+    return sendmsg((int)(intptr_t)transport, &message, MSG_NOSIGNAL | more);
+}
+
+static ssize_t pull(gnutls_transport_ptr_t context, void *out, size_t size)
+{
+    struct ss_tls_transport *transport = context;
+    ssize_t n = recv(transport->fd, out, size, 0);
+    if (n < 0 && errno == EAGAIN && gnutls_handshake_get_last_in(transport->session) != GNUTLS_HANDSHAKE_FINISHED) {
+        transport->waits(transport);
+        errno = EAGAIN;
+    }
+    return n;
+}
+
+struct ss_tls_use *ss_tls_begin(struct ss_tls *tls, struct ss_tls_transport *transport)
+{
+    gnutls_session_t session = transport->session;
     pthread_mutex_lock(&tls->lock);
     struct ss_tls_use *use = tls->current;
     use->users++;
@@ -195,6 +224,9 @@ struct ss_tls_use *ss_tls_begin(struct ss_tls *tls, gnutls_session_t session)
                                                    : use->ask == SS_CLIENT_CERTIFICATES_REQUIRED ? GNUTLS_CERT_REQUIRE
                                                                                                  : GNUTLS_CERT_REQUEST);
     gnutls_session_set_verify_function(session, verify);
+    gnutls_transport_set_ptr2(session, transport, (gnutls_transport_ptr_t)(intptr_t)transport->fd);
+    gnutls_transport_set_pull_function(session, pull);
+    gnutls_transport_set_vec_push_function(session, push);
     return use;
 }
 

@@ -10,6 +10,9 @@
 
 #include "server/config.h"
 
+/// Bytes of a full record. An answer must not end with one: it would be sent a fifth of a second late.
+#define SS_TLS_RECORD_MAX 16384u
+
 struct ss_tls;
 struct ss_tls_use;
 
@@ -37,8 +40,16 @@ const char *ss_tls_key(const struct ss_tls *tls);
 /// GnuTLS priorities: TLS 1.2 and 1.3 with authenticated ciphers.
 extern const char ss_tls_priorities[];
 
+/// What a session reads from and writes to; lives as long as the session.
+struct ss_tls_transport {
+    int fd;
+    gnutls_session_t session;
+    /// The handshake waits for bytes of the other end; on the thread that does the handshake.
+    void (*waits)(struct ss_tls_transport *transport);
+};
+
 /// Before the handshake: our certificate, what is asked of the client, tickets. NULL without memory: end the connection.
-struct ss_tls_use *ss_tls_begin(struct ss_tls *tls, gnutls_session_t session);
+struct ss_tls_use *ss_tls_begin(struct ss_tls *tls, struct ss_tls_transport *transport);
 /// The connection is over. NULL is allowed.
 void ss_tls_end(struct ss_tls *tls, struct ss_tls_use *use);
 /// After the handshake: who it is.

@@ -146,6 +146,74 @@ def test_sessions_are_resumed(make, pki):
     assert reused == [False, True]
 
 
+def cpu_seconds(server):
+    """Of the server and its children."""
+    ticks = 0
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if server.process.pid in (int(stat.parent.name), int(fields[1])):
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def test_unfinished_handshakes_cost_nothing(make, pki):
+    server = make(tls=tls_config(pki, "no"))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    hello = tls_context(pki, "server-ca").wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    with pytest.raises(ssl.SSLWantReadError):
+        hello.do_handshake()
+    first = outgoing.read()
+    waiting = [server.connect() for _ in range(8)]
+    for i, sock in enumerate(waiting):
+        sock.sendall(first[:len(first) // 2] if i % 2 else first)
+    assert server.call("GET", "/healthz", context=tls_context(pki, "server-ca")).status == 200
+    before = cpu_seconds(server)
+    time.sleep(2)
+    assert cpu_seconds(server) - before < 0.5
+    assert server.call("GET", "/healthz", context=tls_context(pki, "server-ca")).status == 200
+    # One that hesitated goes on where it was.
+    waiting[1].sendall(first[len(first) // 2:])
+    done = False
+    while not done:
+        incoming.write(waiting[1].recv(65536))
+        try:
+            hello.do_handshake()
+            done = True
+        except ssl.SSLWantReadError:
+            pass
+        waiting[1].sendall(outgoing.read() or b"")
+    hello.write(b"GET /healthz HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n")
+    waiting[1].sendall(outgoing.read())
+    incoming.write(read_all(waiting[1]))
+    assert hello.read().startswith(b"HTTP/1.1 200")
+    started = time.monotonic()
+    server.stop()
+    assert time.monotonic() - started < 10  # the others are not waited for
+
+
+def test_answers_of_full_records(make, pki):
+    """TCP waits for more behind a full TLS record: no answer may end with one."""
+    server = make(tls=tls_config(pki, "accepted"), limits="address_rate = 0\ndevice_rate = 0")
+    call, context = server.call, tls_context(pki, "server-ca")
+    server.call = lambda method, path, body=None, headers=None, _=None: call(method, path, body, headers, context)
+    image = os.urandom(20 * 16384)
+    release = server.opaque_release("lamp", "1", {"a.bin": image})
+    device = server.device("dev")
+    server.assign("dev", release)
+    path = f"/softwaremodules/{release}/artifacts/a.bin"
+    with context.wrap_socket(server.connect(), server_hostname="127.0.0.1") as tls:
+        stream, started = tls.makefile("rb"), time.monotonic()
+        for i in range(20):
+            for first, last in ((0, 16383), (i, i + 16383), (0, 16384 * (i + 1) - 1)):
+                tls.sendall(device.head(path, "GET", f"Range: bytes={first}-{min(last, len(image) - 1)}"))
+                assert read_answer(stream) == (206, image[first:last + 1])
+        # 60 answers that wait a fifth of a second each would take 12 seconds.
+        assert time.monotonic() - started < 6
+
+
 def serial_of(server, pki):
     with tls_context(pki, "server-ca").wrap_socket(server.connect(), server_hostname="127.0.0.1") as tls:
         return x509.load_der_x509_certificate(tls.getpeercert(True)).serial_number
