@@ -4,8 +4,8 @@
 //
 // Two transports carry the same frames:
 //   local   a socket pair, and shared memory of SS_CHANNEL_SLOTS_MAX or fewer slots of SS_SEALER_WINDOW_MAX bytes. A
-//           request for a window names the slot that it is to be written to; the answer carries its length alone. Only
-//           ciphertext is ever written there. The memory cannot change its size (sealed memfd), so that neither side can
+//           request for a window names the slot that it is to be written to, the first of several for one that is
+//           longer than a slot; the answer carries its length alone. Only ciphertext is ever written there. The memory cannot change its size (sealed memfd), so that neither side can
 //           make the other one fault.
 //   TLS     1.3, certificates on both sides; the sealer connects, the front listens. Windows travel in the answer.
 //
@@ -16,6 +16,8 @@
 //     of the payload, at most SS_CHANNEL_PAYLOAD_MAX
 //
 // The side that asks chooses the id; answers carry it back. Both begin with HELLO; another version ends the channel.
+// A front may say in its HELLO that this channel is a lane: it asks there for windows alone, one after the other, and a
+// delivery that is not ready is refused at once instead of being made ready.
 #ifndef SS_SERVER_CHANNEL_H
 #define SS_SERVER_CHANNEL_H
 

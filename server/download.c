@@ -10,10 +10,12 @@
 
 #include "server/log.h"
 
-/// What libmicrohttpd takes from us at once, and holds.
-#define BLOCK 65536u
-#define PIECE SS_SEALER_WINDOW_MAX
-#define AHEAD 2
+/// A download takes 240 KiB at most: what libmicrohttpd takes from us at once and holds, the pieces that are ready or on
+/// their way, and the connection's own 16 KiB. A local sealer seals straight into the block, which may be larger then.
+#define BLOCK      65536u
+#define BLOCK_NOW  163840u
+#define PIECE      SS_SEALER_WINDOW_MAX
+#define PIECES_MAX 2u
 
 struct piece {
     enum { FREE, ASKED, READY } state;
@@ -32,7 +34,8 @@ struct ss_download {
     struct ss_download_source source;
     pthread_mutex_t lock;
     struct ss_job job; ///< reading a piece from the store; one at a time
-    struct piece pieces[AHEAD];
+    struct piece pieces[PIECES_MAX];
+    unsigned ahead;    ///< pieces that may be there or on their way
     unsigned asked;    ///< pieces that are on their way
     uint64_t ask_from; ///< the first byte nobody has asked for
     uint64_t sent;
@@ -50,7 +53,7 @@ static void release(struct ss_download *d, struct piece *piece)
 
 static void destroy(struct ss_download *d)
 {
-    for (int i = 0; i < AHEAD; i++)
+    for (unsigned i = 0; i < PIECES_MAX; i++)
         release(d, &d->pieces[i]);
     pthread_mutex_destroy(&d->lock);
     free(d);
@@ -155,7 +158,7 @@ static void read_blob(struct ss_job *job)
 static void ask(struct ss_download *d)
 {
     uint64_t end = d->source.first + d->source.len;
-    for (int i = 0; i < AHEAD && d->ask_from < end && !d->failed; i++) {
+    for (unsigned i = 0; i < d->ahead && d->ask_from < end && !d->failed; i++) {
         struct piece *piece = &d->pieces[i];
         if (piece->state != FREE || (d->source.blob && d->asked))
             continue;
@@ -182,38 +185,74 @@ static void ask(struct ss_download *d)
 
 static struct piece *ready_at(struct ss_download *d, uint64_t offset)
 {
-    for (int i = 0; i < AHEAD; i++)
+    for (unsigned i = 0; i < PIECES_MAX; i++)
         if (d->pieces[i].state == READY && d->pieces[i].offset <= offset &&
             offset - d->pieces[i].offset < d->pieces[i].len)
             return &d->pieces[i];
     return NULL;
 }
 
+/// How many bytes are to be given at once from @p offset on: not such a number that they end with a full TLS record.
+static size_t most(const struct ss_download *d, uint64_t offset, size_t max)
+{
+    uint64_t left = d->source.first + d->source.len - offset;
+    if (left > max)
+        return max;
+    return left > 1 && left % SS_TLS_RECORD_MAX == 0 && d->front->tls ? (size_t)left - 1 : (size_t)left;
+}
+
+/// Has a local sealer seal @p len bytes straight to @p out, if nothing was asked for that comes first.
+static bool seal_now(struct ss_download *d, uint64_t offset, char *out, size_t len)
+{
+    if (d->source.blob || !d->sealer || d->ask_from != offset ||
+        ss_sealer_window_now(d->sealer, d->source.device, d->source.version, d->source.address, (uint32_t)offset,
+                             (uint32_t)len, (uint8_t *)out) != SS_OK)
+        return false;
+    d->ask_from += len;
+    return true;
+}
+
+/// Copies what is there of a piece.
+static size_t copy(struct ss_download *d, struct piece *piece, uint64_t offset, char *out, size_t max)
+{
+    size_t within = (size_t)(offset - piece->offset), len = piece->len - within;
+    len = len < max ? len : max;
+    memcpy(out, piece->bytes + within, len);
+    if (within + len == piece->len) {
+        release(d, piece);
+        if (d->ahead > 1)
+            ask(d);
+    }
+    return len;
+}
+
+static bool may_go_on(const struct ss_download *d)
+{
+    return !d->failed && !atomic_load(&d->front->stopping_downloads);
+}
+
 /// libmicrohttpd wants bytes from @p at (of the answer) on.
 static ssize_t read_some(void *context, uint64_t at, char *out, size_t max)
 {
     struct ss_download *d = context;
-    ssize_t result = 0;
+    ssize_t result = MHD_CONTENT_READER_END_WITH_ERROR;
     pthread_mutex_lock(&d->lock);
     uint64_t offset = d->source.first + at;
-    ask(d);
-    struct piece *piece = ready_at(d, offset);
-    if (piece) {
-        size_t within = (size_t)(offset - piece->offset), len = piece->len - within;
-        len = len < max ? len : max;
-        memcpy(out, piece->bytes + within, len);
-        if (within + len == piece->len) {
-            release(d, piece);
-            ask(d);
-        }
-        d->sent += len;
-        result = (ssize_t)len;
-    } else if (d->failed || atomic_load(&d->front->stopping_downloads)) {
-        result = MHD_CONTENT_READER_END_WITH_ERROR;
+    max = most(d, offset, max);
+    if (may_go_on(d) && seal_now(d, offset, out, max)) {
+        result = (ssize_t)max;
     } else {
-        d->waits = true;
-        ss_http_suspend(d->front, d->connection);
+        ask(d);
+        struct piece *piece = ready_at(d, offset);
+        if (piece) {
+            result = (ssize_t)copy(d, piece, offset, out, max);
+        } else if (may_go_on(d)) {
+            d->waits = true;
+            ss_http_suspend(d->front, d->connection);
+            result = 0;
+        }
     }
+    d->sent += result > 0 ? (uint64_t)result : 0;
     pthread_mutex_unlock(&d->lock);
     return result;
 }
@@ -238,7 +277,7 @@ static void end(void *context)
         ss_metrics_add(&d->front->metrics, SS_COUNT_CUT_DOWNLOADS, 1);
     pthread_mutex_lock(&d->lock);
     d->ended = true;
-    for (int i = 0; i < AHEAD; i++)
+    for (unsigned i = 0; i < PIECES_MAX; i++)
         if (d->pieces[i].state == READY)
             release(d, &d->pieces[i]);
     bool last = !d->asked;
@@ -283,6 +322,9 @@ bool ss_download_start(struct ss_http_request *request, unsigned status, const s
     d->source = *source;
     d->ask_from = source->first;
     d->job.run = read_blob;
+    // Another host's sealer, and the store, take their time: they are asked for the next piece while one is sent.
+    bool now = d->sealer && !d->front->config->sealer.listen && !source->blob;
+    d->ahead = now ? 1 : PIECES_MAX;
     pthread_mutex_init(&d->lock, NULL);
     unsigned refused = enlist(request->front, d);
     if (refused) {
@@ -291,15 +333,18 @@ bool ss_download_start(struct ss_http_request *request, unsigned status, const s
         ss_http_add_header(request, "Retry-After", "30");
         return false;
     }
-    struct MHD_Response *response = MHD_create_response_from_callback(source->len, BLOCK, read_some, d, end);
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(source->len, now ? BLOCK_NOW : BLOCK, read_some, d, end);
     if (!response) {
         end(d);
         ss_http_answer_failure(request, SS_ERROR_INSUFFICIENT_MEMORY, NULL);
         return false;
     }
-    pthread_mutex_lock(&d->lock);
-    ask(d); // it comes while the head is made and sent
-    pthread_mutex_unlock(&d->lock);
+    if (!now) {
+        pthread_mutex_lock(&d->lock);
+        ask(d); // it comes while the head is made and sent
+        pthread_mutex_unlock(&d->lock);
+    }
     request->response = response;
     request->status = status;
     request->answer_len = source->len;

@@ -178,6 +178,8 @@ size_t ss_message_put_hello(uint8_t *out, const struct ss_message_hello *m)
     struct writer w = {out, 0};
     put32(&w, m->version);
     put32(&w, m->slots);
+    put8(&w, m->lane);
+    put32(&w, m->processor);
     return w.len;
 }
 
@@ -186,6 +188,8 @@ bool ss_message_get_hello(const struct ss_frame *frame, struct ss_message_hello 
     struct reader r = reader(frame);
     m->version = get32(&r);
     m->slots = get32(&r);
+    m->lane = get_bool(&r);
+    m->processor = get32(&r);
     return finished(&r) && m->slots <= SS_CHANNEL_SLOTS_MAX;
 }
 
@@ -278,7 +282,7 @@ bool ss_message_get_window(const struct ss_frame *frame, struct ss_message_windo
     m->offset = get32(&r);
     m->len = get32(&r);
     m->slot = get32(&r);
-    return finished(&r) && m->len > 0 && m->len <= SS_SEALER_WINDOW_MAX && m->offset <= UINT32_MAX - m->len;
+    return finished(&r) && m->len > 0 && m->len <= SS_SEALER_RUN_MAX && m->offset <= UINT32_MAX - m->len;
 }
 
 size_t ss_message_put_refusal(uint8_t *out, const struct ss_message_refusal *m)
@@ -332,7 +336,7 @@ bool ss_message_get_bytes(const struct ss_frame *frame, struct ss_message_bytes 
     struct reader r = reader(frame);
     m->len = get32(&r);
     m->bytes = r.left ? r.p : NULL;
-    return !r.bad && m->len > 0 && m->len <= SS_SEALER_WINDOW_MAX && (r.left == 0 || r.left == m->len);
+    return !r.bad && m->len > 0 && m->len <= SS_SEALER_RUN_MAX && (r.left == 0 || r.left == m->len);
 }
 
 size_t ss_message_put_upload(uint8_t *out, const struct ss_sealer_upload *m)

@@ -10,7 +10,9 @@
 
 struct ss_message_hello {
     uint32_t version;
-    uint32_t slots; ///< of the shared memory that the side sees
+    uint32_t slots;     ///< of the shared memory that the side sees
+    bool lane;          ///< of the front: this is a lane
+    uint32_t processor; ///< of a lane: where the sealer's thread should run; SS_PROCESSOR_ANY
 };
 
 struct ss_message_window {

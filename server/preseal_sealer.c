@@ -55,7 +55,7 @@ static ss_status_t connect_both(struct ss_preseal_sealer *s, struct ss_error *er
     ss_status_t status = ss_channel_pair(SLOTS, sockets, &memory, err);
     if (status != SS_OK)
         return status;
-    status = ss_supervise_send_channel(s->control[0], sockets[1], memory, err);
+    status = ss_supervise_send_channel(s->control[0], SS_SUPERVISED_CHANNEL, sockets[1], memory, err);
     close(sockets[1]);
     if (status != SS_OK) {
         close(sockets[0]);

@@ -34,6 +34,10 @@
 #define SS_SEALER_SLOT_SIZE 17
 /// Longest range of one request, bytes.
 #define SS_SEALER_WINDOW_MAX 65536u
+/// Longest range that ss_sealer_window_now() copies at once, bytes.
+#define SS_SEALER_RUN_MAX (4 * SS_SEALER_WINDOW_MAX)
+/// Most lanes.
+#define SS_SEALER_LANES_MAX 64u
 /// Room for an ETag with its quotes, terminated.
 #define SS_SEALER_ETAG_SIZE 40
 /// Longest refusal, with its terminator.
@@ -67,7 +71,9 @@ struct ss_sealer_options {
     const char *key;
     const char *ca;
 
-    unsigned windows;    ///< most windows in memory, all downloads together; 0: 256 (16 MiB)
+    unsigned lanes;   ///< to the local sealer, for ss_sealer_window_now(): one for each thread that calls it; 0: none
+    bool bind;        ///< these threads and the sealer's are kept on one processor for each lane
+    unsigned windows; ///< most windows in memory, all downloads together; 0: 256 (16 MiB)
     unsigned timeout_ms; ///< for one request, over all sealers that are tried; 0: 30,000
 
     /// The registry: all devices when a sealer connects, then those that changed. @p complete is true for the last part
@@ -165,6 +171,12 @@ typedef void (*ss_sealer_window_fn)(void *context, ss_status_t status, struct ss
 SS_MUST_USE ss_status_t ss_sealer_window(struct ss_sealer *sealer, const char *device, const char *version,
                                          uint32_t address, uint32_t offset, uint32_t len, ss_sealer_window_fn done,
                                          void *context);
+/// The same range, up to SS_SEALER_RUN_MAX bytes, at once: the caller waits while a local sealer that has the delivery
+/// ready seals it, and gets the bytes in @p out. No window is held. From any thread. Anything but SS_OK means that it has
+/// to be asked for by ss_sealer_window(), which also tells what is wrong: there is no local sealer, all lanes are in
+/// use, it does not answer within LANE_MS (sealer_lane.c), or the delivery is not ready.
+SS_MUST_USE ss_status_t ss_sealer_window_now(struct ss_sealer *sealer, const char *device, const char *version,
+                                             uint32_t address, uint32_t offset, uint32_t len, uint8_t *out);
 /// From any thread; NULL is allowed.
 void ss_sealer_window_free(struct ss_sealer *sealer, struct ss_sealer_window *window);
 

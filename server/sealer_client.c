@@ -58,11 +58,16 @@ static void say(const struct ss_sealer *s, const char *text)
 
 static void take_local(struct ss_sealer *s)
 {
+    enum ss_supervised_use use;
     struct ss_channel *channel;
     struct ss_error err = {0};
-    ss_status_t status = ss_supervised_channel(s->options.control, &channel, &err);
+    ss_status_t status = ss_supervised_channel(s->options.control, &use, &channel, &err);
     if (status == SS_ERROR_TIMEOUT)
         return;
+    if (status == SS_OK && use == SS_SUPERVISED_LANE) {
+        ss_sealer_lane_add(s, channel);
+        return;
+    }
     pthread_mutex_lock(&s->lock);
     bool added = status == SS_OK && ss_sealer_peer_add(s, channel);
     if (status == SS_ERROR_BAD_STATE)
@@ -129,11 +134,14 @@ static void end_failed(struct ss_sealer *s)
     bool ask = !s->ready && s->options.control >= 0 && now - s->asked_ms > ASK_MS;
     if (ask)
         s->asked_ms = now;
+    bool lane = s->ready && s->options.control >= 0 && ss_sealer_lane_wanted(s);
     pthread_mutex_unlock(&s->lock);
     if (gone && s->options.connected)
         s->options.connected(s->options.context, false);
     if (ask)
-        ss_supervised_ask(s->options.control);
+        ss_supervised_ask(s->options.control, SS_SUPERVISED_CHANNEL);
+    if (lane)
+        ss_supervised_ask(s->options.control, SS_SUPERVISED_LANE);
 }
 
 /// The next request, from place *@p at on, whose time is over: taken out of the table if nobody else has it.
@@ -377,6 +385,7 @@ static ss_status_t listen_at(struct ss_sealer *s, struct ss_error *err)
 
 static void dispose(struct ss_sealer *s)
 {
+    ss_sealer_lanes_free(s);
     ss_channel_tls_free(s->tls);
     if (s->listener >= 0)
         close(s->listener);
@@ -417,6 +426,7 @@ ss_status_t ss_sealer_start(const struct ss_sealer_options *options, struct ss_s
     s->windows.end = &s->windows.first;
     s->others.end = &s->others.first;
     s->listener = -1;
+    ss_sealer_lanes_init(s);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->registry_wake, NULL);
     s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -76,6 +76,15 @@ struct ss_sealer_request {
     void *context;
 };
 
+/// A channel for one thread at a time, which waits for its answer.
+struct ss_sealer_lane {
+    pthread_mutex_t lock;       ///< held while it is used
+    struct ss_channel *channel; ///< NULL: none yet, or not any more
+    uint64_t id;                ///< of the last request
+    bool greeted;               ///< the sealer has said HELLO
+    uint32_t processor;         ///< of both ends; SS_PROCESSOR_ANY
+};
+
 /// A window that is handed out.
 struct ss_sealer_held {
     struct ss_sealer_window window; ///< first: what the caller sees
@@ -100,6 +109,7 @@ struct ss_sealer {
     int listener;
     struct ss_channel_tls *tls;
     struct ss_sealer_peer peers[SS_SEALER_PEERS_MAX];
+    struct ss_sealer_lane lanes[SS_SEALER_LANES_MAX];
     unsigned ready;                      ///< peers that are
     uint64_t serial;                     ///< of connections
     struct ss_sealer_request **requests; ///< by the low bits of their id
@@ -142,6 +152,15 @@ bool ss_sealer_peer_add(struct ss_sealer *s, struct ss_channel *channel);
 void ss_sealer_peer_end(struct ss_sealer *s, int index);
 /// Sends what is left of an upload, as far as it goes, and then what waits in the channel.
 void ss_sealer_peer_flush(struct ss_sealer *s, int index);
+
+// sealer_lane.c, with or without the lock
+
+void ss_sealer_lanes_init(struct ss_sealer *s);
+/// True if fewer lanes are there than wanted.
+bool ss_sealer_lane_wanted(struct ss_sealer *s);
+/// Takes a channel over as a lane; closes it if none is wanted.
+void ss_sealer_lane_add(struct ss_sealer *s, struct ss_channel *channel);
+void ss_sealer_lanes_free(struct ss_sealer *s);
 
 /// The client's thread, and the registry's.
 void *ss_sealer_thread(void *context);

@@ -49,7 +49,7 @@ static struct ss_sealer_peer *place(struct ss_sealer *s)
 
 static void greet(struct ss_sealer_peer *p)
 {
-    const struct ss_message_hello m = {SS_CHANNEL_VERSION, ss_channel_slots(p->link->channel)};
+    const struct ss_message_hello m = {.version = SS_CHANNEL_VERSION, .slots = ss_channel_slots(p->link->channel)};
     uint8_t *out = ss_channel_room(p->link->channel, 16);
     if (out)
         ss_channel_queue(p->link->channel, SS_FRAME_HELLO, 0, ss_message_put_hello(out, &m));

@@ -28,7 +28,7 @@
 #include "vault/pkcs11.h"
 
 enum {
-    CHANNELS_MAX = 8,
+    CHANNELS_MAX = SS_SEALER_LANES_MAX + 8,
     CONNECT_MS = 10000,
     FIRST_PAUSE_MS = 1000,
     LONGEST_PAUSE_MS = 60000,
@@ -249,9 +249,10 @@ static struct served *free_place(struct process *p)
 
 static void take_channel(struct process *p)
 {
+    enum ss_supervised_use use; // the front says it in its HELLO, too
     struct ss_channel *channel;
     struct ss_error err = {0};
-    ss_status_t status = ss_supervised_channel(p->control, &channel, &err);
+    ss_status_t status = ss_supervised_channel(p->control, &use, &channel, &err);
     struct served *s = status == SS_OK ? free_place(p) : NULL;
     if (s) {
         s->process = p;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // One channel: windows of deliveries that are ready are sealed right here, everything else goes to the vault's thread.
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "server/processor.h"
 #include "server/sealer_parts.h"
 #include "vault/locked.h"
 
@@ -105,7 +107,7 @@ static ss_status_t put(struct ss_sealer_session *s, enum ss_frame_type type, uin
 
 static ss_status_t greet(struct ss_sealer_session *s, struct ss_error *err)
 {
-    const struct ss_message_hello m = {SS_CHANNEL_VERSION, ss_channel_slots(s->channel)};
+    const struct ss_message_hello m = {.version = SS_CHANNEL_VERSION, .slots = ss_channel_slots(s->channel)};
     uint8_t payload[16];
     return put(s, SS_FRAME_HELLO, 0, payload, ss_message_put_hello(payload, &m), err);
 }
@@ -172,7 +174,18 @@ static ss_status_t take_hello(struct ss_sealer_session *s, const struct ss_frame
                             "the front speaks version %u of the channel, this sealer %u", (unsigned)m.version,
                             SS_CHANNEL_VERSION);
     s->greeted = true;
-    return ss_sealer_enqueue(s, &follow) ? SS_OK : out_of_memory(err);
+    s->lane = m.lane;
+    s->processor = m.processor;
+    return s->lane || ss_sealer_enqueue(s, &follow) ? SS_OK : out_of_memory(err);
+}
+
+static ss_status_t refuse(struct ss_sealer_session *s, uint64_t id, ss_status_t status, const char *text,
+                          struct ss_error *err)
+{
+    struct ss_message_refusal m = {.status = status};
+    uint8_t payload[8 + SS_SEALER_TEXT_SIZE];
+    snprintf(m.text, sizeof m.text, "%s", text);
+    return put(s, SS_FRAME_REFUSAL, id, payload, ss_message_put_refusal(payload, &m), err);
 }
 
 static ss_status_t seal_now(struct ss_sealer_session *s, const struct ss_message_window *w, uint64_t id,
@@ -190,10 +203,14 @@ static ss_status_t seal_now(struct ss_sealer_session *s, const struct ss_message
         ss_channel_queue(s->channel, SS_FRAME_BYTES, id, len);
         return SS_OK;
     }
-    struct ss_message_refusal m = {.status = status};
-    uint8_t refusal[8 + SS_SEALER_TEXT_SIZE];
-    memcpy(m.text, why.message, sizeof m.text);
-    return put(s, SS_FRAME_REFUSAL, id, refusal, ss_message_put_refusal(refusal, &m), err);
+    return refuse(s, id, status, why.message, err);
+}
+
+/// Where the window is to go: in the frame, or in slots that are there.
+static bool has_place(const struct ss_sealer_session *s, const struct ss_message_window *w)
+{
+    uint32_t run = (w->len + SS_SEALER_WINDOW_MAX - 1) / SS_SEALER_WINDOW_MAX, slots = ss_channel_slots(s->channel);
+    return w->slot == SS_CHANNEL_NO_SLOT ? run == 1 : w->slot < slots && run <= slots - w->slot;
 }
 
 static ss_status_t take_window(struct ss_sealer_session *s, const struct ss_frame *frame, struct ss_error *err)
@@ -202,13 +219,13 @@ static ss_status_t take_window(struct ss_sealer_session *s, const struct ss_fram
     struct ss_message_window *w = &job.as.window;
     struct ss_sealer_key key = {.device = ""};
     struct ss_sealer_ready ready;
-    if (!ss_message_get_window(frame, w) || (w->slot != SS_CHANNEL_NO_SLOT && w->slot >= ss_channel_slots(s->channel)))
+    if (!ss_message_get_window(frame, w) || !has_place(s, w))
         return out_of_order(err);
     key.address = w->address;
     strcpy(key.device, w->device);
     strcpy(key.version, w->version);
     if (!ss_sealer_cache_get(s->service->cache, &key, &ready))
-        return enqueue(s, &job, err);
+        return s->lane ? refuse(s, frame->id, SS_ERROR_BAD_STATE, "not ready", err) : enqueue(s, &job, err);
     ss_status_t status = seal_now(s, w, frame->id, &ready, err);
     ss_sealer_cache_release(s->service->cache, &ready);
     return status;
@@ -262,7 +279,7 @@ static ss_status_t take_freshness(struct ss_sealer_session *s, const struct ss_f
 static ss_status_t take(struct ss_sealer_session *s, const struct ss_frame *frame, struct ss_error *err)
 {
     struct ss_sealer_job job = {.type = frame->type, .id = frame->id};
-    if (frame->type != SS_FRAME_HELLO && !s->greeted)
+    if ((frame->type != SS_FRAME_HELLO && !s->greeted) || (s->lane && frame->type != SS_FRAME_WINDOW))
         return out_of_order(err);
     switch (frame->type) {
     case SS_FRAME_HELLO:
@@ -324,6 +341,8 @@ static ss_status_t turn(struct ss_sealer_session *s, int stop, bool *stopped, st
     bool more = may_read(s) && s->paused, answers = s->held && !has_backlog(s);
     if (poll(fds, stop >= 0 ? 3 : 2, more || answers ? 0 : -1) < 0)
         return SS_OK; // a signal
+    if (s->lane)
+        ss_processor_stay(s->processor);
     *stopped = stop >= 0 && fds[2].revents;
     ss_status_t status = fds[1].revents || answers ? put_answers(s, err) : SS_OK;
     if (status == SS_OK && (more || fds[0].revents))

@@ -51,12 +51,10 @@ static ss_status_t seal_from(const struct ss_sealer_ready *r, const struct ss_me
     return status;
 }
 
-ss_status_t ss_sealer_seal_range(const struct ss_sealer_ready *r, const struct ss_message_window *w, uint8_t *scratch,
-                                 uint8_t *out, struct ss_error *err)
+/// At most SS_SEALER_WINDOW_MAX bytes.
+static ss_status_t seal_piece(const struct ss_sealer_ready *r, const struct ss_message_window *w, uint8_t *scratch,
+                              uint8_t *out, struct ss_error *err)
 {
-    if (w->offset > r->length || w->len > r->length - w->offset)
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SERVER, "%u bytes from %u on, there are %u",
-                            (unsigned)w->len, (unsigned)w->offset, (unsigned)r->length);
     uint32_t start = w->offset - w->offset % BLOCK;
     uint32_t end = w->offset + w->len + (BLOCK - 1);
     end -= end % BLOCK;
@@ -66,6 +64,22 @@ ss_status_t ss_sealer_seal_range(const struct ss_sealer_ready *r, const struct s
     ss_sealer_patch_range(r->patches, r->patch_count, start, scratch, end - start);
     ss_status_t status = seal_from(r, w, start, scratch, out, err);
     ss_wipe(scratch, end - start);
+    return status;
+}
+
+ss_status_t ss_sealer_seal_range(const struct ss_sealer_ready *r, const struct ss_message_window *w, uint8_t *scratch,
+                                 uint8_t *out, struct ss_error *err)
+{
+    struct ss_message_window piece = *w;
+    uint32_t end = w->offset + w->len;
+    ss_status_t status = SS_OK;
+    if (w->offset > r->length || w->len > r->length - w->offset)
+        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SERVER, "%u bytes from %u on, there are %u",
+                            (unsigned)w->len, (unsigned)w->offset, (unsigned)r->length);
+    for (; status == SS_OK && piece.offset < end; piece.offset += piece.len) {
+        piece.len = end - piece.offset < SS_SEALER_WINDOW_MAX ? end - piece.offset : SS_SEALER_WINDOW_MAX;
+        status = seal_piece(r, &piece, scratch, out + (piece.offset - w->offset), err);
+    }
     return status;
 }
 

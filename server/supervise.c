@@ -104,16 +104,18 @@ static void start(struct supervisor *s, struct child *c)
 }
 
 /// A channel for both. What was between them before is theirs to close.
-static void connect_both(struct supervisor *s)
+static void connect_both(struct supervisor *s, enum ss_supervised_use use)
 {
+    unsigned slots = s->options->slots ? s->options->slots : 256;
     int sockets[2], memory;
     struct ss_error err = {0};
     if (!s->children[FRONT].pid || !s->children[SEALER].pid)
         return;
-    ss_status_t status = ss_channel_pair(s->options->slots ? s->options->slots : 256, sockets, &memory, &err);
+    ss_status_t status = ss_channel_pair(use == SS_SUPERVISED_LANE ? SS_SEALER_RUN_MAX / SS_SEALER_WINDOW_MAX : slots,
+                                         sockets, &memory, &err);
     if (status == SS_OK) {
         for (int i = 0; i < CHILDREN && status == SS_OK; i++)
-            status = ss_supervise_send_channel(s->children[i].control, sockets[i], memory, &err);
+            status = ss_supervise_send_channel(s->children[i].control, use, sockets[i], memory, &err);
         close(sockets[0]);
         close(sockets[1]);
         close(memory);
@@ -133,7 +135,7 @@ static void start_what_is_due(struct supervisor *s)
         started |= c->pid > 0;
     }
     if (started)
-        connect_both(s);
+        connect_both(s, SS_SUPERVISED_CHANNEL);
 }
 
 // Ending
@@ -201,12 +203,13 @@ static void take_signal(struct supervisor *s)
     }
 }
 
-/// Only the front asks for anything, and there is one thing to ask for.
+/// Only the front asks for anything, and that is channels.
 static void take_control(struct supervisor *s, struct child *c)
 {
     char what = 0;
-    if (recv(c->control, &what, 1, MSG_DONTWAIT) == 1 && what == 'N' && c == &s->children[FRONT])
-        connect_both(s);
+    if (recv(c->control, &what, 1, MSG_DONTWAIT) == 1 && c == &s->children[FRONT] &&
+        (what == SS_SUPERVISED_CHANNEL || what == SS_SUPERVISED_LANE))
+        connect_both(s, (enum ss_supervised_use)what);
 }
 
 static bool running(const struct supervisor *s)

@@ -3,9 +3,10 @@
 // gives both a new channel to each other each time. It opens no vault and no network, and parses nothing.
 //
 // Each process has a control socket to the supervisor (a pair of SOCK_SEQPACKET). On it come
-//   'C' with two file descriptors: a channel's socket and its shared memory
+//   'C' or 'L' with two file descriptors: a channel's socket and its shared memory; 'L' is to be a lane
 // and from the front goes
-//   'N': the channel is broken, another one is needed
+//   'C': the channel is broken, another one is needed
+//   'L': another lane is needed
 #ifndef SS_SERVER_SUPERVISE_H
 #define SS_SERVER_SUPERVISE_H
 
@@ -22,7 +23,7 @@ struct ss_supervised {
 
 struct ss_supervise_options {
     struct ss_supervised front, sealer;
-    unsigned slots;            ///< of the channel's shared memory; 0: 256 (16 MiB)
+    unsigned slots;            ///< of the channel's shared memory; 0: 256 (16 MiB). A lane's holds one run
     unsigned longest_pause_ms; ///< before one that keeps dying is started again; 0: 10,000
     /// One line for the log. NULL: not wanted.
     void (*log)(void *context, const char *text);
@@ -43,13 +44,21 @@ SS_MUST_USE ss_status_t ss_supervise(const struct ss_supervise_options *options,
 
 // In a supervised process
 
-/// The channel that the supervisor sent. SS_ERROR_TIMEOUT: none has come; SS_ERROR_BAD_STATE: the supervisor is gone; those of
-/// ss_channel_local().
-SS_MUST_USE ss_status_t ss_supervised_channel(int control, struct ss_channel **channel, struct ss_error *err);
+/// What a channel is for.
+enum ss_supervised_use {
+    SS_SUPERVISED_CHANNEL = 'C', ///< everything
+    SS_SUPERVISED_LANE = 'L',    ///< a lane (server/channel.h)
+};
+
+/// The channel that the supervisor sent, and into *@p use what it is for. SS_ERROR_TIMEOUT: none has come;
+/// SS_ERROR_BAD_STATE: the supervisor is gone; those of ss_channel_local().
+SS_MUST_USE ss_status_t ss_supervised_channel(int control, enum ss_supervised_use *use, struct ss_channel **channel,
+                                              struct ss_error *err);
 /// Asks for another channel.
-void ss_supervised_ask(int control);
+void ss_supervised_ask(int control, enum ss_supervised_use use);
 
 /// For tests and for whoever else starts both: sends one end of a channel.
-SS_MUST_USE ss_status_t ss_supervise_send_channel(int control, int socket, int memory, struct ss_error *err);
+SS_MUST_USE ss_status_t ss_supervise_send_channel(int control, enum ss_supervised_use use, int socket, int memory,
+                                                  struct ss_error *err);
 
 #endif

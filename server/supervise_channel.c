@@ -6,17 +6,15 @@
 
 #include "server/supervise.h"
 
-#define CHANNEL 'C'
-#define NEEDED  'N'
-
 union ancillary {
     struct cmsghdr head; // for its alignment
     char bytes[CMSG_SPACE(2 * sizeof(int))];
 };
 
-ss_status_t ss_supervise_send_channel(int control, int socket, int memory, struct ss_error *err)
+ss_status_t ss_supervise_send_channel(int control, enum ss_supervised_use use, int socket, int memory,
+                                      struct ss_error *err)
 {
-    char what = CHANNEL;
+    char what = (char)use;
     int fds[2] = {socket, memory};
     union ancillary a = {0};
     struct iovec io = {&what, 1};
@@ -31,7 +29,8 @@ ss_status_t ss_supervise_send_channel(int control, int socket, int memory, struc
     return ss_error_set(err, SS_ERROR_IO, SS_AREA_SERVER, "passing a channel: %s", strerror(errno));
 }
 
-ss_status_t ss_supervised_channel(int control, struct ss_channel **channel, struct ss_error *err)
+ss_status_t ss_supervised_channel(int control, enum ss_supervised_use *use, struct ss_channel **channel,
+                                  struct ss_error *err)
 {
     char what = 0;
     int fds[2];
@@ -45,14 +44,16 @@ ss_status_t ss_supervised_channel(int control, struct ss_channel **channel, stru
     if (n <= 0)
         return ss_error_set(err, SS_ERROR_BAD_STATE, SS_AREA_SERVER, "the supervisor is gone");
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-    if (what != CHANNEL || !c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof fds))
+    if ((what != SS_SUPERVISED_CHANNEL && what != SS_SUPERVISED_LANE) || !c || c->cmsg_type != SCM_RIGHTS ||
+        c->cmsg_len != CMSG_LEN(sizeof fds))
         return SS_ERROR_TIMEOUT; // nothing for us
     memcpy(fds, CMSG_DATA(c), sizeof fds);
+    *use = (enum ss_supervised_use)what;
     return ss_channel_local(fds[0], fds[1], channel, err);
 }
 
-void ss_supervised_ask(int control)
+void ss_supervised_ask(int control, enum ss_supervised_use use)
 {
-    char what = NEEDED;
+    char what = (char)use;
     (void)!send(control, &what, 1, MSG_NOSIGNAL | MSG_DONTWAIT); // the next tick asks again
 }

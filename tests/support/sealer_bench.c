@@ -20,6 +20,7 @@
 #include <openssl/x509.h>
 
 #include "core/crypto.h"
+#include "server/sealer_client.h"
 #include "server/supervise.h"
 #include "slotseal/canonical.h"
 #include "slotseal/image.h"
@@ -309,7 +310,7 @@ void front_side_stop(struct front_side *front)
     close(front->client_control);
 }
 
-void front_side_connect(struct front_side *front, struct sealer_side *side, unsigned slots)
+static void give_channel(struct front_side *front, struct sealer_side *side, enum ss_supervised_use use, unsigned slots)
 {
     int sockets[2], memory;
     struct ss_channel *channel;
@@ -317,9 +318,26 @@ void front_side_connect(struct front_side *front, struct sealer_side *side, unsi
     assert_ok(ss_channel_pair(slots, sockets, &memory, &err), err);
     assert_ok(ss_channel_local(sockets[0], dup(memory), &channel, &err), err);
     sealer_side_serve(side, channel);
-    assert_ok(ss_supervise_send_channel(front->control, sockets[1], memory, &err), err);
+    assert_ok(ss_supervise_send_channel(front->control, use, sockets[1], memory, &err), err);
     close(sockets[1]);
     close(memory);
+}
+
+void front_side_add_lane(struct front_side *front, struct sealer_side *side)
+{
+    give_channel(front, side, SS_SUPERVISED_LANE, SS_SEALER_RUN_MAX / SS_SEALER_WINDOW_MAX);
+}
+
+void front_side_wait_lanes(struct front_side *front)
+{
+    for (int i = 0; i < 500 && ss_sealer_lane_wanted(front->client); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    assert_false(ss_sealer_lane_wanted(front->client));
+}
+
+void front_side_connect(struct front_side *front, struct sealer_side *side, unsigned slots)
+{
+    give_channel(front, side, SS_SUPERVISED_CHANNEL, slots);
     for (int i = 0; i < 500 && !ss_sealer_connected(front->client); i++)
         nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     assert_true(ss_sealer_connected(front->client));

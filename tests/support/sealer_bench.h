@@ -73,6 +73,10 @@ void front_side_start(struct front_side *front, const struct ss_sealer_options *
 void front_side_stop(struct front_side *front);
 /// Gives both a channel to each other.
 void front_side_connect(struct front_side *front, struct sealer_side *side, unsigned slots);
+/// The same for a lane, of as many slots as a supervisor gives it.
+void front_side_add_lane(struct front_side *front, struct sealer_side *side);
+/// Waits until the front has as many lanes as it wants.
+void front_side_wait_lanes(struct front_side *front);
 
 /// Waits for an answer, at most a minute.
 struct deliver_result {

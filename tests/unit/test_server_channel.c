@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The channel between front and sealer: both transports, and what either side does with a hostile other one.
 #include "support/certificates.h"
+#include "support/channel_bench.h"
 #include "support/sealer_bench.h"
 #include "support/unit.h"
 #include "support/vault_bench.h"
@@ -25,49 +26,6 @@
 #include "server/supervise.h"
 
 // Frames
-
-static void local_pair(unsigned slots, struct ss_channel *sides[2])
-{
-    int sockets[2], memory;
-    struct ss_error err = {0};
-    assert_ok(ss_channel_pair(slots, sockets, &memory, &err), err);
-    for (int i = 0; i < 2; i++)
-        assert_ok(ss_channel_local(sockets[i], dup(memory), &sides[i], &err), err);
-    close(memory);
-}
-
-static void put_frame(struct ss_channel *c, enum ss_frame_type type, uint64_t id, const void *payload, size_t len)
-{
-    uint8_t *out = ss_channel_room(c, len);
-    assert_non_null(out);
-    if (len)
-        memcpy(out, payload, len);
-    ss_channel_queue(c, type, id, len);
-}
-
-static void wait_for(struct ss_channel *c)
-{
-    struct ss_channel_wants wants = ss_channel_wants(c);
-    struct pollfd fd = {wants.fd, wants.events, 0};
-    poll(&fd, 1, 50);
-}
-
-/// The next frame, whoever has to move for it.
-static ss_status_t next_frame(struct ss_channel *from, struct ss_channel *to, struct ss_frame *frame,
-                              struct ss_error *err)
-{
-    for (int i = 0; i < 5000; i++) {
-        ss_status_t status = from ? ss_channel_flush(from, err) : SS_OK;
-        if (status == SS_OK)
-            status = ss_channel_flush(to, err);
-        if (status == SS_OK)
-            status = ss_channel_receive(to, frame, err);
-        if (status != SS_ERROR_TIMEOUT)
-            return status;
-        wait_for(to);
-    }
-    return SS_ERROR_TIMEOUT;
-}
 
 static void exchange(struct ss_channel *a, struct ss_channel *b)
 {
@@ -188,7 +146,7 @@ static void test_messages(void **state)
     struct ss_sealer_order order = order_for("d1", "1.0 rc", "ota_0");
     order.told.sequence = SS_STATEMENT_INT_MAX;
     CHECK(struct ss_sealer_order, ss_message_put_order, ss_message_get_order, &order);
-    const struct ss_message_hello hello = {1, 2};
+    const struct ss_message_hello hello = {1, 2, true, 3};
     CHECK(struct ss_message_hello, ss_message_put_hello, ss_message_get_hello, &hello);
     const struct ss_sealer_delivery delivery = {
         .release_len = 3, .statement_len = 5, .slot = "ota_1", .length = 16, .etag = "\"abc\""};
@@ -222,7 +180,8 @@ static void test_fields(void **state)
     assert_false(window_ok("d1", "", 0, 1));
     assert_false(window_ok("d1", "1\n0", 0, 1));
     assert_false(window_ok("d1", "1.0", 0, 0));
-    assert_false(window_ok("d1", "1.0", 0, SS_SEALER_WINDOW_MAX + 1));
+    assert_true(window_ok("d1", "1.0", 0, SS_SEALER_RUN_MAX));
+    assert_false(window_ok("d1", "1.0", 0, SS_SEALER_RUN_MAX + 1));
     assert_false(window_ok("d1", "1.0", UINT32_MAX, 1));
     // An ETag goes into a header.
     struct ss_sealer_delivery d = {.release_len = 1, .statement_len = 1, .slot = "ota_1", .length = 16}, out;
@@ -435,7 +394,7 @@ static void test_remote_sealer(void **state)
 static void say_hello(struct ss_channel *c, uint32_t version)
 {
     uint8_t payload[16];
-    const struct ss_message_hello hello = {version, ss_channel_slots(c)};
+    const struct ss_message_hello hello = {.version = version, .slots = ss_channel_slots(c)};
     put_frame(c, SS_FRAME_HELLO, 0, payload, ss_message_put_hello(payload, &hello));
 }
 
@@ -486,6 +445,11 @@ static void test_hostile_front(void **state)
     static const enum ss_frame_type not_for_sealers[] = {SS_FRAME_DELIVERY, SS_FRAME_BYTES,   SS_FRAME_UPLOADED,
                                                          SS_FRAME_FRESH,    SS_FRAME_DEVICES, SS_FRAME_REFUSAL,
                                                          SS_FRAME_HELLO};
+    w = (struct ss_message_window){"d1", "1.0", BENCH_OTA_1, 0, SS_SEALER_WINDOW_MAX + 1, 1};
+    expect_end(&sealer, true, SS_FRAME_WINDOW, payload,
+               ss_message_put_window(payload, &w)); // a run beyond the last slot
+    w.slot = SS_CHANNEL_NO_SLOT;
+    expect_end(&sealer, true, SS_FRAME_WINDOW, payload, ss_message_put_window(payload, &w)); // too long for a frame
     for (size_t i = 0; i < sizeof not_for_sealers / sizeof *not_for_sealers; i++)
         expect_end(&sealer, true, not_for_sealers[i], "", 0);
     sealer_side_stop(&sealer);
@@ -506,7 +470,7 @@ static void hostile_start(struct hostile *h, const struct ss_sealer_options *opt
     front_side_start(&h->front, options);
     assert_ok(ss_channel_pair(2, sockets, &memory, &err), err);
     assert_ok(ss_channel_local(sockets[0], dup(memory), &h->sealer, &err), err);
-    assert_ok(ss_supervise_send_channel(h->front.control, sockets[1], memory, &err), err);
+    assert_ok(ss_supervise_send_channel(h->front.control, SS_SUPERVISED_CHANNEL, sockets[1], memory, &err), err);
     close(sockets[1]);
     close(memory);
     say_hello(h->sealer, SS_CHANNEL_VERSION);
@@ -595,17 +559,17 @@ static void test_hostile_sealer(void **state)
 {
     (void)state;
     static uint8_t bytes[4 + 100] = {100};
-    expect_dropped(SS_FRAME_BYTES, 0, "\x65\0\0\0", 4);           // another length
-    expect_dropped(SS_FRAME_BYTES, 0, bytes, sizeof bytes);       // in the frame, although there is a slot for it
-    expect_dropped(SS_FRAME_BYTES, 1, "\x64\0\0\0", 4);           // of something else
-    expect_dropped(SS_FRAME_BYTES, 1ull << 40, "\x64\0\0\0", 4);  // of something long gone
-    expect_dropped(SS_FRAME_DELIVERY, 0, "", 0);                  // another answer
-    expect_dropped(SS_FRAME_REFUSAL, 0, "\0\0", 2);               // a refusal that is none
-    expect_dropped(SS_FRAME_REFUSAL, 0, "\x7F\0", 2);             // of a status that there is not
-    expect_dropped(SS_FRAME_REFUSAL, 0, "\x05\x02\x1b[", 4);      // for the terminal of who reads the log
-    expect_dropped(SS_FRAME_DEVICES, 0, "\x01\xFF\xFF\0\0", 5);   // more than fit
-    expect_dropped(SS_FRAME_HELLO, 0, "\x01\0\0\0\x02\0\0\0", 8); // twice
-    expect_dropped(SS_FRAME_WINDOW, 0, "", 0);                    // a question
+    expect_dropped(SS_FRAME_BYTES, 0, "\x65\0\0\0", 4);          // another length
+    expect_dropped(SS_FRAME_BYTES, 0, bytes, sizeof bytes);      // in the frame, although there is a slot for it
+    expect_dropped(SS_FRAME_BYTES, 1, "\x64\0\0\0", 4);          // of something else
+    expect_dropped(SS_FRAME_BYTES, 1ull << 40, "\x64\0\0\0", 4); // of something long gone
+    expect_dropped(SS_FRAME_DELIVERY, 0, "", 0);                 // another answer
+    expect_dropped(SS_FRAME_REFUSAL, 0, "\0\0", 2);              // a refusal that is none
+    expect_dropped(SS_FRAME_REFUSAL, 0, "\x7F\0", 2);            // of a status that there is not
+    expect_dropped(SS_FRAME_REFUSAL, 0, "\x05\x02\x1b[", 4);     // for the terminal of who reads the log
+    expect_dropped(SS_FRAME_DEVICES, 0, "\x01\xFF\xFF\0\0", 5);  // more than fit
+    expect_dropped(SS_FRAME_HELLO, 0, "\x02\0\0\0\x02\0\0\0\0\0\0\0\0", 13); // twice
+    expect_dropped(SS_FRAME_WINDOW, 0, "", 0);                               // a question
 }
 
 struct held {

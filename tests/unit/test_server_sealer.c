@@ -839,7 +839,7 @@ static void test_a_front_that_does_not_read(void **state)
         assert_ok(ss_channel_local(sockets[i], dup(memory), &ends[i], &err), err);
     close(memory);
     sealer_side_serve(&w.sealer, ends[0]);
-    const struct ss_message_hello hello = {SS_CHANNEL_VERSION, 2};
+    const struct ss_message_hello hello = {.version = SS_CHANNEL_VERSION, .slots = 2};
     uint8_t *out = ss_channel_room(ends[1], 16);
     ss_channel_queue(ends[1], SS_FRAME_HELLO, 0, ss_message_put_hello(out, &hello));
     for (unsigned i = 0; i < JOBS; i++)
