@@ -48,6 +48,7 @@ struct ss_sealer_session {
     struct ss_sealer_answer *answers, **answers_end;
     size_t answer_bytes; ///< of all of them
     bool closed;
+    bool lost;        ///< there was no memory for an answer: the channel has to end, then the front asks again
     unsigned holders; ///< the thread that runs it, and each of its jobs
     unsigned uploads; ///< of its jobs; each has megabytes
     int wake;         ///< eventfd: there are answers

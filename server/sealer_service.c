@@ -34,7 +34,11 @@ void ss_sealer_answer(struct ss_sealer_session *s, enum ss_frame_type type, uint
     struct ss_sealer_answer *a = malloc(sizeof *a + len);
     bool first = false;
     if (!a) {
-        ss_sealer_log(s->service, "an answer is lost: out of memory"); // the front asks again
+        ss_sealer_log(s->service, "an answer is lost: out of memory");
+        pthread_mutex_lock(&s->lock);
+        s->lost = true;
+        pthread_mutex_unlock(&s->lock);
+        eventfd_write(s->wake, 1);
         return;
     }
     *a = (struct ss_sealer_answer){.type = type, .id = id, .last = last, .len = len};

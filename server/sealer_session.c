@@ -147,6 +147,11 @@ static ss_status_t put_answers(struct ss_sealer_session *s, struct ss_error *err
         s->unacknowledged += a->type == SS_FRAME_DEVICES || a->type == SS_FRAME_KEY_SET;
         free(a);
     }
+    pthread_mutex_lock(&s->lock);
+    bool lost = s->lost;
+    pthread_mutex_unlock(&s->lock);
+    if (status == SS_OK && lost)
+        status = out_of_memory(err);
     s->held = has_backlog(s); // and maybe nothing is: then one look too many is taken
     if (was_full)
         wake_service(s);
