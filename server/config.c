@@ -49,7 +49,6 @@ static const struct option options[] = {
     OPTION(server, plain_http, SWITCH, "no", "yes allows listening without certificate"),
     OPTION(server, user, TEXT, NULL, "user that the processes become when started as root"),
     OPTION(server, threads, NUMBER, "0", "threads that serve connections, 0: one a processor", .max = 256),
-    OPTION(server, bind_threads, SWITCH, "yes", "keep each of them, and what seals for it, on one processor"),
     OPTION(server, workers, NUMBER, "8", "threads that wait for the store", .min = 1, .max = 64),
     OPTION(sealer, vault, TEXT, NULL, "the vault, as --vault"),
     OPTION(sealer, vault_key, TEXT, NULL, "its wrapping key, as --vault-key"),

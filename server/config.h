@@ -79,7 +79,6 @@ struct ss_server_config {
         bool plain_http;                         ///< links without TLS are meant: offered as download-http
         char *user;                              ///< whom the processes become; NULL: they stay who they are
         unsigned threads;                        ///< that serve connections; 0: one a processor
-        bool bind_threads;                       ///< each to a processor
         unsigned workers;                        ///< that wait for the store
     } server;
     struct {

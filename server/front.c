@@ -71,7 +71,6 @@ static ss_status_t start_sealer(struct ss_front *front, int control, struct ss_e
                                         .key = config->sealer.key,
                                         .ca = config->sealer.ca,
                                         .lanes = ss_http_threads(config) * front->listeners->count,
-                                        .bind = config->server.bind_threads,
                                         .windows = 2 * config->limits.downloads}; // what each may hold
     if (control < 0 && !config->sealer.listen)
         return SS_OK;

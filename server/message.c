@@ -179,7 +179,6 @@ size_t ss_message_put_hello(uint8_t *out, const struct ss_message_hello *m)
     put32(&w, m->version);
     put32(&w, m->slots);
     put8(&w, m->lane);
-    put32(&w, m->processor);
     return w.len;
 }
 
@@ -189,7 +188,6 @@ bool ss_message_get_hello(const struct ss_frame *frame, struct ss_message_hello 
     m->version = get32(&r);
     m->slots = get32(&r);
     m->lane = get_bool(&r);
-    m->processor = get32(&r);
     return finished(&r) && m->slots <= SS_CHANNEL_SLOTS_MAX;
 }
 
@@ -270,6 +268,7 @@ size_t ss_message_put_window(uint8_t *out, const struct ss_message_window *m)
     put32(&w, m->offset);
     put32(&w, m->len);
     put32(&w, m->slot);
+    put32(&w, m->processor);
     return w.len;
 }
 
@@ -282,6 +281,7 @@ bool ss_message_get_window(const struct ss_frame *frame, struct ss_message_windo
     m->offset = get32(&r);
     m->len = get32(&r);
     m->slot = get32(&r);
+    m->processor = get32(&r);
     return finished(&r) && m->len > 0 && m->len <= SS_SEALER_RUN_MAX && m->offset <= UINT32_MAX - m->len;
 }
 

@@ -10,16 +10,16 @@
 
 struct ss_message_hello {
     uint32_t version;
-    uint32_t slots;     ///< of the shared memory that the side sees
-    bool lane;          ///< of the front: this is a lane
-    uint32_t processor; ///< of a lane: where the sealer's thread should run; SS_PROCESSOR_ANY
+    uint32_t slots; ///< of the shared memory that the side sees
+    bool lane;      ///< of the front: this is a lane
 };
 
 struct ss_message_window {
     char device[SS_SEALER_NAME_SIZE];
     char version[SS_SEALER_VERSION_SIZE];
     uint32_t address, offset, len;
-    uint32_t slot; ///< of the shared memory, SS_CHANNEL_NO_SLOT: none
+    uint32_t slot;      ///< of the shared memory, SS_CHANNEL_NO_SLOT: none
+    uint32_t processor; ///< on which the front waits for it; counts on a lane
 };
 
 /// Answers other than what was asked for, and SS_OK where there is nothing else to say.

@@ -72,7 +72,6 @@ struct ss_sealer_options {
     const char *ca;
 
     unsigned lanes;   ///< to the local sealer, for ss_sealer_window_now(): one for each thread that calls it; 0: none
-    bool bind;        ///< these threads and the sealer's are kept on one processor for each lane
     unsigned windows; ///< most windows in memory, all downloads together; 0: 256 (16 MiB)
     unsigned timeout_ms; ///< for one request, over all sealers that are tried; 0: 30,000
 

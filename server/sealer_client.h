@@ -82,7 +82,6 @@ struct ss_sealer_lane {
     struct ss_channel *channel; ///< NULL: none yet, or not any more
     uint64_t id;                ///< of the last request
     bool greeted;               ///< the sealer has said HELLO
-    uint32_t processor;         ///< of both ends; SS_PROCESSOR_ANY
 };
 
 /// A window that is handed out.

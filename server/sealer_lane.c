@@ -2,10 +2,10 @@
 // Windows for a thread that waits for them. Sealing a window takes as long as waking a few threads up: where the sealer is
 // on this host, asking and waiting is what costs least, and the bytes are still in the processor's cache when they are sent.
 #include <poll.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
-#include "server/processor.h"
 #include "server/sealer_client.h"
 
 /// How long an answer may take. A sealer that is there answers in microseconds, unless the processor is given to others.
@@ -15,10 +15,8 @@ void ss_sealer_lanes_init(struct ss_sealer *s)
 {
     if (s->options.lanes > SS_SEALER_LANES_MAX)
         s->options.lanes = SS_SEALER_LANES_MAX;
-    for (unsigned i = 0; i < SS_SEALER_LANES_MAX; i++) {
+    for (unsigned i = 0; i < SS_SEALER_LANES_MAX; i++)
         pthread_mutex_init(&s->lanes[i].lock, NULL);
-        s->lanes[i].processor = s->options.bind ? ss_processor_choose(i) : SS_PROCESSOR_ANY;
-    }
 }
 
 static void end_lane(struct ss_sealer_lane *lane)
@@ -63,7 +61,6 @@ void ss_sealer_lane_add(struct ss_sealer *s, struct ss_channel *channel)
     struct ss_message_hello m = {.version = SS_CHANNEL_VERSION, .slots = ss_channel_slots(channel), .lane = true};
     uint8_t *out = lane ? ss_channel_room(channel, 16) : NULL;
     if (out) {
-        m.processor = lane->processor;
         ss_channel_queue(channel, SS_FRAME_HELLO, 0, ss_message_put_hello(out, &m));
     }
     if (out && ss_channel_flush(channel, NULL) == SS_OK) {
@@ -76,8 +73,7 @@ void ss_sealer_lane_add(struct ss_sealer *s, struct ss_channel *channel)
         pthread_mutex_unlock(&lane->lock);
 }
 
-/// A lane that nobody uses, locked. Each thread begins with another one, goes to where the lane's other end is, and so
-/// keeps to its own.
+/// A lane that nobody uses, locked. Each thread begins with another one, and so keeps to its own.
 static struct ss_sealer_lane *take_lane(struct ss_sealer *s)
 {
     static atomic_uint threads;
@@ -86,7 +82,6 @@ static struct ss_sealer_lane *take_lane(struct ss_sealer *s)
         return NULL;
     if (!own)
         own = 1 + atomic_fetch_add(&threads, 1);
-    ss_processor_stay(s->lanes[own % s->options.lanes].processor);
     for (unsigned i = 0; i < s->options.lanes; i++) {
         struct ss_sealer_lane *lane = &s->lanes[(own + i) % s->options.lanes];
         if (pthread_mutex_trylock(&lane->lock) != 0)
@@ -159,6 +154,7 @@ ss_status_t ss_sealer_window_now(struct ss_sealer *s, const char *device, const 
     struct ss_sealer_lane *lane = take_lane(s);
     if (!lane)
         return SS_ERROR_BAD_STATE;
+    w.processor = (uint32_t)sched_getcpu();
     strcpy(w.device, device);
     strcpy(w.version, version);
     ss_status_t status = ask(lane, &w);

@@ -54,10 +54,9 @@ struct ss_sealer_session {
     int wake;         ///< eventfd: there are answers
     // Of the session's thread.
     bool greeted;
-    bool lane;          ///< windows of deliveries that are ready, nothing else
-    uint32_t processor; ///< of a lane: where its front's thread is
-    bool paused;        ///< reading stopped although there was more
-    bool held;          ///< answers stayed behind, because the channel has enough
+    bool lane;   ///< windows of deliveries that are ready, nothing else
+    bool paused; ///< reading stopped although there was more
+    bool held;   ///< answers stayed behind, because the channel has enough
     unsigned open_jobs, unacknowledged;
     uint8_t *scratch; ///< locked, SS_SEALER_SCRATCH bytes
     uint8_t *upload;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // One channel: windows of deliveries that are ready are sealed right here, everything else goes to the vault's thread.
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "server/processor.h"
 #include "server/sealer_parts.h"
 #include "vault/locked.h"
 
@@ -180,7 +180,6 @@ static ss_status_t take_hello(struct ss_sealer_session *s, const struct ss_frame
                             SS_CHANNEL_VERSION);
     s->greeted = true;
     s->lane = m.lane;
-    s->processor = m.processor;
     return s->lane || ss_sealer_enqueue(s, &follow) ? SS_OK : out_of_memory(err);
 }
 
@@ -218,6 +217,18 @@ static bool has_place(const struct ss_sealer_session *s, const struct ss_message
     return w->slot == SS_CHANNEL_NO_SLOT ? run == 1 : w->slot < slots && run <= slots - w->slot;
 }
 
+/// Goes to the processor where the front's thread waits: what is sealed is in its cache when it is sent, and nobody has
+/// to be woken up elsewhere. One that there is not, or that may not be used, is passed over.
+static void follow(uint32_t processor)
+{
+    cpu_set_t set;
+    if (processor >= CPU_SETSIZE || sched_getcpu() == (int)processor)
+        return;
+    CPU_ZERO(&set);
+    CPU_SET(processor, &set);
+    (void)sched_setaffinity(0, sizeof set, &set);
+}
+
 static ss_status_t take_window(struct ss_sealer_session *s, const struct ss_frame *frame, struct ss_error *err)
 {
     struct ss_sealer_job job = {.type = SS_FRAME_WINDOW, .id = frame->id};
@@ -229,6 +240,8 @@ static ss_status_t take_window(struct ss_sealer_session *s, const struct ss_fram
     key.address = w->address;
     strcpy(key.device, w->device);
     strcpy(key.version, w->version);
+    if (s->lane)
+        follow(w->processor);
     if (!ss_sealer_cache_get(s->service->cache, &key, &ready))
         return s->lane ? refuse(s, frame->id, SS_ERROR_BAD_STATE, "not ready", err) : enqueue(s, &job, err);
     ss_status_t status = seal_now(s, w, frame->id, &ready, err);
@@ -346,8 +359,6 @@ static ss_status_t turn(struct ss_sealer_session *s, int stop, bool *stopped, st
     bool more = may_read(s) && s->paused, answers = s->held && !has_backlog(s);
     if (poll(fds, stop >= 0 ? 3 : 2, more || answers ? 0 : -1) < 0)
         return SS_OK; // a signal
-    if (s->lane)
-        ss_processor_stay(s->processor);
     *stopped = stop >= 0 && fds[2].revents;
     ss_status_t status = fds[1].revents || answers ? put_answers(s, err) : SS_OK;
     if (status == SS_OK && (more || fds[0].revents))

@@ -146,12 +146,12 @@ static void test_messages(void **state)
     struct ss_sealer_order order = order_for("d1", "1.0 rc", "ota_0");
     order.told.sequence = SS_STATEMENT_INT_MAX;
     CHECK(struct ss_sealer_order, ss_message_put_order, ss_message_get_order, &order);
-    const struct ss_message_hello hello = {1, 2, true, 3};
+    const struct ss_message_hello hello = {1, 2, true};
     CHECK(struct ss_message_hello, ss_message_put_hello, ss_message_get_hello, &hello);
     const struct ss_sealer_delivery delivery = {
         .release_len = 3, .statement_len = 5, .slot = "ota_1", .length = 16, .etag = "\"abc\""};
     CHECK(struct ss_sealer_delivery, ss_message_put_delivery, ss_message_get_delivery, &delivery);
-    const struct ss_message_window window = {"d1", "1.0", 0x10000, 5, 100, 0};
+    const struct ss_message_window window = {"d1", "1.0", 0x10000, 5, 100, 0, 3};
     CHECK(struct ss_message_window, ss_message_put_window, ss_message_get_window, &window);
     const struct ss_message_refusal refusal = {SS_ERROR_TIMEOUT, "no"};
     CHECK(struct ss_message_refusal, ss_message_put_refusal, ss_message_get_refusal, &refusal);
@@ -427,7 +427,7 @@ static void test_hostile_front(void **state)
     uint8_t payload[512];
     sealer_fleet_make(&fleet, 1, 0);
     sealer_side_start(&sealer, &fleet, NULL);
-    struct ss_message_window w = {"d1", "1.0", BENCH_OTA_1, 0, 16, 2};
+    struct ss_message_window w = {"d1", "1.0", BENCH_OTA_1, 0, 16, 2, 0};
     expect_end(&sealer, false, SS_FRAME_PING, NULL, 0); // before HELLO
     size_t len = ss_message_put_window(payload, &w);
     expect_end(&sealer, true, SS_FRAME_WINDOW, payload, len); // a slot that is not there
@@ -445,7 +445,7 @@ static void test_hostile_front(void **state)
     static const enum ss_frame_type not_for_sealers[] = {SS_FRAME_DELIVERY, SS_FRAME_BYTES,   SS_FRAME_UPLOADED,
                                                          SS_FRAME_FRESH,    SS_FRAME_DEVICES, SS_FRAME_REFUSAL,
                                                          SS_FRAME_HELLO};
-    w = (struct ss_message_window){"d1", "1.0", BENCH_OTA_1, 0, SS_SEALER_WINDOW_MAX + 1, 1};
+    w = (struct ss_message_window){"d1", "1.0", BENCH_OTA_1, 0, SS_SEALER_WINDOW_MAX + 1, 1, 0};
     expect_end(&sealer, true, SS_FRAME_WINDOW, payload,
                ss_message_put_window(payload, &w)); // a run beyond the last slot
     w.slot = SS_CHANNEL_NO_SLOT;
@@ -559,17 +559,17 @@ static void test_hostile_sealer(void **state)
 {
     (void)state;
     static uint8_t bytes[4 + 100] = {100};
-    expect_dropped(SS_FRAME_BYTES, 0, "\x65\0\0\0", 4);          // another length
-    expect_dropped(SS_FRAME_BYTES, 0, bytes, sizeof bytes);      // in the frame, although there is a slot for it
-    expect_dropped(SS_FRAME_BYTES, 1, "\x64\0\0\0", 4);          // of something else
-    expect_dropped(SS_FRAME_BYTES, 1ull << 40, "\x64\0\0\0", 4); // of something long gone
-    expect_dropped(SS_FRAME_DELIVERY, 0, "", 0);                 // another answer
-    expect_dropped(SS_FRAME_REFUSAL, 0, "\0\0", 2);              // a refusal that is none
-    expect_dropped(SS_FRAME_REFUSAL, 0, "\x7F\0", 2);            // of a status that there is not
-    expect_dropped(SS_FRAME_REFUSAL, 0, "\x05\x02\x1b[", 4);     // for the terminal of who reads the log
-    expect_dropped(SS_FRAME_DEVICES, 0, "\x01\xFF\xFF\0\0", 5);  // more than fit
-    expect_dropped(SS_FRAME_HELLO, 0, "\x02\0\0\0\x02\0\0\0\0\0\0\0\0", 13); // twice
-    expect_dropped(SS_FRAME_WINDOW, 0, "", 0);                               // a question
+    expect_dropped(SS_FRAME_BYTES, 0, "\x65\0\0\0", 4);             // another length
+    expect_dropped(SS_FRAME_BYTES, 0, bytes, sizeof bytes);         // in the frame, although there is a slot for it
+    expect_dropped(SS_FRAME_BYTES, 1, "\x64\0\0\0", 4);             // of something else
+    expect_dropped(SS_FRAME_BYTES, 1ull << 40, "\x64\0\0\0", 4);    // of something long gone
+    expect_dropped(SS_FRAME_DELIVERY, 0, "", 0);                    // another answer
+    expect_dropped(SS_FRAME_REFUSAL, 0, "\0\0", 2);                 // a refusal that is none
+    expect_dropped(SS_FRAME_REFUSAL, 0, "\x7F\0", 2);               // of a status that there is not
+    expect_dropped(SS_FRAME_REFUSAL, 0, "\x05\x02\x1b[", 4);        // for the terminal of who reads the log
+    expect_dropped(SS_FRAME_DEVICES, 0, "\x01\xFF\xFF\0\0", 5);     // more than fit
+    expect_dropped(SS_FRAME_HELLO, 0, "\x02\0\0\0\x02\0\0\0\0", 9); // twice
+    expect_dropped(SS_FRAME_WINDOW, 0, "", 0);                      // a question
 }
 
 struct held {

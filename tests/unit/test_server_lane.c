@@ -5,7 +5,6 @@
 #include "support/unit.h"
 #include "support/vault_bench.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,7 +12,6 @@
 #include <unistd.h>
 
 #include "server/message.h"
-#include "server/processor.h"
 #include "server/sealer_client.h"
 #include "server/supervise.h"
 
@@ -32,7 +30,7 @@ static void test_same_bytes(void **state)
     } ranges[] = {{0, 1},          {0, 16},         {5, 6},      {15, 2},          {0, SS_SEALER_WINDOW_MAX},
                   {3, 65537},      {65536, 163840}, {1, 163840}, {163840, 163840}, {7, SS_SEALER_RUN_MAX},
                   {690000, 16000}, {31, 200001},    {32, 131072}};
-    const struct ss_sealer_options options = {.lanes = 1, .bind = true};
+    const struct ss_sealer_options options = {.lanes = 1};
     struct sealer_fleet fleet;
     struct sealer_side sealer;
     struct front_side front;
@@ -188,7 +186,7 @@ static void expect_end(struct sealer_side *sealer, enum ss_frame_type type, cons
     struct ss_error err = {0};
     uint8_t hello[16];
     ss_status_t status = SS_OK;
-    const struct ss_message_hello m = {SS_CHANNEL_VERSION, 4, true, SS_PROCESSOR_ANY};
+    const struct ss_message_hello m = {SS_CHANNEL_VERSION, 4, true};
     local_pair(4, sides);
     sealer->count = 0;
     sealer_side_serve(sealer, sides[1]);
@@ -208,7 +206,7 @@ static void test_hostile_front(void **state)
     struct sealer_fleet fleet;
     struct sealer_side sealer;
     uint8_t payload[512];
-    struct ss_message_window w = {"d1", "1.0", BENCH_OTA_1, 0, SS_SEALER_RUN_MAX, 1};
+    struct ss_message_window w = {"d1", "1.0", BENCH_OTA_1, 0, SS_SEALER_RUN_MAX, 1, UINT32_MAX};
     sealer_fleet_make(&fleet, 1, 0);
     sealer_side_start(&sealer, &fleet, NULL);
     expect_end(&sealer, SS_FRAME_WINDOW, payload, ss_message_put_window(payload, &w)); // one slot too far
@@ -222,35 +220,13 @@ static void test_hostile_front(void **state)
     sealer_fleet_free(&fleet);
 }
 
-static void test_processor(void **state)
-{
-    (void)state;
-    cpu_set_t before, one;
-    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
-    ss_processor_stay(SS_PROCESSOR_ANY);
-    ss_processor_stay(CPU_SETSIZE); // none
-    assert_int_equal(sched_getaffinity(0, sizeof one, &one), 0);
-    assert_true(CPU_EQUAL(&before, &one));
-    if (CPU_COUNT(&before) < 2) {
-        assert_int_equal(ss_processor_choose(0), SS_PROCESSOR_ANY);
-        return;
-    }
-    for (unsigned i = 0; i < 2u * (unsigned)CPU_COUNT(&before); i++) {
-        uint32_t processor = ss_processor_choose(i);
-        assert_true(processor < CPU_SETSIZE && CPU_ISSET(processor, &before));
-        assert_int_equal(processor, ss_processor_choose(i + (unsigned)CPU_COUNT(&before)));
-        ss_processor_stay(processor);
-        assert_int_equal(sched_getcpu(), processor);
-        assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
-    }
-    assert_int_not_equal(ss_processor_choose(0), ss_processor_choose(1));
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_bytes),    cmocka_unit_test(test_hostile_sealer), cmocka_unit_test(test_sealer_gone),
-        cmocka_unit_test(test_hostile_front), cmocka_unit_test(test_processor),
+        cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_hostile_sealer),
+        cmocka_unit_test(test_sealer_gone),
+        cmocka_unit_test(test_hostile_front),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
