@@ -144,8 +144,13 @@ static void accepted_done(struct ss_pull *p, enum ss_answer answer)
     } else if (answer == SS_ANSWER_FAILED) {
         ss_pull_failed(p);
     } else {
+        // Who was told late may be outside the window by now.
+        bool late = p->failures && p->offer.window;
         p->failures = 0;
-        ss_pull_download(p);
+        if (late)
+            ss_pull_go(p, SS_JOB_HOME);
+        else
+            ss_pull_download(p);
     }
 }
 

@@ -186,12 +186,12 @@ static bool may_guess(struct ss_http_request *request, const char *about)
     return false;
 }
 
-static void refuse(struct ss_http_request *request, const char *about, const char *challenge)
+static void refuse(struct ss_http_request *request, const char *about, const char *challenge, bool guessed)
 {
     if (request->status)
         return; // whether the credential is wrong is not known
     char address[INET6_ADDRSTRLEN] = "";
-    if (request->headers[SS_HTTP_AUTHORIZATION]) // a request without any credential is no guess
+    if (guessed && request->headers[SS_HTTP_AUTHORIZATION]) // a request without any credential is no guess
         (void)each_guess(request, about, ss_limit_take);
     ss_metrics_add(&request->front->metrics, SS_COUNT_REFUSED_CREDENTIALS, 1);
     inet_ntop(AF_INET6, request->address, address, sizeof address);
@@ -201,7 +201,8 @@ static void refuse(struct ss_http_request *request, const char *about, const cha
 }
 
 /// Whether an unknown device may become one of the product for those: if it polls, and shows what would let it in then.
-static bool may_join(struct ss_http_connection *connection, const char *id)
+/// Into *@p holds goes whether the credential is a good one, for that or for nothing.
+static bool may_join(struct ss_http_connection *connection, const char *id, bool *holds)
 {
     struct ss_http_request *request = &connection->request;
     struct ss_store_registration *device = &request->device.registration;
@@ -214,7 +215,8 @@ static bool may_join(struct ss_http_connection *connection, const char *id)
         snprintf(device->product, sizeof device->product, "%s", product);
     }
     // The same work as for a device that exists, also where it is in vain.
-    return credential_holds(connection, device) && asks;
+    *holds = credential_holds(connection, device);
+    return *holds && asks;
 }
 
 /// Lets a newcomer in, or answers 429.
@@ -257,12 +259,13 @@ enum ss_http_result ss_auth_device(struct ss_http_connection *connection, bool w
     ss_status_t status = !named ? SS_ERROR_DOES_NOT_EXIST
                          : wait ? ss_store_device_get(store, id, &request->device, NULL)
                                 : SS_OK;
-    if (status == SS_ERROR_DOES_NOT_EXIST && may_join(connection, id))
+    bool holds = false;
+    if (status == SS_ERROR_DOES_NOT_EXIST && may_join(connection, id, &holds))
         welcome(request);
     else if (status != SS_OK && status != SS_ERROR_DOES_NOT_EXIST)
         ss_http_answer_failure(request, status, NULL);
     else if (status != SS_OK || !credential_holds(connection, &request->device.registration))
-        refuse(request, about, "TargetToken");
+        refuse(request, about, "TargetToken", !holds);
     else
         limit_device(request, id);
     return SS_HTTP_DONE;
@@ -278,7 +281,7 @@ bool ss_auth_operator(struct ss_http_request *request)
         token ? ss_store_operator_find(request->front->store, token, strlen(token), request->operator_name, &err)
               : SS_ERROR_DOES_NOT_EXIST;
     if (status == SS_ERROR_DOES_NOT_EXIST)
-        refuse(request, "(operator)", "Bearer");
+        refuse(request, "(operator)", "Bearer", true);
     else if (status != SS_OK)
         ss_http_answer_failure(request, status, &err);
     return status == SS_OK;

@@ -47,7 +47,7 @@ static const struct option options[] = {
         server, new_devices, TEXT, NULL,
         "opaque product that unknown devices join with the gateway token or their certificate; none: they are refused"),
     OPTION(server, plain_http, SWITCH, "no", "yes allows listening without certificate"),
-    OPTION(server, user, TEXT, NULL, "user that the processes become when started as root"),
+    OPTION(server, user, TEXT, NULL, "user that the front becomes when started as root"),
     OPTION(server, threads, NUMBER, "0", "threads that serve connections, 0: one a processor", .max = 256),
     OPTION(server, workers, NUMBER, "8", "threads that wait for the store", .min = 1, .max = 64),
     OPTION(sealer, vault, TEXT, NULL, "the vault, as --vault"),

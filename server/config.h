@@ -77,16 +77,16 @@ struct ss_server_config {
         char *gateway_token;                     ///< file with a token that may act as any device; NULL: none
         char *new_devices;                       ///< opaque product of who registers itself; NULL: nobody may
         bool plain_http;                         ///< links without TLS are meant: offered as download-http
-        char *user;                              ///< whom the processes become; NULL: they stay who they are
+        char *user;                              ///< whom the front becomes; NULL: it stays who it is
         unsigned threads;                        ///< that serve connections; 0: one a processor
         unsigned workers;                        ///< that wait for the store
     } server;
     struct {
         char *vault;        ///< as --vault
         char *vault_key;    ///< as --vault-key
-        char *delivery_key; ///< file or pkcs11: URI of the key that signs deliveries
-        char *upload_key;   ///< file or pkcs11: URI of the key that opens uploads
-        char *key_set;      ///< file: the root-signed key set that the sealer is pinned to
+        char *delivery_key; ///< file, credential:NAME or pkcs11: URI of the key that signs deliveries
+        char *upload_key;   ///< file or credential:NAME of the key that opens uploads
+        char *key_set;      ///< file, or folder of them: the root-signed key sets that the sealer is pinned to
         char *listen;       ///< front: where a remote sealer connects to, ADDRESS:PORT; NULL: the sealer is local
         char *connect;      ///< remote sealer: the front's HOST:PORT
         char *certificate, *key, *ca; ///< PEM files of this end's certificate and key, and who signs the other's

@@ -9,8 +9,7 @@
 
 /// Room for a link, terminated: origin, tenant, device, file.
 #define SS_DDI_LINK_SIZE 640
-/// Number of the part of a path that is the device's id, and of what follows `…/{id}/resource/`.
-#define SS_DDI_PART_DEVICE 3
+/// Number of the part of a path that follows `…/{id}/resource/`.
 #define SS_DDI_PART_NUMBER 5
 
 enum ss_http_result ss_ddi_poll_at_once(struct ss_http_request *request);

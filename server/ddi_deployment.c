@@ -268,13 +268,15 @@ static enum ss_http_result order_delivery(struct ss_http_request *request, const
     return answer_refused(request);
 }
 
-/// Whether the action's window was over before the device used it. It is to be cancelled then, as with hawkBit.
+/// Whether the action's window was over before the device used it. It is to be cancelled then, as with hawkBit; a device
+/// that has refused that once is not asked again.
 static bool ended_unused(struct ss_http_request *request, const struct ss_store_action *action)
 {
     struct ss_error err = {0};
     if (!ss_store_window_is_over(&action->window, time(NULL)))
         return false;
-    ss_status_t status = ss_store_cancel(request->front->store, action->id, false, "maintenance-window", &err);
+    bool again = action->last == SS_STORE_CANCEL_REJECTED || action->last == SS_STORE_ERROR;
+    ss_status_t status = ss_store_cancel(request->front->store, action->id, again, "maintenance-window", &err);
     ss_log(SS_LOG_INFO, "a maintenance window is over", "device", action->device, "cancelled",
            status == SS_OK ? "yes" : err.message, NULL);
     return true;

@@ -35,6 +35,7 @@ struct ss_download {
     pthread_mutex_t lock;
     struct ss_job job; ///< reading a piece from the store; one at a time
     struct piece pieces[PIECES_MAX];
+    bool now;          ///< a local sealer seals while we wait for it
     unsigned ahead;    ///< pieces that may be there or on their way
     unsigned asked;    ///< pieces that are on their way
     uint64_t ask_from; ///< the first byte nobody has asked for
@@ -204,7 +205,7 @@ static size_t most(const struct ss_download *d, uint64_t offset, size_t max)
 /// Has a local sealer seal @p len bytes straight to @p out, if nothing was asked for that comes first.
 static bool seal_now(struct ss_download *d, uint64_t offset, char *out, size_t len)
 {
-    if (d->source.blob || !d->sealer || d->ask_from != offset ||
+    if (!d->now || d->ask_from != offset ||
         ss_sealer_window_now(d->sealer, d->source.device, d->source.version, d->source.address, (uint32_t)offset,
                              (uint32_t)len, (uint8_t *)out) != SS_OK)
         return false;
@@ -247,9 +248,8 @@ static ssize_t read_some(void *context, uint64_t at, char *out, size_t max)
         if (piece) {
             result = (ssize_t)copy(d, piece, offset, out, max);
         } else if (may_go_on(d)) {
-            d->waits = true;
-            ss_http_suspend(d->front, d->connection);
-            result = 0;
+            d->waits = ss_http_suspend(d->front, d->connection);
+            result = d->waits ? 0 : MHD_CONTENT_READER_END_WITH_ERROR;
         }
     }
     d->sent += result > 0 ? (uint64_t)result : 0;
@@ -264,13 +264,13 @@ static void unlist(struct ss_download *d)
     if (d->next)
         d->next->link = d->link;
     pthread_mutex_unlock(&d->front->downloads_lock);
-    ss_metrics_sub(&d->front->metrics, SS_COUNT_DOWNLOADS, 1);
 }
 
 /// The response is gone.
 static void end(void *context)
 {
     struct ss_download *d = context;
+    struct ss_front *front = d->front;
     unlist(d);
     ss_metrics_add(&d->front->metrics, d->source.blob ? SS_COUNT_STORED_BYTES : SS_COUNT_SEALED_BYTES, d->sent);
     if (d->sent < d->source.len)
@@ -284,6 +284,7 @@ static void end(void *context)
     pthread_mutex_unlock(&d->lock);
     if (last)
         destroy(d);
+    ss_metrics_sub(&front->metrics, SS_COUNT_DOWNLOADS, 1); // from here on the sealer's client may go
 }
 
 /// Puts @p d in the list if there is room. 0, or the status to answer.
@@ -293,7 +294,7 @@ static unsigned enlist(struct ss_front *front, struct ss_download *d)
     pthread_mutex_lock(&front->downloads_lock);
     for (const struct ss_download *other = front->downloads; other; other = other->next, all++)
         own += !strcmp(other->source.device, d->source.device);
-    if (all >= atomic_load(&front->limits.downloads))
+    if (atomic_load(&front->stopping_downloads) || all >= atomic_load(&front->limits.downloads))
         status = 503;
     else if (own >= atomic_load(&front->limits.downloads_per_device))
         status = 429;
@@ -323,8 +324,8 @@ bool ss_download_start(struct ss_http_request *request, unsigned status, const s
     d->ask_from = source->first;
     d->job.run = read_blob;
     // Another host's sealer, and the store, take their time: they are asked for the next piece while one is sent.
-    bool now = d->sealer && !d->front->config->sealer.listen && !source->blob;
-    d->ahead = now ? 1 : PIECES_MAX;
+    d->now = d->sealer && !d->front->config->sealer.listen && !source->blob;
+    d->ahead = d->now ? 1 : PIECES_MAX;
     pthread_mutex_init(&d->lock, NULL);
     unsigned refused = enlist(request->front, d);
     if (refused) {
@@ -334,13 +335,13 @@ bool ss_download_start(struct ss_http_request *request, unsigned status, const s
         return false;
     }
     struct MHD_Response *response =
-        MHD_create_response_from_callback(source->len, now ? BLOCK_NOW : BLOCK, read_some, d, end);
+        MHD_create_response_from_callback(source->len, d->now ? BLOCK_NOW : BLOCK, read_some, d, end);
     if (!response) {
         end(d);
         ss_http_answer_failure(request, SS_ERROR_INSUFFICIENT_MEMORY, NULL);
         return false;
     }
-    if (!now) {
+    if (!d->now) {
         pthread_mutex_lock(&d->lock);
         ask(d); // it comes while the head is made and sent
         pthread_mutex_unlock(&d->lock);

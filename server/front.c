@@ -133,16 +133,9 @@ static ss_status_t start(struct ss_front *front, const struct ss_front_options *
         status =
             ss_presealed_start(front->store, config->presealed.folder, log_presealed, NULL, &front->presealed, err);
     for (unsigned i = 0; status == SS_OK && i < options->listeners->count; i++) {
-        status = ss_http_start(front, options->listeners->fds[i], err);
+        status = ss_http_start(front, err);
     }
     return status == SS_OK ? ss_front_accept_start(front, err) : status;
-}
-
-/// Sleeps until @p count is 0, at most @p ms milliseconds.
-static void wait_for(atomic_uint *count, unsigned ms)
-{
-    for (; ms && atomic_load(count); ms -= ms < 10 ? ms : 10)
-        usleep(10000);
 }
 
 static unsigned downloads(struct ss_front *front)
@@ -156,6 +149,7 @@ static void stop_sealer(struct ss_front *front)
     pthread_rwlock_wrlock(&front->sealer_lock);
     front->sealer = NULL;
     pthread_rwlock_unlock(&front->sealer_lock);
+    ss_downloads_stop(front); // none begins any more
     for (unsigned ms = 0; downloads(front) && ms < 5000; ms += 10) {
         ss_downloads_stop(front);
         // A connection that takes nothing any more would hold its window.
@@ -188,8 +182,12 @@ static void stop(struct ss_front *front)
         usleep(10000);
     }
     stop_sealer(front);
-    // What is suspended now waits for the store alone, which always answers.
-    wait_for(&front->suspended, 60000);
+    // What is suspended now waits for the store, which always answers, or for a client's handshake; nobody else is.
+    atomic_store(&front->ending, true);
+    for (unsigned ms = 0; atomic_load(&front->suspended) && ms < 60000; ms += 10) {
+        end_handshakes(front);
+        usleep(10000);
+    }
     ss_front_accept_free(front);
     for (unsigned i = 0; i < front->daemon_count; i++)
         MHD_stop_daemon(front->daemons[i]);

@@ -13,7 +13,8 @@
 
 enum {
     EVENTS_MAX = 64,
-    PAUSE_MS = 20, ///< connections stay in the kernel's queue while there are too many, or no descriptors
+    SERIES_MAX = 64, ///< connections at once: others wait for their handshake to go on
+    PAUSE_MS = 20,   ///< connections stay in the kernel's queue while there are too many, or no descriptors
 };
 
 static bool is_full(struct ss_front *front, unsigned index)
@@ -26,14 +27,16 @@ static bool is_full(struct ss_front *front, unsigned index)
 static bool accept_all(struct ss_front *front, unsigned index)
 {
     struct sockaddr_storage address;
-    while (!is_full(front, index)) {
+    for (unsigned n = 0; n < SERIES_MAX; n++) {
+        if (is_full(front, index))
+            return false;
         socklen_t len = sizeof address;
         int fd = accept4(front->listeners->fds[index], (struct sockaddr *)&address, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0)
             return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
         (void)MHD_add_connection(front->daemons[index], fd, (struct sockaddr *)&address, len); // closes it on failure
     }
-    return false;
+    return true; // epoll comes again
 }
 
 static void resume(struct ss_front *front, struct ss_http_connection *connection)
@@ -107,10 +110,11 @@ static bool watch_all(struct ss_front *front)
 ss_status_t ss_front_accept_start(struct ss_front *front, struct ss_error *err)
 {
     atomic_store(&front->acceptor_state, SS_FRONT_ACCEPTS);
-    front->acceptor_runs = watch_all(front) && pthread_create(&front->acceptor, NULL, acceptor, front) == 0;
-    if (front->acceptor_runs)
+    int failed = watch_all(front) ? pthread_create(&front->acceptor, NULL, acceptor, front) : errno;
+    front->acceptor_runs = !failed;
+    if (!failed)
         return SS_OK;
-    return ss_error_set(err, SS_ERROR_IO, SS_AREA_SERVER, "connections cannot be accepted: %s", strerror(errno));
+    return ss_error_set(err, SS_ERROR_IO, SS_AREA_SERVER, "connections cannot be accepted: %s", strerror(failed));
 }
 
 static void tell(struct ss_front *front, enum ss_front_acceptor_state state)

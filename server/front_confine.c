@@ -7,19 +7,41 @@
 #include "server/confine_paths.h"
 #include "server/front_parts.h"
 #include "server/log.h"
+#include "vault/pkcs11.h"
 
-/// True if a secret of the sealer lies in @p folder or below it.
+/// A folder, and whether something that the front must not read lies in it or below it.
+struct search {
+    char folder[PATH_MAX];
+    bool found;
+};
+
+static void look_at(void *context, const char *path, bool written)
+{
+    struct search *search = context;
+    char where[PATH_MAX];
+    size_t len = strlen(search->folder);
+    (void)written;
+    search->found |=
+        ss_paths_secret(path, where) && !strncmp(where, search->folder, len) && (where[len] == '/' || len == 1);
+}
+
+/// True if a secret of the sealer lies in @p folder or below it, or something that its token needs: its PIN, for one.
 static bool holds_secrets(const struct ss_server_config *config, const char *folder)
 {
     const char *secrets[] = {config->sealer.vault_key, config->sealer.vault, config->sealer.delivery_key,
                              config->sealer.upload_key};
-    char real[PATH_MAX], where[PATH_MAX];
-    size_t len = realpath(folder, real) ? strlen(real) : 0;
-    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
-        if (len && secrets[i] && ss_paths_secret(secrets[i], where) && !strncmp(where, real, len) &&
-            (where[len] == '/' || len == 1))
-            return true;
-    return false;
+    struct search search = {.found = false};
+    if (!realpath(folder, search.folder))
+        return false;
+    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+        if (!secrets[i])
+            continue;
+        if (ss_pkcs11_is_uri(secrets[i]))
+            ss_pkcs11_files(secrets[i], look_at, &search);
+        else
+            look_at(&search, secrets[i], false);
+    }
+    return search.found;
 }
 
 /// A file that may be replaced by another one of the same name, for which its folder is needed: unless that holds secrets

@@ -70,9 +70,10 @@ struct ss_front {
     pthread_mutex_t downloads_lock;
     pthread_mutex_t connections_lock;
     struct ss_http_connection *connections;
-    atomic_uint suspended;          ///< connections that wait for a worker, the store or the sealer
+    atomic_uint suspended;          ///< connections that wait for a worker, the store, the sealer or a handshake
     atomic_bool stopping;           ///< connections end with their answer
     atomic_bool stopping_downloads; ///< nobody waits for bytes any more
+    atomic_bool ending;             ///< nothing is suspended any more
 };
 
 /// The connection that @p request is part of.
@@ -93,8 +94,8 @@ static inline uint64_t ss_front_now_us(void)
 
 /// Before the first of them starts: for ss_http_body_json().
 void ss_http_json_setup(void);
-/// Starts a daemon on @p fd, which is its own from here on.
-SS_MUST_USE ss_status_t ss_http_start(struct ss_front *front, int fd, struct ss_error *err);
+/// Starts the daemon of the next listener; it is given its connections.
+SS_MUST_USE ss_status_t ss_http_start(struct ss_front *front, struct ss_error *err);
 /// Shuts connections down that took longer than they may.
 void ss_http_sweep(struct ss_front *front);
 /// Reads the request's first line and headers; finds the route and, if memory tells, who asks. An answer is there if that
@@ -106,8 +107,8 @@ enum ss_http_result ss_http_identify(struct ss_http_connection *connection, bool
 enum ss_http_result ss_http_dispatch(struct ss_http_request *request);
 /// Frees what belongs to the last request.
 void ss_http_reset(struct ss_http_request *request);
-/// As the library's, and counted.
-void ss_http_suspend(struct ss_front *front, struct MHD_Connection *connection);
+/// As the library's, and counted. False, and nothing is suspended, where the front ends; on the connection's thread.
+bool ss_http_suspend(struct ss_front *front, struct MHD_Connection *connection);
 void ss_http_resume(struct ss_front *front, struct MHD_Connection *connection);
 
 /// Threads that answer requests of one listener.

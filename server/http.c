@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The callbacks of libmicrohttpd 0.9.75. Three of its rules shape this file: an answer that is queued at the handler's
 // first call closes the connection; a connection that is suspended then gets another first call when it goes on; and a
-// connection is suspended and resumed by its own thread or any other, but always before its daemon is stopped.
+// connection is suspended by its own thread and resumed by any, but always before its daemon is stopped.
 #include "server/http.h"
 
 #include <errno.h>
@@ -64,10 +64,15 @@ void ss_http_reset(struct ss_http_request *request)
     request->phase = SS_HTTP_HEAD_PHASE;
 }
 
-void ss_http_suspend(struct ss_front *front, struct MHD_Connection *connection)
+bool ss_http_suspend(struct ss_front *front, struct MHD_Connection *connection)
 {
-    atomic_fetch_add(&front->suspended, 1);
+    atomic_fetch_add(&front->suspended, 1); // before it looks: whoever ends the front looks the other way round
+    if (atomic_load(&front->ending)) {
+        atomic_fetch_sub(&front->suspended, 1);
+        return false;
+    }
     MHD_suspend_connection(connection);
+    return true;
 }
 
 void ss_http_resume(struct ss_front *front, struct MHD_Connection *connection)
@@ -84,10 +89,17 @@ static void wait_for_handshake(struct ss_tls_transport *transport)
 {
     struct ss_http_connection *connection =
         (struct ss_http_connection *)(void *)((char *)transport - offsetof(struct ss_http_connection, transport));
-    if (atomic_exchange(&connection->waits, true))
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection->request.connection, MHD_CONNECTION_INFO_CONNECTION_SUSPENDED);
+    if (info && info->suspended)
         return; // it asks twice before it looks whether it is suspended
-    ss_http_suspend(connection->front, connection->request.connection);
-    ss_front_accept_watch(connection->front, connection);
+    atomic_store(&connection->waits, true);
+    if (ss_http_suspend(connection->front, connection->request.connection)) {
+        ss_front_accept_watch(connection->front, connection);
+    } else {
+        atomic_store(&connection->waits, false);
+        shutdown(connection->fd, SHUT_RDWR);
+    }
 }
 
 static void open_connection(struct ss_front *front, struct MHD_Connection *mhd, void **context)
@@ -268,7 +280,8 @@ static enum MHD_Result hand_over(struct ss_http_request *request, enum ss_http_p
     request->next = next;
     request->job.run = run;
     atomic_store(&ss_http_owner(request)->deadline, UINT64_MAX); // it is our turn
-    ss_http_suspend(front, request->connection);
+    if (!ss_http_suspend(front, request->connection))
+        return MHD_NO;
     if (ss_workers_push(front->workers, &request->job, false))
         return MHD_YES;
     ss_metrics_add(&front->metrics, SS_COUNT_BUSY, 1);
@@ -370,16 +383,16 @@ unsigned ss_http_threads(const struct ss_server_config *config)
     return config->server.threads ? config->server.threads : processors > 0 ? (unsigned)processors : 1;
 }
 
-ss_status_t ss_http_start(struct ss_front *front, int fd, struct ss_error *err)
+ss_status_t ss_http_start(struct ss_front *front, struct ss_error *err)
 {
     const struct ss_server_config *config = front->config;
     unsigned threads = ss_http_threads(config);
-    unsigned per_daemon = config->limits.connections / (config->server.listen.count ? config->server.listen.count : 1);
-    unsigned flags =
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (front->tls ? MHD_USE_TLS : 0u);
+    unsigned per_daemon = config->limits.connections / front->listeners->count;
+    // front_accept.c listens.
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+                     MHD_USE_ERROR_LOG | (front->tls ? MHD_USE_TLS : 0u);
     struct MHD_OptionItem options[20] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)mhd_log, NULL},
-        {MHD_OPTION_LISTEN_SOCKET, fd, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(per_daemon < threads ? threads : per_daemon), NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)config->limits.timeout, NULL},
@@ -390,7 +403,7 @@ ss_status_t ss_http_start(struct ss_front *front, int fd, struct ss_error *err)
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)take_uri, front},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave, NULL},
     };
-    unsigned n = 11;
+    unsigned n = 10;
     if (threads > 1)
         options[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL};
     if (front->tls) {
@@ -404,7 +417,6 @@ ss_status_t ss_http_start(struct ss_front *front, int fd, struct ss_error *err)
         MHD_start_daemon(flags, 0, NULL, NULL, handle, front, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
     if (!daemon)
         return ss_error_set(err, SS_ERROR_IO, SS_AREA_SERVER, "the HTTP server does not start: %s", strerror(errno));
-    MHD_quiesce_daemon(daemon); // front_accept.c accepts
     front->daemons[front->daemon_count++] = daemon;
     return SS_OK;
 }

@@ -13,7 +13,8 @@
 //   POST   /devices/ID/attributes        {} (asks the device for them)            {}
 //   GET    /devices/ID/actions           ?before= &limit= (100)                   {"actions":[{ACTION}]}
 //   POST   /devices/ID/actions           {"version":… or "release":N,             201 or 200 (was there already)
-//                                         "forced":bool? "confirm":bool?}         {"id":N, "created":bool}
+//                                         "forced":bool?, "confirm":bool?,       {"id":N, "created":bool}
+//                                         "download_only":bool?, "window":WINDOW?}
 //   GET    /actions                      ?before= &limit=                         {"actions":[{ACTION}]}
 //   GET    /actions/N                    -                                        ACTION
 //   GET    /actions/N/history            ?limit=                                  {"history":[{STATUS}]}
@@ -40,7 +41,9 @@
 //   DEVICE    id, product, kind, active, credential ("none", "token", "certificate", "any_certificate"), seen,
 //             auto_confirm, told: {slot, version, state, cause, digest, table, epoch, sequence, key_set, secure_version,
 //             bootloader}, open: {action, release, state, forced} or null, installed: {action, release} or null
-//   ACTION    id, device, release, version, state, last, active, forced, retrieved, code, operator, created, changed
+//   ACTION    id, device, release, version, state, last, active, forced, download_only, window: WINDOW or null, retrieved,
+//             code, operator ("": the device itself), created, changed
+//   WINDOW    start, seconds, daily
 //   STATUS    number, time, state, code, progress: {count, of} or null, messages: […]
 //   RELEASE   id, product, version, kind, state ("ready", "revoked"), length, digest, secure_version, operator, created
 //   ARTIFACT  file, length, sha1, md5, sha256

@@ -70,7 +70,8 @@ SS_MUST_USE ss_status_t ss_presealed_trust(struct ss_store *store, const struct 
 
 /// Brings everything in @p folder to the store. Each statement is verified with the key sets that the folder has (which
 /// are or follow those in the store, or are refused), each ciphertext compared with its statement, and a delivery appears with
-/// its ciphertext or not at all. What is there already costs a look; an interrupted load is repeated.
+/// its ciphertext or not at all. What is there already costs a look; an interrupted load is repeated. An index that is bad
+/// does not keep others from being loaded; the status is that of the first.
 ///   SS_ERROR_IO                 the folder or a file cannot be read
 ///   SS_ERROR_DATA_INVALID       an index or a statement is none
 ///   SS_ERROR_DATA_CORRUPT       a file is not what its name or its statement says

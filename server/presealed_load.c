@@ -394,14 +394,20 @@ ss_status_t ss_presealed_load(struct ss_store *store, const char *folder, struct
                               struct ss_error *err)
 {
     const struct dirent *entry;
-    ss_status_t status = SS_OK;
+    struct ss_error other = {0};
+    ss_status_t first = SS_OK;
     memset(report, 0, sizeof *report);
     DIR *dir = opendir(folder);
     if (!dir)
         return io_error(err, folder);
-    while (status == SS_OK && (entry = readdir(dir)) != NULL)
-        if (is_index(entry->d_name))
-            status = load_index(store, folder, entry->d_name, report, err);
+    // One that is bad keeps no other product from its updates.
+    while ((entry = readdir(dir)) != NULL) {
+        if (!is_index(entry->d_name))
+            continue;
+        ss_status_t status = load_index(store, folder, entry->d_name, report, first == SS_OK ? err : &other);
+        if (first == SS_OK)
+            first = status;
+    }
     closedir(dir);
-    return status;
+    return first;
 }

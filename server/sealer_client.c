@@ -134,7 +134,8 @@ static void end_failed(struct ss_sealer *s)
     bool ask = !s->ready && s->options.control >= 0 && now - s->asked_ms > ASK_MS;
     if (ask)
         s->asked_ms = now;
-    bool lane = s->ready && s->options.control >= 0 && ss_sealer_lane_wanted(s);
+    bool lane =
+        s->ready && s->options.control >= 0 && now - atomic_load(&s->lane_late_ms) > ASK_MS && ss_sealer_lane_wanted(s);
     pthread_mutex_unlock(&s->lock);
     if (gone && s->options.connected)
         s->options.connected(s->options.context, false);

@@ -7,6 +7,7 @@
 #define SS_SERVER_SEALER_CLIENT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "server/message.h"
 #include "server/sealer.h"
@@ -109,6 +110,7 @@ struct ss_sealer {
     struct ss_channel_tls *tls;
     struct ss_sealer_peer peers[SS_SEALER_PEERS_MAX];
     struct ss_sealer_lane lanes[SS_SEALER_LANES_MAX];
+    atomic_int_fast64_t lane_late_ms;    ///< when a lane did not answer in time last
     unsigned ready;                      ///< peers that are
     uint64_t serial;                     ///< of connections
     struct ss_sealer_request **requests; ///< by the low bits of their id

@@ -160,6 +160,8 @@ ss_status_t ss_sealer_window_now(struct ss_sealer *s, const char *device, const 
     ss_status_t status = ask(lane, &w);
     if (status == SS_OK)
         status = answer(lane, &w);
+    if (status == SS_ERROR_TIMEOUT)
+        atomic_store(&s->lane_late_ms, ss_sealer_now_ms()); // another lane would be as late
     if (status == SS_OK)
         memcpy(out, ss_channel_slot(lane->channel, 0), len);
     else if (status != SS_ERROR_BAD_STATE)

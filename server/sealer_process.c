@@ -142,8 +142,7 @@ static void find_reach(const struct process *p, struct reach *r)
 }
 
 /// What only shows when a connection is lost or a token is used again is tried while somebody looks: a signature, and the
-/// vault once more. Not where a person would
-/// be asked again.
+/// vault once more. Not where a person would be asked again.
 static ss_status_t try_again(struct process *p, struct ss_error *err)
 {
     const struct ss_server_config *c = p->options->config;

@@ -178,6 +178,8 @@ static ss_status_t take_hello(struct ss_sealer_session *s, const struct ss_frame
         return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_SERVER,
                             "the front speaks version %u of the channel, this sealer %u", (unsigned)m.version,
                             SS_CHANNEL_VERSION);
+    if (m.lane && !ss_channel_slots(s->channel))
+        return out_of_order(err); // lanes are within one host
     s->greeted = true;
     s->lane = m.lane;
     return s->lane || ss_sealer_enqueue(s, &follow) ? SS_OK : out_of_memory(err);

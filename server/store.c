@@ -211,8 +211,9 @@ void ss_store_close(struct ss_store *store)
     if (!store)
         return;
     ss_store_watcher_stop(store);
-    if (store->threads)
-        (void)!ss_store_cache_write_seen(store, NULL);
+    for (unsigned shard = 0; store->threads && shard < SS_STORE_SHARDS;)
+        if (ss_store_cache_write_seen(store, &shard, NULL) != SS_OK)
+            break;
     ss_store_writer_stop(store);
     ss_sql_close(store->writer_db);
     for (unsigned i = 0; i < store->idle_count; i++)

@@ -190,8 +190,8 @@ struct ss_store_window {
     uint32_t seconds; ///< how long; 0: there is no window
     bool daily;
 };
-/// SS_ERROR_INVALID_ARGUMENT: a daily one that is not within 1 minute and a day, or begins on another one; another one that is
-/// not within 1 minute and SS_STORE_WINDOW_MAX, or is over at @p now. "No window" is fine.
+/// SS_ERROR_INVALID_ARGUMENT: a daily one that is shorter than a minute, longer than a day, or does not begin within one;
+/// another one that is shorter than a minute, longer than SS_STORE_WINDOW_MAX, or over at @p now. "No window" is fine.
 SS_MUST_USE ss_status_t ss_store_window_check(const struct ss_store_window *window, int64_t now, struct ss_error *err);
 /// Whether it is open; true without one.
 bool ss_store_window_is_open(const struct ss_store_window *window, int64_t now);
@@ -368,7 +368,7 @@ SS_MUST_USE ss_status_t ss_store_status_list(struct ss_store *store, int64_t act
 /// next fetch tries again. Call it while open.retrieved is false.
 void ss_store_action_retrieved(struct ss_store *store, const char *device, int64_t action);
 /// The device fetches a whole artifact: a DOWNLOAD entry each time, in order with what is written after it, if the quota
-/// has room and the action is not over. Does not wait either, and is the only write that need not survive: see Durability.
+/// has room and the action is not over. Does not wait either, and need not survive: see Durability.
 /// Where 4,096 of them wait, because the database does not answer, further ones are forgotten.
 void ss_store_action_downloading(struct ss_store *store, const char *device, int64_t action, const char *file);
 

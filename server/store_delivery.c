@@ -172,7 +172,8 @@ ss_status_t ss_store_delivery_put(struct ss_store *store, const struct ss_store_
                                   const char *replaces, struct ss_store_delivery *kept, struct ss_error *err)
 {
     struct ss_store_delivery ignored;
-    struct put p = {delivery, replaces ? replaces : "", kept ? kept : &ignored};
+    const struct ss_store_delivery wanted = *delivery; // which may be where `kept` is read to
+    struct put p = {&wanted, replaces ? replaces : "", kept ? kept : &ignored};
     ss_status_t status = check(delivery, err);
     return status == SS_OK ? ss_store_write(store, "store-delivery", put, &p, err) : status;
 }

@@ -172,8 +172,9 @@ struct ss_store_shard *ss_store_cache_lock(struct ss_store *store, const char *d
 
 /// With the shard locked. @p seen 0: used, that is all.
 void ss_store_cache_note_seen(struct ss_store_entry *entry, int64_t seen);
-/// Writes what was seen since the last time.
-SS_MUST_USE ss_status_t ss_store_cache_write_seen(struct ss_store *store, struct ss_error *err);
+/// Writes a part of what was seen since the last time, in one transaction: of shard *@p shard on, which is moved on. All is
+/// written when it is SS_STORE_SHARDS.
+SS_MUST_USE ss_status_t ss_store_cache_write_seen(struct ss_store *store, unsigned *shard, struct ss_error *err);
 /// Notes that a device has fetched its freshness record of @p time.
 void ss_store_cache_fetched(struct ss_store *store, const char *device, int64_t time);
 

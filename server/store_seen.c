@@ -90,22 +90,22 @@ static void give_back(struct ss_store *store, const struct seen_batch *batch)
     }
 }
 
-ss_status_t ss_store_cache_write_seen(struct ss_store *store, struct ss_error *err)
+ss_status_t ss_store_cache_write_seen(struct ss_store *store, unsigned *shard, struct ss_error *err)
 {
     ss_status_t status = SS_OK;
     struct seen_batch *batch = calloc(1, sizeof *batch);
     if (!batch)
         return ss_store_out_of_memory(err);
-    for (unsigned i = 0; i < SS_STORE_SHARDS && status == SS_OK; i++)
-        do {
-            pthread_mutex_lock(&store->shards[i].lock);
-            collect(&store->shards[i], batch);
-            pthread_mutex_unlock(&store->shards[i].lock);
-            if (batch->count)
-                status = ss_store_write(store, "store-seen", write_seen, batch, err);
-            if (status != SS_OK)
-                give_back(store, batch);
-        } while (status == SS_OK && batch->count == SEEN_BATCH);
+    while (*shard < SS_STORE_SHARDS && !batch->count) {
+        pthread_mutex_lock(&store->shards[*shard].lock);
+        collect(&store->shards[*shard], batch);
+        pthread_mutex_unlock(&store->shards[*shard].lock);
+        *shard += batch->count < SEEN_BATCH; // else there may be more of it
+    }
+    if (batch->count)
+        status = ss_store_write(store, "store-seen", write_seen, batch, err);
+    if (status != SS_OK)
+        give_back(store, batch);
     free(batch);
     return status;
 }

@@ -97,6 +97,7 @@ static void *watcher(void *context)
     struct ss_store *store = context;
     struct ss_sql *db = NULL;
     int64_t last = 0, written = ss_store_monotonic();
+    unsigned shard = SS_STORE_SHARDS; // whose turn it is
     while (!atomic_load(&store->stopping)) {
         ss_status_t status = db ? watch(store, db, &last) : connect(store, &db, &last);
         if (status == SS_OK) {
@@ -106,8 +107,12 @@ static void *watcher(void *context)
             db = NULL;
             pause_ms(RETRY_MS);
         }
-        if (ss_store_monotonic() - written >= (int64_t)store->options.seen_seconds) {
-            (void)!ss_store_cache_write_seen(store, NULL); // what is not written now is next time
+        // One transaction a turn: what other nodes change has to be heard in between.
+        if (shard < SS_STORE_SHARDS) {
+            if (ss_store_cache_write_seen(store, &shard, NULL) != SS_OK)
+                shard = SS_STORE_SHARDS; // what is not written now is next time
+        } else if (ss_store_monotonic() - written >= (int64_t)store->options.seen_seconds) {
+            shard = 0;
             written = ss_store_monotonic();
         }
     }

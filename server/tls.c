@@ -199,7 +199,8 @@ static ssize_t pull(gnutls_transport_ptr_t context, void *out, size_t size)
 {
     struct ss_tls_transport *transport = context;
     ssize_t n = recv(transport->fd, out, size, 0);
-    if (n < 0 && errno == EAGAIN && gnutls_handshake_get_last_in(transport->session) != GNUTLS_HANDSHAKE_FINISHED) {
+    transport->done |= gnutls_handshake_get_last_in(transport->session) == GNUTLS_HANDSHAKE_FINISHED;
+    if (n < 0 && errno == EAGAIN && !transport->done) {
         transport->waits(transport);
         errno = EAGAIN;
     }

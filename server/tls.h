@@ -44,6 +44,7 @@ extern const char ss_tls_priorities[];
 struct ss_tls_transport {
     int fd;
     gnutls_session_t session;
+    bool done; ///< the handshake is over
     /// The handshake waits for bytes of the other end; on the thread that does the handshake.
     void (*waits)(struct ss_tls_transport *transport);
 };

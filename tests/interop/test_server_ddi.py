@@ -298,6 +298,20 @@ def test_a_window_that_was_not_used_cancels(server, device):
     assert server.manage("GET", f"/actions/{action}")["state"] == "canceled"
 
 
+def test_a_window_that_was_not_used_cancels_once(server, device):
+    """A device that goes on asking for what it refuses to stop would write history without end."""
+    action = server.assign(device.name, server.release, window={"start": int(time.time()), "seconds": 60})
+    sql(server.store, f"UPDATE actions SET window_start = window_start - 60 WHERE id = {action}")
+    error_of(device.get(f"/deploymentBase/{action}"), 404)
+    device.feedback(action, "rejected", "none", to="cancelAction")
+    error_of(device.get(f"/deploymentBase/{action}"), 404)
+    ended = server.manage("GET", f"/actions/{action}")
+    assert (ended["state"], ended["active"]) == ("canceled", False)
+    length = len(server.manage("GET", f"/actions/{action}/history")["history"])
+    error_of(device.get(f"/deploymentBase/{action}"), 404)
+    assert len(server.manage("GET", f"/actions/{action}/history")["history"]) == length
+
+
 def test_windows_that_are_none(server, device):
     now = int(time.time())
     for window in ({}, [], "02:00", {"start": 0}, {"start": 0, "seconds": 59, "daily": True},

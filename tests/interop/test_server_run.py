@@ -312,6 +312,8 @@ def test_unknown_devices_register_themselves(make, tmp_path):
         assert call(path + resource, method).status == 401
     for name in ("a%20b", "..", "x" * 65, "caf%C3%A9"):
         assert call(f"/DEFAULT/controller/v1/{name}").status == 401
+    for _ in range(30):  # a good credential is no guess
+        assert call(path + "/configData", "PUT").status == 401
     server.manage("GET", "/devices/new-1", code=404)
     answer = call(path)
     assert answer.status == 200 and set(answer.json()["_links"]) == {"configData"}
@@ -546,6 +548,44 @@ def test_a_stop_lets_downloads_finish(make):
         data += read_all(sock)
     assert data.endswith(firmware[-1000:]) and len(data) > len(firmware)
     assert server.process.wait(timeout=10) == 0
+
+
+def test_a_stop_under_load(make, pki):
+    """Requests on open connections and halves of handshakes that come while it stops do not bring it down."""
+    for _ in range(3):
+        server = make(tls=tls_config(pki, "no"), limits="address_rate = 0\ndevice_rate = 0")
+        context, over = tls_context(pki, "server-ca"), threading.Event()
+
+        def ask():
+            try:
+                with context.wrap_socket(server.connect(), server_hostname="127.0.0.1") as tls:
+                    stream = tls.makefile("rb")
+                    while not over.is_set():
+                        tls.sendall(b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n"
+                                    b"GET /DEFAULT/controller/v1/nobody HTTP/1.1\r\nHost: t\r\n\r\n")
+                        read_answer(stream)
+                        read_answer(stream)
+            except (OSError, IndexError):
+                pass
+
+        def hesitate():
+            while not over.is_set():
+                try:
+                    with server.connect() as sock:
+                        for byte in b"\x16\x03\x01\x00":
+                            sock.sendall(bytes([byte]))
+                            time.sleep(0.001)
+                except OSError:
+                    pass
+
+        threads = [threading.Thread(target=target) for target in (ask, ask, ask, hesitate, hesitate)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        server.stop()  # its status is 0
+        over.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_socket_activation_and_notification(make, tmp_path):

@@ -264,6 +264,39 @@ static void downloads_only(void **state)
     pull_bench_free(b);
 }
 
+static void close_window_busy(struct pull_bench *b, const struct ss_http_request *request, struct pull_answer *answer)
+{
+    close_window(b, request, answer);
+    *answer = (struct pull_answer){.head = {.status = 503, .length = 0, .retry_after = "60"}};
+}
+
+// Everything is there already, and the window closes while the server is too busy to hear that it begins.
+static void is_heard_too_late(void **state)
+{
+    (void)state;
+    struct pull_bench *b = pull_offered();
+    struct pull_fault ends = {"deploymentBase/7/feedback", 2, 2, end_action, 0};
+    struct pull_fault busy = {"deploymentBase/8/feedback", 1, 1, close_window_busy, 0};
+    pull_spoil(b, &ends);
+    b->update = "skip";
+    b->sleep = "00:05:00";
+    pull_run_for(b, 400);
+    pull_expect(b, PULL_BEGIN PULL_TAKE PULL_HELD PULL_POLL);
+    pull_spoil(b, &busy);
+    b->update = NULL;
+    b->window = "available";
+    pull_offer(b, 2, 8);
+    pull_run_for(b, 500);
+    assert_int_equal(busy.seen > 1, 1);
+    assert_int_equal(b->selected, -1);
+    b->update = NULL;
+    b->window = "available";
+    pull_run_for(b, 700);
+    pull_expect_updated(b);
+    assert_int_equal(b->downloaded, PULL_IMAGE);
+    pull_bench_free(b);
+}
+
 static void fail_500(struct pull_bench *b, const struct ss_http_request *request, struct pull_answer *answer)
 {
     (void)b, (void)request;
@@ -805,6 +838,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(waits_for_its_window),
         cmocka_unit_test(misses_its_window),
         cmocka_unit_test(downloads_only),
+        cmocka_unit_test(is_heard_too_late),
         cmocka_unit_test(is_not_heard_while_it_waits),
         cmocka_unit_test(confirms_when_it_has_proved_itself),
         cmocka_unit_test(rejects_itself),

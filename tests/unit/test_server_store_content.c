@@ -243,6 +243,14 @@ static void test_deliveries(void **state)
     assert_string_equal(kept.etag, "\"two\"");
     assert_ok(ss_store_delivery_get(b, "d1", d.release, "ota_1", &got, &err), err);
     assert_int_equal(got.sequence, 4);
+    // What is kept may be read to where the new one is.
+    strcpy(d.etag, "\"three\"");
+    d.sequence = 5;
+    assert_ok(ss_store_delivery_put(b, &d, "\"two\"", &d, &err), err);
+    assert_string_equal(d.etag, "\"three\"");
+    assert_ok(ss_store_delivery_get(a, "d1", d.release, "ota_1", &got, &err), err);
+    assert_string_equal(got.etag, "\"three\"");
+    assert_int_equal(got.sequence, 5);
     d.release = 99;
     assert_int_equal(ss_store_delivery_put(a, &d, NULL, NULL, &err), SS_ERROR_DOES_NOT_EXIST);
     d.statement_len = 0;

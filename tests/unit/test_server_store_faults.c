@@ -388,7 +388,8 @@ static void do_seen(struct act *a)
     struct ss_error err = {0};
     do_devices(a);
     must(ss_store_device_touch(a->load->store, a->name, &d, &err), &err);
-    must(ss_store_cache_write_seen(a->load->store, &err), &err);
+    for (unsigned shard = 0; shard < SS_STORE_SHARDS;)
+        must(ss_store_cache_write_seen(a->load->store, &shard, &err), &err);
 }
 
 static void judge_seen(struct ss_store *store, const char *name, const struct store_ack *ack)

@@ -367,7 +367,20 @@ static void test_changed_files(void **state)
     edit_index(&w, "sealed d1 ota_1", "sealed d2 ota_1");
     refused(&w, SS_ERROR_NOT_PERMITTED, "listed for device d2 is another one's");
     edit_index(&w, "sealed d2 ota_1", "sealed d1 ota_1");
-    assert_int_equal(load(&w).deliveries, 4);
+    // A bad index keeps no other one from being loaded, whichever comes first.
+    for (const char *const *name = (const char *const[]){"/0.index", "/~.index", NULL}; *name; name++) {
+        struct ss_presealed_report report;
+        struct ss_error err = {0};
+        snprintf(path, sizeof path, "%s%s", w.folder, *name);
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        fputs("nothing\n", f);
+        fclose(f);
+        assert_int_equal(ss_presealed_load(w.store, w.folder, &report, &err), SS_ERROR_DATA_INVALID);
+        assert_non_null(strstr(err.message, *name + 1));
+        assert_int_equal(report.deliveries, 4);
+        assert_int_equal(unlink(path), 0);
+    }
     world_free(&w);
 }
 
