@@ -50,7 +50,7 @@ class Memory:
 
     def settled(self, most):
         """How many blocks there are more than @most, when what goes on behind an answer is over."""
-        for _ in range(40):
+        for _ in range(400):  # two seconds: other threads get their turn late on a busy machine
             if self.live() <= most:
                 return 0
             time.sleep(0.005)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/sealer_bench.h"
+#include "support/channel_bench.h"
 #include "support/sample_image.h"
 #include "support/sample_table.h"
 #include "support/statement_sample.h"
@@ -278,6 +279,28 @@ void sealer_side_serve(struct sealer_side *side, struct ss_channel *channel)
     assert_true(side->count < 8);
     *s = (struct serving){side, channel};
     assert_int_equal(pthread_create(&side->threads[side->count++], NULL, serve, s), 0);
+}
+
+void sealer_side_expect_end(struct sealer_side *side, unsigned slots, const struct ss_message_hello *hello,
+                            enum ss_frame_type type, const void *payload, size_t len)
+{
+    struct ss_channel *sides[2];
+    struct ss_frame frame;
+    struct ss_error err = {0};
+    uint8_t greeting[16];
+    ss_status_t status = SS_OK;
+    local_pair(slots, sides);
+    side->count = 0; // threads of channels that ended are joined below
+    sealer_side_serve(side, sides[1]);
+    if (hello)
+        put_frame(sides[0], SS_FRAME_HELLO, 0, greeting, ss_message_put_hello(greeting, hello));
+    put_frame(sides[0], type, 7, payload, len);
+    while (status == SS_OK)
+        status = next_frame(NULL, sides[0], &frame, &err);
+    assert_int_equal(status, SS_ERROR_IO);
+    ss_channel_free(sides[0]);
+    pthread_join(side->threads[0], NULL);
+    side->count = 0;
 }
 
 void sealer_side_stop(struct sealer_side *side)

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "server/message.h"
 #include "server/sealer.h"
 #include "server/sealer_service.h"
 #include "slotseal/release.h"
@@ -60,6 +61,10 @@ void sealer_side_start(struct sealer_side *side, const struct sealer_fleet *flee
                        const struct ss_sealer_service_options *options);
 /// Serves one more channel.
 void sealer_side_serve(struct sealer_side *side, struct ss_channel *channel);
+/// Sends @p hello (NULL: none) and a frame as a front would, over a new channel of @p slots slots; the sealer must end the
+/// channel. Not while others are served.
+void sealer_side_expect_end(struct sealer_side *side, unsigned slots, const struct ss_message_hello *hello,
+                            enum ss_frame_type type, const void *payload, size_t len);
 /// Ends the channels and waits for them.
 void sealer_side_stop(struct sealer_side *side);
 

@@ -398,25 +398,11 @@ static void say_hello(struct ss_channel *c, uint32_t version)
     put_frame(c, SS_FRAME_HELLO, 0, payload, ss_message_put_hello(payload, &hello));
 }
 
-/// Sends a frame to a sealer as its front would, and waits for the channel's end.
-static void expect_end(struct sealer_side *sealer, bool hello, enum ss_frame_type type, const void *payload, size_t len)
+static void expect_end(struct sealer_side *sealer, bool greets, enum ss_frame_type type, const void *payload,
+                       size_t len)
 {
-    struct ss_channel *sides[2];
-    struct ss_frame frame;
-    struct ss_error err = {0};
-    ss_status_t status = SS_OK;
-    local_pair(2, sides);
-    sealer->count = 0; // threads of channels that ended are joined below
-    sealer_side_serve(sealer, sides[1]);
-    if (hello)
-        say_hello(sides[0], SS_CHANNEL_VERSION);
-    put_frame(sides[0], type, 7, payload, len);
-    while (status == SS_OK)
-        status = next_frame(NULL, sides[0], &frame, &err);
-    assert_int_equal(status, SS_ERROR_IO);
-    ss_channel_free(sides[0]);
-    pthread_join(sealer->threads[0], NULL);
-    sealer->count = 0;
+    const struct ss_message_hello hello = {.version = SS_CHANNEL_VERSION, .slots = 2};
+    sealer_side_expect_end(sealer, 2, greets ? &hello : NULL, type, payload, len);
 }
 
 static void test_hostile_front(void **state)

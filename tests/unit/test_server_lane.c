@@ -181,23 +181,8 @@ static void test_sealer_gone(void **state)
 
 static void expect_end(struct sealer_side *sealer, enum ss_frame_type type, const void *payload, size_t len)
 {
-    struct ss_channel *sides[2];
-    struct ss_frame frame;
-    struct ss_error err = {0};
-    uint8_t hello[16];
-    ss_status_t status = SS_OK;
-    const struct ss_message_hello m = {SS_CHANNEL_VERSION, 4, true};
-    local_pair(4, sides);
-    sealer->count = 0;
-    sealer_side_serve(sealer, sides[1]);
-    put_frame(sides[0], SS_FRAME_HELLO, 0, hello, ss_message_put_hello(hello, &m));
-    put_frame(sides[0], type, 7, payload, len);
-    while (status == SS_OK)
-        status = next_frame(NULL, sides[0], &frame, &err);
-    assert_int_equal(status, SS_ERROR_IO);
-    ss_channel_free(sides[0]);
-    pthread_join(sealer->threads[0], NULL);
-    sealer->count = 0;
+    const struct ss_message_hello hello = {SS_CHANNEL_VERSION, 4, true};
+    sealer_side_expect_end(sealer, 4, &hello, type, payload, len);
 }
 
 static void test_hostile_front(void **state)
