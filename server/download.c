@@ -36,7 +36,6 @@ struct ss_download {
     struct ss_job job; ///< reading a piece from the store; one at a time
     struct piece pieces[PIECES_MAX];
     bool now;          ///< a local sealer seals while we wait for it
-    unsigned ahead;    ///< pieces that may be there or on their way
     unsigned asked;    ///< pieces that are on their way
     uint64_t ask_from; ///< the first byte nobody has asked for
     uint64_t sent;
@@ -159,7 +158,9 @@ static void read_blob(struct ss_job *job)
 static void ask(struct ss_download *d)
 {
     uint64_t end = d->source.first + d->source.len;
-    for (unsigned i = 0; i < d->ahead && d->ask_from < end && !d->failed; i++) {
+    // Another host's sealer, and the store, take their time: they are asked for the next piece while one is sent.
+    unsigned ahead = d->now ? 1 : PIECES_MAX;
+    for (unsigned i = 0; i < ahead && d->ask_from < end && !d->failed; i++) {
         struct piece *piece = &d->pieces[i];
         if (piece->state != FREE || (d->source.blob && d->asked))
             continue;
@@ -221,7 +222,7 @@ static size_t copy(struct ss_download *d, struct piece *piece, uint64_t offset, 
     memcpy(out, piece->bytes + within, len);
     if (within + len == piece->len) {
         release(d, piece);
-        if (d->ahead > 1)
+        if (!d->now)
             ask(d);
     }
     return len;
@@ -323,9 +324,7 @@ bool ss_download_start(struct ss_http_request *request, unsigned status, const s
     d->source = *source;
     d->ask_from = source->first;
     d->job.run = read_blob;
-    // Another host's sealer, and the store, take their time: they are asked for the next piece while one is sent.
     d->now = d->sealer && !d->front->config->sealer.listen && !source->blob;
-    d->ahead = d->now ? 1 : PIECES_MAX;
     pthread_mutex_init(&d->lock, NULL);
     unsigned refused = enlist(request->front, d);
     if (refused) {

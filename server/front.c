@@ -132,9 +132,8 @@ static ss_status_t start(struct ss_front *front, const struct ss_front_options *
     if (status == SS_OK && config->presealed.folder)
         status =
             ss_presealed_start(front->store, config->presealed.folder, log_presealed, NULL, &front->presealed, err);
-    for (unsigned i = 0; status == SS_OK && i < options->listeners->count; i++) {
+    for (unsigned i = 0; status == SS_OK && i < options->listeners->count; i++)
         status = ss_http_start(front, err);
-    }
     return status == SS_OK ? ss_front_accept_start(front, err) : status;
 }
 
@@ -151,7 +150,6 @@ static void stop_sealer(struct ss_front *front)
     pthread_rwlock_unlock(&front->sealer_lock);
     ss_downloads_stop(front); // none begins any more
     for (unsigned ms = 0; downloads(front) && ms < 5000; ms += 10) {
-        ss_downloads_stop(front);
         // A connection that takes nothing any more would hold its window.
         pthread_mutex_lock(&front->connections_lock);
         for (struct ss_http_connection *c = front->connections; ms > 1000 && c; c = c->next)
@@ -173,21 +171,24 @@ static void end_handshakes(struct ss_front *front)
     pthread_mutex_unlock(&front->connections_lock);
 }
 
+/// Until no connection is suspended, and with @p sending nothing is downloaded either; at most @p ms milliseconds.
+static void wait_until_idle(struct ss_front *front, bool sending, unsigned ms)
+{
+    for (; ms && ((sending && downloads(front)) || atomic_load(&front->suspended)); ms -= 10) {
+        end_handshakes(front);
+        usleep(10000);
+    }
+}
+
 static void stop(struct ss_front *front)
 {
     atomic_store(&front->stopping, true);
     ss_front_accept_stop(front);
-    for (unsigned ms = 0; (downloads(front) || atomic_load(&front->suspended)) && ms < GRACE * 1000; ms += 10) {
-        end_handshakes(front);
-        usleep(10000);
-    }
+    wait_until_idle(front, true, GRACE * 1000);
     stop_sealer(front);
     // What is suspended now waits for the store, which always answers, or for a client's handshake; nobody else is.
     atomic_store(&front->ending, true);
-    for (unsigned ms = 0; atomic_load(&front->suspended) && ms < 60000; ms += 10) {
-        end_handshakes(front);
-        usleep(10000);
-    }
+    wait_until_idle(front, false, 60000);
     ss_front_accept_free(front);
     for (unsigned i = 0; i < front->daemon_count; i++)
         MHD_stop_daemon(front->daemons[i]);
