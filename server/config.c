@@ -4,10 +4,11 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <ini.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "server/ini.h"
 
 enum kind { TEXT, LIST, NUMBER, SIZE, SWITCH, CHOICE, POLLING, BLOCKS };
 
@@ -237,20 +238,19 @@ static const struct option *find(const char *section, const char *key)
     return NULL;
 }
 
-/// libinih's handler: 1 to go on, 0 for an error in this line.
-static int take(void *user, const char *section, const char *key, const char *value)
+static bool take(void *user, const char *section, const char *key, const char *value)
 {
     struct reader *reader = user;
     const struct option *option = find(section, key);
     if (!option) {
         fail(reader, SS_ERROR_DATA_INVALID, "there is no key '%.64s' in section [%.64s]", key, section);
-        return 0;
+        return false;
     }
     bool many = option->kind == LIST || option->kind == BLOCKS;
     if (!*value)
-        return fail(reader, SS_ERROR_DATA_INVALID, "'%s' has no value%s", key, ""), 0;
+        return fail(reader, SS_ERROR_DATA_INVALID, "'%s' has no value%s", key, ""), false;
     if (reader->set[option - options] && !many)
-        return fail(reader, SS_ERROR_DATA_INVALID, "'%s' stands in section [%s] twice", key, section), 0;
+        return fail(reader, SS_ERROR_DATA_INVALID, "'%s' stands in section [%s] twice", key, section), false;
     if (!reader->set[option - options] && option->kind == BLOCKS)
         ((struct ss_address_blocks *)field(reader->config, option))->count = 0; // replaces the default
     reader->set[option - options] = true;
@@ -270,7 +270,7 @@ static int take(void *user, const char *section, const char *key, const char *va
     return status == SS_OK;
 }
 
-/// Number of the first line that libinih would not take as it stands, 0: none.
+/// Number of the first line that is too long or has control characters, 0: none.
 static unsigned bad_line(const char *text, size_t len)
 {
     unsigned line = 1;
@@ -307,7 +307,7 @@ static void trim_url(char *url)
         url[--len] = '\0';
 }
 
-static ss_status_t parse(struct reader *reader, const char *name, const char *text, size_t len)
+static ss_status_t parse(struct reader *reader, const char *name, char *text, size_t len)
 {
     unsigned line = bad_line(text, len);
     if (line)
@@ -316,14 +316,12 @@ static ss_status_t parse(struct reader *reader, const char *name, const char *te
                             SS_SERVER_CONFIG_LINE_MAX);
     if (set_defaults(reader->config) != SS_OK)
         return ss_error_set(reader->err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "no memory");
-    int at = ini_parse_string(text, take, reader);
-    if (at == -2)
-        return ss_error_set(reader->err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "no memory");
-    if (at && reader->status == SS_OK)
+    struct ss_ini_result at = ss_ini_read(text, take, reader);
+    if (at.line && !at.taken)
         return ss_error_set(reader->err, SS_ERROR_DATA_INVALID, SS_AREA_SERVER,
-                            "%s:%d: this is neither [section] nor key = value", name, at);
-    if (at)
-        return ss_error_prefix(reader->err, reader->status, "%s:%d", name, at);
+                            "%s:%u: this is neither [section] nor key = value", name, at.line);
+    if (at.line)
+        return ss_error_prefix(reader->err, reader->status, "%s:%u", name, at.line);
     trim_url(reader->config->server.url);
     return SS_OK;
 }

@@ -22,8 +22,8 @@
 
 /// Longest configuration file, bytes.
 #define SS_SERVER_CONFIG_MAX 65536u
-/// Longest line, bytes, without its end: what libinih takes in one piece. Lists go on in indented lines.
-#define SS_SERVER_CONFIG_LINE_MAX 190u
+/// Longest line, bytes, without its end.
+#define SS_SERVER_CONFIG_LINE_MAX 4096u
 /// Most values of one key.
 #define SS_SERVER_CONFIG_LIST_MAX 64u
 

@@ -40,6 +40,28 @@ static void reads_every_kind(void **state)
     ss_server_config_free(c);
 }
 
+static void reads_lines_as_they_are_written(void **state)
+{
+    (void)state;
+    struct ss_server_config *c;
+    struct ss_error err = {0};
+    assert_ok(parse("\xEF\xBB\xBF# with a byte order mark\r\n [ server ] ; and a comment\r\n\t\r\n"
+                    "\turl\t=\thttps://u.example.com ; one\r\n  ; none\r\n  # none\r\n"
+                    "listen=127.0.0.1:1;2\r\n  127.0.0.1:3\t;three\r\n\r\n  127.0.0.1:4\r\n"
+                    "store = postgresql://h/d?a=b\r\n[sealer]\n"
+                    "delivery_key = pkcs11:token=t;object=o?pin-source=/a b/pin",
+                    &c, &err),
+              err);
+    assert_string_equal(c->server.url, "https://u.example.com");
+    assert_int_equal(c->server.listen.count, 3);
+    assert_string_equal(c->server.listen.items[0], "127.0.0.1:1;2");
+    assert_string_equal(c->server.listen.items[1], "127.0.0.1:3");
+    assert_string_equal(c->server.listen.items[2], "127.0.0.1:4");
+    assert_string_equal(c->server.store, "postgresql://h/d?a=b");
+    assert_string_equal(c->sealer.delivery_key, "pkcs11:token=t;object=o?pin-source=/a b/pin");
+    ss_server_config_free(c);
+}
+
 static void has_defaults(void **state)
 {
     (void)state;
@@ -82,8 +104,13 @@ static void names_what_is_wrong(void **state)
         {"[server]\nproxies = 10.0.0.1/8\n", "server.conf:2: 'proxies' has to be an address or a block such as "
                                              "10.0.0.0/8"},
         {"[server]\nurl =\n", "server.conf:2: 'url' has no value"},
+        {"[server]\nurl = ; nothing\n", "server.conf:2: 'url' has no value"},
         {"[server]\nnonsense\n", "server.conf:2: this is neither [section] nor key = value"},
-        {"[server]\nurl = \x01\n", "server.conf:2: a line has at most 190 bytes and no control characters"},
+        {"[server]\nurl ; = x\n", "server.conf:2: this is neither [section] nor key = value"},
+        {"\n[server\n", "server.conf:2: this is neither [section] nor key = value"},
+        {"[server]\nurl = http://h\n[log]\n  level\n", "server.conf:4: this is neither [section] nor key = value"},
+        {"[server]\nurl = http://h\n  http://i\n", "server.conf:3: 'url' stands in section [server] twice"},
+        {"[server]\nurl = \x01\n", "server.conf:2: a line has at most 4096 bytes and no control characters"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct ss_server_config *c;
@@ -99,10 +126,14 @@ static void limits_lines_lists_and_files(void **state)
     (void)state;
     struct ss_server_config *c;
     struct ss_error err = {0};
-    char line[512] = "[server]\nurl = ";
-    memset(line + strlen(line), 'a', 200);
+    char line[SS_SERVER_CONFIG_LINE_MAX + 32] = "[server]\nurl = ";
+    memset(line + strlen(line), 'a', SS_SERVER_CONFIG_LINE_MAX - strlen("url = "));
+    assert_ok(parse(line, &c, &err), err);
+    assert_int_equal(strlen(c->server.url), SS_SERVER_CONFIG_LINE_MAX - strlen("url = "));
+    ss_server_config_free(c);
+    strcat(line, "a");
     assert_int_equal(parse(line, &c, &err), SS_ERROR_DATA_INVALID);
-    assert_string_equal(err.message, "server.conf:2: a line has at most 190 bytes and no control characters");
+    assert_string_equal(err.message, "server.conf:2: a line has at most 4096 bytes and no control characters");
     char *many = calloc(1, 65 * 32 + 32);
     strcpy(many, "[server]\n");
     for (int i = 0; i < 65; i++)
@@ -256,10 +287,15 @@ static void reads_polling(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_every_kind),    cmocka_unit_test(has_defaults),
-        cmocka_unit_test(names_what_is_wrong), cmocka_unit_test(limits_lines_lists_and_files),
-        cmocka_unit_test(sample_is_readable),  cmocka_unit_test(checks_what_belongs_together),
-        cmocka_unit_test(reads_addresses),     cmocka_unit_test(knows_blocks),
+        cmocka_unit_test(reads_every_kind),
+        cmocka_unit_test(reads_lines_as_they_are_written),
+        cmocka_unit_test(has_defaults),
+        cmocka_unit_test(names_what_is_wrong),
+        cmocka_unit_test(limits_lines_lists_and_files),
+        cmocka_unit_test(sample_is_readable),
+        cmocka_unit_test(checks_what_belongs_together),
+        cmocka_unit_test(reads_addresses),
+        cmocka_unit_test(knows_blocks),
         cmocka_unit_test(reads_polling),
     };
     return ss_test_main(argc, argv, tests);
