@@ -111,6 +111,7 @@ static ss_status_t create_file(const struct ss_vault_key_request *request, uint8
 
 const struct ss_vault_key_ops ss_vault_key_file = {
     .scheme = "file",
+    .also = "credential",
     .create = create_file,
     .open = open_file,
     .wrap = ss_key_local_wrap,
@@ -143,6 +144,7 @@ static ss_status_t create_credential(const struct ss_vault_key_request *request,
 
 const struct ss_vault_key_ops ss_vault_key_credential = {
     .scheme = "credential",
+    .also = "file",
     .create = create_credential,
     .open = open_credential,
     .wrap = ss_key_local_wrap,

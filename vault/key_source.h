@@ -7,6 +7,8 @@
 //   file:/etc/slotseal/vault.key        file         a path
 //   credential:vault                    credential   a name in $CREDENTIALS_DIRECTORY (systemd)
 //   pkcs11:token=…;object=…             pkcs11       an RFC 7512 URI, without "pkcs11:"; pin-value is refused
+//
+// A file and a credential are the same 32 bytes: systemd makes the one of the other.
 #ifndef SS_VAULT_KEY_SOURCE_H
 #define SS_VAULT_KEY_SOURCE_H
 
@@ -44,6 +46,7 @@ struct ss_vault_key_request {
 /// A source of wrapping keys. Handles are used by one thread at a time.
 struct ss_vault_key_ops {
     const char *scheme; ///< "file"
+    const char *also; ///< another scheme, whose keys are this one's: a vault made with either opens with both; or NULL
 
     /// Makes (or, in a token, finds) a key for a new vault or a new key version. What must be stored to find and check
     /// it again goes to @p params: up to @p size (SS_VAULT_KEY_PARAMS_MAX) bytes, not secret, their number to *@p len.

@@ -219,6 +219,12 @@ static ss_status_t check_proof(struct ss_vault *vault, enum ss_vault_ring_id rin
     return status == SS_ERROR_DATA_CORRUPT ? wrong_key(ring, stored, err) : status;
 }
 
+/// Another kind of source has another key: a token never gives its own away.
+static bool may_be_from(const struct stored *stored, const struct ss_vault_key_ops *ops)
+{
+    return !strcmp(stored->source, ops->scheme) || (ops->also && !strcmp(stored->source, ops->also));
+}
+
 ss_status_t ss_ring_is_active(struct ss_vault *vault, enum ss_vault_ring_id ring, const struct ss_ring_new *made,
                               bool *same, struct ss_error *err)
 {
@@ -226,8 +232,7 @@ ss_status_t ss_ring_is_active(struct ss_vault *vault, enum ss_vault_ring_id ring
     bool found;
     *same = false;
     ss_status_t status = read_stored(vault, ring, "active", &stored, &found, err);
-    // Another kind of source has another key: a token never gives its own away.
-    if (status != SS_OK || !found || strcmp(stored.source, made->key.ops->scheme) != 0)
+    if (status != SS_OK || !found || !may_be_from(&stored, made->key.ops))
         return status;
     status = check_proof(vault, ring, &made->key, &stored, err);
     *same = status == SS_OK;
@@ -253,7 +258,7 @@ ss_status_t ss_ring_open(struct ss_vault *vault, enum ss_vault_ring_id ring, con
     if (!found)
         return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_VAULT, "the vault has no %s %s key", state,
                             ss_ring_name(ring));
-    if (strcmp(stored.source, key.ops->scheme) != 0)
+    if (!may_be_from(&stored, key.ops))
         return wrong_key(ring, &stored, err);
     enum age age = strcmp(state, "active") ? OLD : vault->rings[ring].keys[1].ops ? NEW : THE_ONE;
     struct ss_vault_key_request request = request_for(ring, age, location, options);
