@@ -113,11 +113,11 @@ ss_status_t ss_preseal_sealer_devices(struct ss_preseal_sealer *s, struct ss_err
 {
     struct timespec until;
     int waited = 0;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += CONNECT_SECONDS;
     pthread_mutex_lock(&s->lock);
     while (!s->complete && !s->failed && waited == 0)
-        waited = pthread_cond_timedwait(&s->changed, &s->lock, &until);
+        waited = pthread_cond_clockwait(&s->changed, &s->lock, CLOCK_MONOTONIC, &until);
     bool complete = s->complete, failed = s->failed;
     pthread_mutex_unlock(&s->lock);
     if (failed)

@@ -332,22 +332,26 @@ static bool refresh_some(struct ss_registry *registry, const char *product, cons
 }
 
 struct products {
-    char names[64][SS_STORE_NAME_SIZE];
+    char (*names)[SS_STORE_NAME_SIZE];
     size_t count;
 };
 
 static ss_status_t add_sealed(void *context, const struct ss_store_product *product, struct ss_error *err)
 {
-    (void)err;
     struct products *products = context;
-    if (product->kind == SS_STORE_SEALED && products->count < 64)
-        memcpy(products->names[products->count++], product->name, SS_STORE_NAME_SIZE);
+    if (product->kind != SS_STORE_SEALED)
+        return SS_OK;
+    void *names = realloc(products->names, (products->count + 1) * sizeof *products->names);
+    if (!names)
+        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "out of memory");
+    products->names = names;
+    memcpy(products->names[products->count++], product->name, SS_STORE_NAME_SIZE);
     return SS_OK;
 }
 
 static void refresh(struct ss_registry *registry)
 {
-    struct products products = {.count = 0};
+    struct products products = {0};
     struct due *due = malloc(sizeof *due);
     if (due && ss_store_product_list(registry->front->store, add_sealed, &products, NULL) == SS_OK)
         for (size_t i = 0; i < products.count; i++) {
@@ -356,6 +360,7 @@ static void refresh(struct ss_registry *registry)
                    refresh_some(registry, products.names[i], after[0] ? after : NULL, due))
                 snprintf(after, sizeof after, "%s", due->devices[due->count - 1].id);
         }
+    free(products.names);
     free(due);
 }
 
@@ -365,12 +370,12 @@ static void refresh(struct ss_registry *registry)
 static bool pause_for(struct ss_registry *registry, unsigned seconds)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += seconds;
     pthread_mutex_lock(&registry->lock);
     int code = 0;
     while (!registry->stop && code == 0)
-        code = pthread_cond_timedwait(&registry->wake, &registry->lock, &until);
+        code = pthread_cond_clockwait(&registry->wake, &registry->lock, CLOCK_MONOTONIC, &until);
     bool stop = registry->stop;
     pthread_mutex_unlock(&registry->lock);
     return stop;

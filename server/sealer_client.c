@@ -310,10 +310,10 @@ static void acknowledge(struct ss_sealer *s, struct ss_sealer_peer *p)
 static void wait_a_second(struct ss_sealer *s)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec++;
     if (!s->stop)
-        pthread_cond_timedwait(&s->registry_wake, &s->lock, &until);
+        pthread_cond_clockwait(&s->registry_wake, &s->lock, CLOCK_MONOTONIC, &until);
 }
 
 static bool hand_to_front(const struct ss_sealer *s, const struct ss_sealer_part *part)
