@@ -39,7 +39,7 @@ static void fuzz_credentials(const char *text)
     if (ss_auth_device_id(text) && (strchr(text, '/') || strlen(text) >= SS_STORE_NAME_SIZE))
         __builtin_trap();
     if (ss_address_block_parse("10.0.0.0/8", &proxies.items[0]))
-        ss_auth_forwarded(text, &proxies, address);
+        (void)ss_auth_forwarded(text, &proxies, address);
 }
 
 static void fuzz_path(char *text)

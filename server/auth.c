@@ -41,7 +41,7 @@ const char *ss_auth_token(const char *header, const char *scheme)
     return size >= 1 && size <= SS_AUTH_TOKEN_MAX && !token[size] ? token : NULL;
 }
 
-void ss_auth_forwarded(const char *header, const struct ss_address_blocks *proxies, uint8_t address[16])
+bool ss_auth_forwarded(const char *header, const struct ss_address_blocks *proxies, uint8_t address[16])
 {
     for (const char *end = header + strlen(header); end > header;) {
         const char *start = end;
@@ -54,16 +54,17 @@ void ss_auth_forwarded(const char *header, const struct ss_address_blocks *proxi
         while (len && (first[len - 1] == ' ' || first[len - 1] == '\t'))
             len--;
         if (!len || len >= sizeof text)
-            return;
+            return false;
         memcpy(text, first, len);
         text[len] = '\0';
         if (strchr(text, '/') || !ss_address_block_parse(text, &one))
-            return;
+            return false;
         memcpy(address, one.address, 16);
         if (!ss_address_in(proxies, address))
-            return;
+            return false;
         end = start > header ? start - 1 : header;
     }
+    return true;
 }
 
 bool ss_auth_authority(const char *header, const struct ss_config_list *authorities)
@@ -194,7 +195,7 @@ static void refuse(struct ss_http_request *request, const char *about, const cha
     if (guessed && request->headers[SS_HTTP_AUTHORIZATION]) // a request without any credential is no guess
         (void)each_guess(request, about, ss_limit_take);
     ss_metrics_add(&request->front->metrics, SS_COUNT_REFUSED_CREDENTIALS, 1);
-    inet_ntop(AF_INET6, request->address, address, sizeof address);
+    ss_address_text(request->address, address, sizeof address);
     ss_log(SS_LOG_INFO, "credential refused", "for", about, "address", address, NULL);
     ss_http_answer_error(request, 401, "the credential is missing or wrong");
     ss_http_add_header(request, "WWW-Authenticate", challenge);

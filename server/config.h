@@ -148,6 +148,8 @@ bool ss_address_parse(const char *text, struct sockaddr_storage *out, socklen_t 
 bool ss_address_block_parse(const char *text, struct ss_address_block *out);
 /// Puts an IPv4 or IPv6 socket address in 16 bytes, IPv4 as ::ffff:a.b.c.d; all zero for other families.
 void ss_address_bytes(const struct sockaddr *address, uint8_t out[16]);
+/// For people: IPv4 with dots alone, IPv6 as in RFC 5952. @p size is at least INET6_ADDRSTRLEN.
+void ss_address_text(const uint8_t address[16], char *out, size_t size);
 /// Whom limits count @p address as: IPv4 itself; of IPv6 the first 64 bits, as everybody has the other 64 for free
 /// (RFC 4291 §2.5.4).
 void ss_address_network(const uint8_t address[16], uint8_t out[16]);

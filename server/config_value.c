@@ -84,6 +84,12 @@ void ss_address_bytes(const struct sockaddr *address, uint8_t out[16])
     }
 }
 
+void ss_address_text(const uint8_t address[16], char *out, size_t size)
+{
+    bool four = !memcmp(address, mapped, sizeof mapped);
+    inet_ntop(four ? AF_INET : AF_INET6, four ? address + 12 : address, out, (socklen_t)size);
+}
+
 void ss_address_network(const uint8_t address[16], uint8_t out[16])
 {
     memcpy(out, address, 16);

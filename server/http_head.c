@@ -28,7 +28,6 @@ static const struct {
     [SS_HTTP_TRANSFER_ENCODING] = NAME("Transfer-Encoding"),
     [SS_HTTP_X_AUTHORITY] = NAME("X-Authority"),
     [SS_HTTP_X_CONTROLLER_ID] = NAME("X-Controller-Id"),
-    [SS_HTTP_X_FORWARDED_FOR] = NAME("X-Forwarded-For"),
 };
 
 static enum MHD_Result take_header(void *context, enum MHD_ValueKind kind, const char *name, size_t len,
@@ -96,22 +95,47 @@ static ss_http_handler handler_of(const struct ss_http_request *request)
     return handler || request->method != SS_HTTP_HEAD ? handler : request->route->handlers[SS_HTTP_GET];
 }
 
-/// The address that counts: what a listed proxy says, else that of the connection.
+#define FORWARDED_MAX 8u
+
+/// Lines of one header: the last FORWARDED_MAX of them.
+struct lines {
+    const char *text[FORWARDED_MAX];
+    unsigned count;
+};
+
+static enum MHD_Result take_forwarded(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    struct lines *lines = context;
+    if (!strcasecmp(name, "X-Forwarded-For"))
+        lines->text[lines->count++ % FORWARDED_MAX] = value ? value : "";
+    return MHD_YES;
+}
+
+/// The address that counts: what a listed proxy says, else that of the connection. A proxy adds to the line that it was
+/// sent, or a line of its own behind it: the last word is that of the nearest.
 static void find_address(struct ss_http_connection *connection)
 {
     struct ss_http_request *request = &connection->request;
+    const struct ss_address_blocks *proxies = &request->front->config->server.proxies;
+    struct lines lines = {.count = 0};
     memcpy(request->address, connection->address, sizeof request->address);
-    request->proxied = ss_address_in(&request->front->config->server.proxies, connection->address);
-    const char *forwarded = request->headers[SS_HTTP_X_FORWARDED_FOR];
-    if (request->proxied && forwarded)
-        ss_auth_forwarded(forwarded, &request->front->config->server.proxies, request->address);
+    request->proxied = ss_address_in(proxies, connection->address);
+    if (request->proxied)
+        MHD_get_connection_values(request->connection, MHD_HEADER_KIND, take_forwarded, &lines);
+    unsigned oldest = lines.count > FORWARDED_MAX ? lines.count - FORWARDED_MAX : 0;
+    for (unsigned i = lines.count; i > oldest; i--)
+        if (!ss_auth_forwarded(lines.text[(i - 1) % FORWARDED_MAX], proxies, request->address))
+            break;
 }
 
-/// A body that could be read in two ways is how requests are smuggled past a proxy (RFC 9112 §11.2).
+/// A body that could be read in two ways is how requests are smuggled past a proxy (RFC 9112 §11.2). libmicrohttpd would
+/// read one with another coding than this until the client ends the connection.
 static bool ambiguous(const struct ss_http_request *request)
 {
+    const char *coding = request->headers[SS_HTTP_TRANSFER_ENCODING];
     return request->doubled ||
-           (request->headers[SS_HTTP_CONTENT_LENGTH] && request->headers[SS_HTTP_TRANSFER_ENCODING]);
+           (coding && (request->headers[SS_HTTP_CONTENT_LENGTH] || strcasecmp(coding, "chunked") != 0));
 }
 
 /// False, and answered, if this address asks too often.
@@ -171,7 +195,7 @@ enum ss_http_result ss_http_head(struct ss_http_connection *connection, const ch
     else if (!handler_of(request))
         say_allowed(request);
     else if (ambiguous(request)) {
-        ss_http_answer_error(request, 400, "a header stands twice, or the body has two lengths");
+        ss_http_answer_error(request, 400, "a header stands twice, or it is not certain where the body ends");
         ss_http_add_header(request, "Connection", "close");
     } else if (may_ask(request))
         return ss_http_identify(connection, false);

@@ -868,6 +868,8 @@ def test_malformed_requests(server, device):
         (b"GET " + target + b" HTTP/1.1\r\nHost: t\r\n" + auth + auth + b"\r\n", {400}),
         (b"PUT " + target + b"/configData HTTP/1.1\r\nHost: t\r\n" + auth +
          b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400}),
+        (b"PUT " + target + b"/configData HTTP/1.1\r\nHost: t\r\n" + auth +
+         b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", {400}),
         (b"PUT " + target + b"/configData HTTP/1.1\r\nHost: t\r\n" + auth + b"Content-Length: x\r\n\r\n", {400}),
         (b"PUT " + target + b"/configData HTTP/1.1\r\nHost: t\r\n" + auth + b"Content-Length: -1\r\n\r\n", {400}),
         (b"PUT " + target + b"/configData HTTP/1.1\r\nHost: t\r\n" + auth +

@@ -274,6 +274,17 @@ def test_proxies(make):
     assert server.call("GET", path + "behind", headers={"X-Controller-Id": "behind", "X-Authority": ""}).status == 401
 
 
+def test_a_proxy_adds_a_line(make):
+    """HAProxy and others add a header of their own behind the one that they were sent."""
+    server = make(extra="proxies = 127.0.0.0/8")
+    device = server.device("behind")
+    lines = ("X-Forwarded-For: 198.51.100.7", "X-Forwarded-For: 127.0.0.2", "Connection: close")
+    assert server.raw(device.head("", "GET", *lines)).startswith(b"HTTP/1.1 200")
+    device.authorization = "TargetToken wrong"
+    assert server.raw(device.head("", "GET", *lines)).startswith(b"HTTP/1.1 401")
+    assert "for=behind address=198.51.100.7\n" in server.log.read_text()
+
+
 def test_gateway_token(make, tmp_path):
     token = tmp_path / "gateway"
     token.write_text("a-token-of-the-gateway\n")
