@@ -25,7 +25,7 @@ static char *trim(char *text)
 static void cut_comment(char *text)
 {
     for (char *p = text; *p; p++)
-        if (*p == ';' && (p == text || is_blank(p[-1]))) {
+        if ((*p == ';' || *p == '#') && (p == text || is_blank(p[-1]))) {
             *p = '\0';
             return;
         }

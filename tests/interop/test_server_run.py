@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import ssl
@@ -17,7 +18,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from conftest import BUILD, ONCE
+from conftest import BUILD, ONCE, ROOT
 from update_server import CONFINED, Server, certificate, read_all, read_answer, tls_context
 
 pytestmark = ONCE
@@ -541,6 +542,19 @@ def test_it_says_why_it_does_not_start(make, pki, tmp_path):
 def test_sample_is_a_configuration():
     p = subprocess.run([BUILD / "slotseal", "serve", "--sample"], capture_output=True, check=True)
     assert b"[server]\n# ADDRESS:PORT to listen on" in p.stdout
+
+
+def test_documents_have_configurations(tmp_path):
+    """What is said to stand in a configuration can be read as it is written."""
+    count = 0
+    for document in sorted((ROOT / "docs").glob("*.md")):
+        for block in re.findall(r"^```\n(\[(?:server|sealer|presealed)\]\n.*?)^```", document.read_text(), re.M | re.S):
+            path = tmp_path / "server.conf"
+            path.write_text(block.replace("…\n", "", 1))
+            p = subprocess.run([BUILD / "slotseal", "serve", "--config", path], capture_output=True, text=True)
+            assert p.returncode == 1 and not re.search(r"server.conf:\d|#", p.stderr), (document, p.stderr)
+            count += 1
+    assert count == 5
 
 
 def test_a_stop_lets_downloads_finish(make):

@@ -48,7 +48,7 @@ static void reads_lines_as_they_are_written(void **state)
     assert_ok(parse("\xEF\xBB\xBF# with a byte order mark\r\n [ server ] ; and a comment\r\n\t\r\n"
                     "\turl\t=\thttps://u.example.com ; one\r\n  ; none\r\n  # none\r\n"
                     "listen=127.0.0.1:1;2\r\n  127.0.0.1:3\t;three\r\n\r\n  127.0.0.1:4\r\n"
-                    "store = postgresql://h/d?a=b\r\n[sealer]\n"
+                    "store = postgresql://h/d?a=b#c  # where it is; really\r\n[sealer] # that\n"
                     "delivery_key = pkcs11:token=t;object=o?pin-source=/a b/pin",
                     &c, &err),
               err);
@@ -57,7 +57,7 @@ static void reads_lines_as_they_are_written(void **state)
     assert_string_equal(c->server.listen.items[0], "127.0.0.1:1;2");
     assert_string_equal(c->server.listen.items[1], "127.0.0.1:3");
     assert_string_equal(c->server.listen.items[2], "127.0.0.1:4");
-    assert_string_equal(c->server.store, "postgresql://h/d?a=b");
+    assert_string_equal(c->server.store, "postgresql://h/d?a=b#c");
     assert_string_equal(c->sealer.delivery_key, "pkcs11:token=t;object=o?pin-source=/a b/pin");
     ss_server_config_free(c);
 }
@@ -104,6 +104,7 @@ static void names_what_is_wrong(void **state)
         {"[server]\nproxies = 10.0.0.1/8\n", "server.conf:2: 'proxies' has to be an address or a block such as "
                                              "10.0.0.0/8"},
         {"[server]\nurl =\n", "server.conf:2: 'url' has no value"},
+        {"[server]\nurl = # nothing\n", "server.conf:2: 'url' has no value"},
         {"[server]\nurl = ; nothing\n", "server.conf:2: 'url' has no value"},
         {"[server]\nnonsense\n", "server.conf:2: this is neither [section] nor key = value"},
         {"[server]\nurl ; = x\n", "server.conf:2: this is neither [section] nor key = value"},
