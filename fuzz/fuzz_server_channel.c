@@ -38,7 +38,7 @@ static void requests(const struct ss_frame *f)
     if (ss_message_get_order(f, &order))
         same(f, ss_message_put_order(again, &order));
     if (ss_message_get_window(f, &window)) {
-        must(window.len > 0 && window.len <= SS_SEALER_WINDOW_MAX && window.offset + window.len > window.offset);
+        must(window.len > 0 && window.len <= SS_SEALER_RUN_MAX && window.offset + window.len > window.offset);
         same(f, ss_message_put_window(again, &window));
     }
     if (ss_message_get_length(f, &length))
@@ -63,9 +63,9 @@ static void answers(const struct ss_frame *f)
     if (ss_message_get_delivery(f, &delivery))
         same(f, ss_message_put_delivery(again, &delivery));
     if (ss_message_get_refusal(f, &refusal))
-        same(f, ss_message_put_refusal(again, &refusal));
+        same(f, ss_message_put_refusal(again, refusal.status, refusal.text));
     if (ss_message_get_bytes(f, &bytes))
-        must(bytes.len <= SS_SEALER_WINDOW_MAX && (!bytes.bytes || bytes.bytes + bytes.len == f->payload + f->len));
+        must(bytes.len <= SS_SEALER_RUN_MAX && (!bytes.bytes || bytes.bytes + bytes.len == f->payload + f->len));
     if (ss_message_get_upload(f, &upload))
         same(f, ss_message_put_upload(again, &upload));
     if (ss_message_get_fresh(f, &fresh))

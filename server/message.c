@@ -191,6 +191,20 @@ bool ss_message_get_hello(const struct ss_frame *frame, struct ss_message_hello 
     return finished(&r) && m->slots <= SS_CHANNEL_SLOTS_MAX;
 }
 
+bool ss_message_greet(struct ss_channel *channel, bool lane)
+{
+    const struct ss_message_hello m = {SS_CHANNEL_VERSION, ss_channel_slots(channel), lane};
+    uint8_t *out = ss_channel_room(channel, 16);
+    if (out)
+        ss_channel_queue(channel, SS_FRAME_HELLO, 0, ss_message_put_hello(out, &m));
+    return out;
+}
+
+bool ss_message_hello_fits(const struct ss_message_hello *hello, const struct ss_channel *channel)
+{
+    return hello->version == SS_CHANNEL_VERSION && hello->slots == ss_channel_slots(channel);
+}
+
 size_t ss_message_put_order(uint8_t *out, const struct ss_sealer_order *m)
 {
     struct writer w = {out, 0};
@@ -285,11 +299,14 @@ bool ss_message_get_window(const struct ss_frame *frame, struct ss_message_windo
     return finished(&r) && m->len > 0 && m->len <= SS_SEALER_RUN_MAX && m->offset <= UINT32_MAX - m->len;
 }
 
-size_t ss_message_put_refusal(uint8_t *out, const struct ss_message_refusal *m)
+size_t ss_message_put_refusal(uint8_t *out, ss_status_t status, const char *text)
 {
     struct writer w = {out, 0};
-    put8(&w, (uint8_t)-m->status);
-    put_text(&w, m->text);
+    char clean[SS_SEALER_TEXT_SIZE] = "";
+    for (size_t i = 0; i + 1 < sizeof clean && text[i]; i++)
+        clean[i] = printable(&text[i], 1) ? text[i] : '?';
+    put8(&w, (uint8_t)-status);
+    put_text(&w, clean);
     return w.len;
 }
 

@@ -59,7 +59,8 @@ size_t ss_message_put_hello(uint8_t *out, const struct ss_message_hello *m);
 size_t ss_message_put_order(uint8_t *out, const struct ss_sealer_order *m);
 size_t ss_message_put_delivery(uint8_t *out, const struct ss_sealer_delivery *m);
 size_t ss_message_put_window(uint8_t *out, const struct ss_message_window *m);
-size_t ss_message_put_refusal(uint8_t *out, const struct ss_message_refusal *m);
+/// Of the text, what fits SS_SEALER_TEXT_SIZE; messages of libraries may hold what is no printable ASCII: '?' is sent.
+size_t ss_message_put_refusal(uint8_t *out, ss_status_t status, const char *text);
 size_t ss_message_put_name(uint8_t *out, const char *name);
 size_t ss_message_put_length(uint8_t *out, uint32_t len);
 size_t ss_message_put_upload(uint8_t *out, const struct ss_sealer_upload *m);
@@ -80,6 +81,11 @@ bool ss_message_get_upload(const struct ss_frame *frame, struct ss_sealer_upload
 bool ss_message_get_freshness(const struct ss_frame *frame, struct ss_message_freshness *m);
 bool ss_message_get_fresh(const struct ss_frame *frame, struct ss_message_fresh *m);
 bool ss_message_get_devices(const struct ss_frame *frame, struct ss_message_devices *m);
+
+/// Puts into the channel what both sides begin with; @p lane is the front's to say. False without memory.
+bool ss_message_greet(struct ss_channel *channel, bool lane);
+/// Whether @p hello is of this version and of a side that sees the memory of @p channel.
+bool ss_message_hello_fits(const struct ss_message_hello *hello, const struct ss_channel *channel);
 
 /// A version of a release: printable ASCII, 1 to SS_VERSION_MAX characters.
 bool ss_message_version_ok(const char *version);

@@ -58,12 +58,7 @@ bool ss_sealer_lane_wanted(struct ss_sealer *s)
 void ss_sealer_lane_add(struct ss_sealer *s, struct ss_channel *channel)
 {
     struct ss_sealer_lane *lane = empty_lane(s);
-    struct ss_message_hello m = {.version = SS_CHANNEL_VERSION, .slots = ss_channel_slots(channel), .lane = true};
-    uint8_t *out = lane ? ss_channel_room(channel, 16) : NULL;
-    if (out) {
-        ss_channel_queue(channel, SS_FRAME_HELLO, 0, ss_message_put_hello(out, &m));
-    }
-    if (out && ss_channel_flush(channel, NULL) == SS_OK) {
+    if (lane && ss_message_greet(channel, true) && ss_channel_flush(channel, NULL) == SS_OK) {
         lane->channel = channel;
         lane->greeted = false;
     } else {
@@ -118,8 +113,7 @@ static ss_status_t next_frame(struct ss_sealer_lane *lane, int64_t until, struct
 static bool take_hello(struct ss_sealer_lane *lane, const struct ss_frame *frame)
 {
     struct ss_message_hello m;
-    bool good = !lane->greeted && ss_message_get_hello(frame, &m) && m.version == SS_CHANNEL_VERSION &&
-                m.slots == ss_channel_slots(lane->channel);
+    bool good = !lane->greeted && ss_message_get_hello(frame, &m) && ss_message_hello_fits(&m, lane->channel);
     lane->greeted = true;
     return good;
 }

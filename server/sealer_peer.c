@@ -47,15 +47,6 @@ static struct ss_sealer_peer *place(struct ss_sealer *s)
     return oldest;
 }
 
-static void greet(struct ss_sealer_peer *p)
-{
-    const struct ss_message_hello m = {.version = SS_CHANNEL_VERSION, .slots = ss_channel_slots(p->link->channel)};
-    uint8_t *out = ss_channel_room(p->link->channel, 16);
-    if (out)
-        ss_channel_queue(p->link->channel, SS_FRAME_HELLO, 0, ss_message_put_hello(out, &m));
-    p->failed |= !out;
-}
-
 bool ss_sealer_peer_add(struct ss_sealer *s, struct ss_channel *channel)
 {
     struct ss_sealer_link *link = link_new(channel);
@@ -67,7 +58,7 @@ bool ss_sealer_peer_add(struct ss_sealer *s, struct ss_channel *channel)
     }
     int64_t now = ss_sealer_now_ms();
     *p = (struct ss_sealer_peer){.link = link, .since_ms = now, .heard_ms = now, .serial = ++s->serial};
-    greet(p);
+    p->failed = !ss_message_greet(channel, false);
     ss_sealer_peer_flush(s, (int)(p - s->peers));
     return true;
 }
@@ -121,8 +112,7 @@ void ss_sealer_peer_flush(struct ss_sealer *s, int index)
 static bool take_hello(struct ss_sealer *s, struct ss_sealer_peer *p, const struct ss_frame *frame)
 {
     struct ss_message_hello m;
-    if (p->ready || !ss_message_get_hello(frame, &m) || m.version != SS_CHANNEL_VERSION ||
-        m.slots != ss_channel_slots(p->link->channel))
+    if (p->ready || !ss_message_get_hello(frame, &m) || !ss_message_hello_fits(&m, p->link->channel))
         return false;
     p->ready = true;
     bool first = s->ready++ == 0;

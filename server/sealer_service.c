@@ -62,11 +62,8 @@ void ss_sealer_answer(struct ss_sealer_session *s, enum ss_frame_type type, uint
 void ss_sealer_refuse(const struct ss_sealer_job *job, ss_status_t status, const char *text)
 {
     uint8_t payload[8 + SS_SEALER_TEXT_SIZE];
-    struct ss_message_refusal m = {.status = status};
-    // Messages of libraries below may hold what is no printable ASCII.
-    for (size_t i = 0; i + 1 < sizeof m.text && text[i]; i++)
-        m.text[i] = text[i] >= 0x20 && text[i] <= 0x7E ? text[i] : '?';
-    ss_sealer_answer(job->session, SS_FRAME_REFUSAL, job->id, true, payload, ss_message_put_refusal(payload, &m));
+    ss_sealer_answer(job->session, SS_FRAME_REFUSAL, job->id, true, payload,
+                     ss_message_put_refusal(payload, status, text));
 }
 
 // Jobs

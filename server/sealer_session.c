@@ -2,7 +2,6 @@
 // One channel: windows of deliveries that are ready are sealed right here, everything else goes to the vault's thread.
 #include <poll.h>
 #include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -105,13 +104,6 @@ static ss_status_t put(struct ss_sealer_session *s, enum ss_frame_type type, uin
     return SS_OK;
 }
 
-static ss_status_t greet(struct ss_sealer_session *s, struct ss_error *err)
-{
-    const struct ss_message_hello m = {.version = SS_CHANNEL_VERSION, .slots = ss_channel_slots(s->channel)};
-    uint8_t payload[16];
-    return put(s, SS_FRAME_HELLO, 0, payload, ss_message_put_hello(payload, &m), err);
-}
-
 static bool has_backlog(const struct ss_sealer_session *s)
 {
     return ss_channel_backlog(s->channel) >= SS_SEALER_BACKLOG_MAX;
@@ -174,10 +166,10 @@ static ss_status_t take_hello(struct ss_sealer_session *s, const struct ss_frame
     const struct ss_sealer_job follow = {.type = SS_FRAME_HELLO};
     if (s->greeted || !ss_message_get_hello(frame, &m))
         return out_of_order(err);
-    if (m.version != SS_CHANNEL_VERSION || m.slots != ss_channel_slots(s->channel))
+    if (!ss_message_hello_fits(&m, s->channel))
         return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_SERVER,
-                            "the front speaks version %u of the channel, this sealer %u", (unsigned)m.version,
-                            SS_CHANNEL_VERSION);
+                            "the front speaks version %u of the channel with %u slots, this sealer %u with %u",
+                            (unsigned)m.version, (unsigned)m.slots, SS_CHANNEL_VERSION, ss_channel_slots(s->channel));
     if (m.lane && !ss_channel_slots(s->channel))
         return out_of_order(err); // lanes are within one host
     s->greeted = true;
@@ -188,10 +180,8 @@ static ss_status_t take_hello(struct ss_sealer_session *s, const struct ss_frame
 static ss_status_t refuse(struct ss_sealer_session *s, uint64_t id, ss_status_t status, const char *text,
                           struct ss_error *err)
 {
-    struct ss_message_refusal m = {.status = status};
     uint8_t payload[8 + SS_SEALER_TEXT_SIZE];
-    snprintf(m.text, sizeof m.text, "%s", text);
-    return put(s, SS_FRAME_REFUSAL, id, payload, ss_message_put_refusal(payload, &m), err);
+    return put(s, SS_FRAME_REFUSAL, id, payload, ss_message_put_refusal(payload, status, text), err);
 }
 
 static ss_status_t seal_now(struct ss_sealer_session *s, const struct ss_message_window *w, uint64_t id,
@@ -376,7 +366,7 @@ ss_status_t ss_sealer_service_run(struct ss_sealer_service *service, struct ss_c
     if (!s)
         return out_of_memory(err);
     enlist(s);
-    ss_status_t status = greet(s, err);
+    ss_status_t status = ss_message_greet(channel, false) ? SS_OK : out_of_memory(err);
     if (status == SS_OK)
         status = ss_channel_flush(channel, err);
     while (status == SS_OK && !stopped)

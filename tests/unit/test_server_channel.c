@@ -140,6 +140,11 @@ static void test_malformed_heads(void **state)
         assert_false(get(&(struct ss_frame){.payload = bytes, .len = len + 1}, &out));                                 \
     } while (0)
 
+static size_t put_timeout(uint8_t *out, const char *text)
+{
+    return ss_message_put_refusal(out, SS_ERROR_TIMEOUT, text);
+}
+
 static void test_messages(void **state)
 {
     (void)state;
@@ -153,8 +158,7 @@ static void test_messages(void **state)
     CHECK(struct ss_sealer_delivery, ss_message_put_delivery, ss_message_get_delivery, &delivery);
     const struct ss_message_window window = {"d1", "1.0", 0x10000, 5, 100, 0, 3};
     CHECK(struct ss_message_window, ss_message_put_window, ss_message_get_window, &window);
-    const struct ss_message_refusal refusal = {SS_ERROR_TIMEOUT, "no"};
-    CHECK(struct ss_message_refusal, ss_message_put_refusal, ss_message_get_refusal, &refusal);
+    CHECK(struct ss_message_refusal, put_timeout, ss_message_get_refusal, "no");
     const struct ss_sealer_upload upload = {.product = "lamp", .version = "1", .statement_len = 4, .personal = true};
     CHECK(struct ss_sealer_upload, ss_message_put_upload, ss_message_get_upload, &upload);
     const struct ss_message_fresh fresh = {"d1", (const uint8_t *)"record", 6};
@@ -195,6 +199,55 @@ static void test_fields(void **state)
     uint8_t status[] = {16, 0};
     struct ss_message_refusal refusal;
     assert_false(ss_message_get_refusal(&(struct ss_frame){.payload = status, .len = 2}, &refusal));
+}
+
+/// A refusal arrives whatever its text is: a text that is not read would end the channel.
+static void test_refusal_text(void **state)
+{
+    (void)state;
+    char longest[SS_SEALER_TEXT_SIZE + 10], cut[SS_SEALER_TEXT_SIZE];
+    struct ss_message_refusal m;
+    uint8_t bytes[8 + SS_SEALER_TEXT_SIZE];
+    memset(longest, 'x', sizeof longest);
+    longest[sizeof longest - 1] = '\0';
+    memset(cut, 'x', sizeof cut);
+    cut[sizeof cut - 1] = '\0';
+    const struct {
+        const char *text, *arrives;
+    } cases[] = {{"", ""}, {"caf\xC3\xA9\n\t\x7F~", "caf?????~"}, {longest, cut}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t len = ss_message_put_refusal(bytes, SS_ERROR_IO, cases[i].text);
+        assert_true(ss_message_get_refusal(&(struct ss_frame){.payload = bytes, .len = len}, &m));
+        assert_int_equal(m.status, SS_ERROR_IO);
+        assert_string_equal(m.text, cases[i].arrives);
+    }
+}
+
+/// Each side begins with a HELLO that fits the other one's channel; another version or memory does not.
+static void test_greeting(void **state)
+{
+    (void)state;
+    struct ss_channel *sides[2];
+    struct ss_frame frame;
+    struct ss_message_hello m;
+    struct ss_error err = {0};
+    local_pair(3, sides);
+    for (int lane = 0; lane < 2; lane++) {
+        assert_true(ss_message_greet(sides[0], lane));
+        assert_ok(ss_channel_flush(sides[0], &err), err);
+        assert_ok(ss_channel_receive(sides[1], &frame, &err), err);
+        assert_int_equal(frame.type, SS_FRAME_HELLO);
+        assert_true(ss_message_get_hello(&frame, &m));
+        assert_int_equal(m.lane, lane);
+        assert_true(ss_message_hello_fits(&m, sides[1]));
+    }
+    m.slots++;
+    assert_false(ss_message_hello_fits(&m, sides[1]));
+    m.slots--;
+    m.version++;
+    assert_false(ss_message_hello_fits(&m, sides[1]));
+    ss_channel_free(sides[0]);
+    ss_channel_free(sides[1]);
 }
 
 // TLS
@@ -674,7 +727,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_local),           cmocka_unit_test(test_memory),
         cmocka_unit_test(test_malformed_heads), cmocka_unit_test(test_messages),
-        cmocka_unit_test(test_fields),          cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_fields),          cmocka_unit_test(test_refusal_text),
+        cmocka_unit_test(test_greeting),        cmocka_unit_test(test_tls),
         cmocka_unit_test(test_tls_noise),       cmocka_unit_test(test_remote_sealer),
         cmocka_unit_test(test_hostile_front),   cmocka_unit_test(test_hostile_sealer),
         cmocka_unit_test(test_held_windows),    cmocka_unit_test(test_late_answer),
