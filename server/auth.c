@@ -202,13 +202,14 @@ static void refuse(struct ss_http_request *request, const char *about, const cha
 }
 
 /// Whether an unknown device may become one of the product for those: if it polls, and shows what would let it in then.
-/// Into *@p holds goes whether the credential is a good one, for that or for nothing.
+/// @p id is NULL for one that none can have. Into *@p holds goes whether the credential is a good one, for that or for
+/// nothing.
 static bool may_join(struct ss_http_connection *connection, const char *id, bool *holds)
 {
     struct ss_http_request *request = &connection->request;
     struct ss_store_registration *device = &request->device.registration;
     const char *product = request->front->config->server.new_devices;
-    bool asks = product && ss_auth_device_id(id) && request->method == SS_HTTP_GET && request->route->admits;
+    bool asks = product && id && request->method == SS_HTTP_GET && request->route->admits;
     request->device = (struct ss_store_device){.registration = {.active = true, .credential = SS_STORE_TOKEN}};
     if (asks) {
         device->credential = SS_STORE_ANY_CERTIFICATE;
@@ -261,7 +262,7 @@ enum ss_http_result ss_auth_device(struct ss_http_connection *connection, bool w
                          : wait ? ss_store_device_get(store, id, &request->device, NULL)
                                 : SS_OK;
     bool holds = false;
-    if (status == SS_ERROR_DOES_NOT_EXIST && may_join(connection, id, &holds))
+    if (status == SS_ERROR_DOES_NOT_EXIST && may_join(connection, named ? id : NULL, &holds))
         welcome(request);
     else if (status != SS_OK && status != SS_ERROR_DOES_NOT_EXIST)
         ss_http_answer_failure(request, status, NULL);
