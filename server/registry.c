@@ -267,15 +267,31 @@ static void fresh(void *context, ss_status_t status, const char *device, const u
     registry->records[n] = (struct ss_store_freshness){registry->ids[n], 0, registry->bytes[n], len};
 }
 
-/// Time of each record, as it says itself; the sealer signs it.
+/// Time of each record, as it says itself; the sealer signs it. One that does not read is left out: the store would take
+/// none with it.
 static void date_records(struct ss_registry *registry)
 {
     struct ss_statement statement;
     struct ss_freshness fields;
-    for (size_t i = 0; i < registry->count; i++)
-        if (ss_statement_parse(registry->bytes[i], registry->records[i].len, &statement, NULL) == SS_OK &&
-            ss_freshness_parse(&statement, &fields, NULL) == SS_OK)
-            registry->records[i].time = (int64_t)fields.time;
+    const char *first_bad = NULL;
+    size_t good = 0;
+    for (size_t i = 0; i < registry->count; i++) {
+        struct ss_store_freshness *r = &registry->records[i];
+        if (ss_statement_parse(r->record, r->len, &statement, NULL) == SS_OK &&
+            ss_freshness_parse(&statement, &fields, NULL) == SS_OK) {
+            r->time = (int64_t)fields.time;
+            registry->records[good++] = *r;
+        } else if (!first_bad) {
+            first_bad = r->device;
+        }
+    }
+    if (first_bad) {
+        char count[24];
+        snprintf(count, sizeof count, "%zu", registry->count - good);
+        ss_log(SS_LOG_WARNING, "the sealer sends freshness records that are none", "count", count, "first", first_bad,
+               NULL);
+    }
+    registry->count = good;
 }
 
 struct due {
