@@ -107,7 +107,7 @@ static void evict(struct ss_store_shard *shard, size_t limit)
         struct ss_store_entry **at = &shard->buckets[shard->hand++ % shard->bucket_count];
         while (*at) {
             struct ss_store_entry *e = *at;
-            if (e->used || e->seen_new) {
+            if (e->used || e->seen_new || e->writing) {
                 e->used = false;
                 at = &e->next;
                 continue;

@@ -75,17 +75,20 @@ static void collect(struct ss_store_shard *shard, struct seen_batch *batch)
             row->seen = e->seen;
             row->freshness = e->device.freshness_fetched;
             e->seen_new = false;
+            e->writing = true;
         }
 }
 
-/// They are still to be written, unless something newer is already.
-static void give_back(struct ss_store *store, const struct seen_batch *batch)
+/// What was not @p written still is to be.
+static void finish(struct ss_store *store, const struct seen_batch *batch, bool written)
 {
     for (size_t i = 0; i < batch->count; i++) {
         struct ss_store_entry *e;
         struct ss_store_shard *shard = ss_store_cache_lock(store, batch->rows[i].device, &e);
-        if (e)
-            e->seen_new = true;
+        if (e) {
+            e->seen_new |= !written;
+            e->writing = false;
+        }
         pthread_mutex_unlock(&shard->lock);
     }
 }
@@ -104,8 +107,7 @@ ss_status_t ss_store_cache_write_seen(struct ss_store *store, unsigned *shard, s
     }
     if (batch->count)
         status = ss_store_write(store, "store-seen", write_seen, batch, err);
-    if (status != SS_OK)
-        give_back(store, batch);
+    finish(store, batch, status == SS_OK);
     free(batch);
     return status;
 }

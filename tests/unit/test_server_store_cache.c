@@ -11,6 +11,24 @@
 #include <time.h>
 
 #include "server/store_internal.h"
+#include "vault/fault.h"
+
+/// What happens while somebody's being seen is written; NULL: nothing.
+static struct ss_store *_Atomic crowded;
+
+enum { CROWD = 200 };
+
+/// Stands in for the library's. On the writer's thread.
+void ss_fault_point(const char *name)
+{
+    struct ss_store *store = atomic_load(&crowded);
+    struct ss_store_device d;
+    for (unsigned i = 2; store && !strcmp(name, "store-seen:begin") && i <= CROWD; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "d%u", i);
+        (void)!ss_store_device_get(store, id, &d, NULL);
+    }
+}
 
 static void pause_ms(unsigned ms)
 {
@@ -278,6 +296,57 @@ static void test_peeking(void **state)
     ss_store_close(a);
 }
 
+static void run_sql(const char *url, const char *text)
+{
+    struct ss_sql *db;
+    struct ss_error err = {0};
+    assert_ok(ss_sql_open(url, &ss_store_place, false, 1000, &db, &err), err);
+    assert_ok(ss_sql_execute(db, text, NULL, 0, &err), err);
+    ss_sql_close(db);
+}
+
+static ss_status_t write_all_seen(struct ss_store *store, struct ss_error *err)
+{
+    ss_status_t status = SS_OK;
+    for (unsigned shard = 0; status == SS_OK && shard < SS_STORE_SHARDS;)
+        status = ss_store_cache_write_seen(store, &shard, err);
+    return status;
+}
+
+/// What could not be written is known until it is, also when the cache is full meanwhile.
+static void test_seen_survives_a_failed_write(void **state)
+{
+    (void)state;
+    const char *url;
+    struct ss_store *first = store_bench_create(&url), *store;
+    const struct ss_store_options options = {.cache_devices = 1};
+    struct ss_store_device d;
+    struct ss_error err = {0};
+    int64_t seen;
+    store_bench_devices(first, CROWD);
+    assert_ok(ss_store_open(url, false, &options, &store, &err), err);
+    assert_ok(ss_store_device_touch(store, "d1", &d, &err), err);
+    run_sql(url, "ALTER TABLE seen RENAME COLUMN time TO moved");
+    atomic_store(&crowded, store);
+    assert_int_not_equal(write_all_seen(store, &err), SS_OK);
+    atomic_store(&crowded, NULL);
+    run_sql(url, "ALTER TABLE seen RENAME COLUMN moved TO time");
+    assert_ok(ss_store_device_seen(first, "d1", &seen, &err), err);
+    assert_int_equal(seen, 0);
+    assert_ok(write_all_seen(store, &err), err);
+    assert_ok(ss_store_device_seen(first, "d1", &seen, &err), err);
+    assert_in_range(ss_store_now() - seen, 0, 60);
+    // Nothing is held any more.
+    for (unsigned i = 2; i <= CROWD; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "d%u", i);
+        (void)store_bench_get(store, id);
+    }
+    assert_false(ss_store_device_peek(store, "d1", &d));
+    ss_store_close(store);
+    ss_store_close(first);
+}
+
 /// The slot behind the one that runs, among those that something was sealed for.
 static void test_the_next_slot(void **state)
 {
@@ -404,6 +473,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_downloads_are_forgotten),
         cmocka_unit_test(test_late_readers_keep_nothing),
         cmocka_unit_test(test_peeking),
+        cmocka_unit_test(test_seen_survives_a_failed_write),
         cmocka_unit_test(test_the_next_slot),
         cmocka_unit_test(test_downloads_ride_along),
         cmocka_unit_test(test_too_many_hints_are_forgotten),
