@@ -2,7 +2,6 @@
 // Man pages in mdoc(7).
 #include "generate.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /// Text of a macro argument or line, with what roff would take for its own escaped.
@@ -132,28 +131,27 @@ void man_command(FILE *f, const struct cli_command *c, const char *date)
     fputs(".Sh SEE ALSO\n.Xr slotseal 1\n", f);
 }
 
-static int by_path(const void *a, const void *b)
+/// The command behind @p c in alphabetical order; behind NULL, the first.
+static const struct cli_command *next_by_path(const struct cli_command *c)
 {
-    const struct cli_command *const *left = a, *const *right = b;
-    return strcmp((*left)->path, (*right)->path);
+    const struct cli_command *next = NULL;
+    for_each_command (other)
+        if ((!c || strcmp(other->path, c->path) > 0) && (!next || strcmp(other->path, next->path) < 0))
+            next = other;
+    return next;
 }
 
 /// In alphabetical order, as mandoc wants it.
 static void put_see_also(FILE *f)
 {
-    const struct cli_command *sorted[64];
-    size_t n = 0;
-
-    for_each_command (c)
-        if (n < sizeof sorted / sizeof *sorted)
-            sorted[n++] = c;
-    qsort(sorted, n, sizeof *sorted, by_path);
+    const struct cli_command *next;
     fputs(".Sh SEE ALSO\n", f);
-    for (size_t i = 0; i < n; i++) {
+    for (const struct cli_command *c = next_by_path(NULL); c; c = next) {
+        next = next_by_path(c);
         fputs(".Xr slotseal\\-", f);
-        for (const char *p = sorted[i]->path; *p; p++)
+        for (const char *p = c->path; *p; p++)
             fputs(*p == ' ' ? "\\-" : (char[]){*p, 0}, f);
-        fprintf(f, " 1%s\n", i + 1 < n ? " ," : "");
+        fprintf(f, " 1%s\n", next ? " ," : "");
     }
 }
 
