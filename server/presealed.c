@@ -62,7 +62,8 @@ static uint64_t fingerprint(const char *folder)
     return sum;
 }
 
-static ss_status_t load(struct ss_presealed *p)
+/// False: to be tried again.
+static bool load(struct ss_presealed *p)
 {
     struct ss_presealed_report r;
     struct ss_error err = {0};
@@ -75,7 +76,7 @@ static ss_status_t load(struct ss_presealed *p)
         snprintf(text, sizeof text, "%s: %s", p->folder, err.message);
     if (p->log)
         p->log(p->context, status, text);
-    return status;
+    return !r.again;
 }
 
 static void *run(void *context)
@@ -85,8 +86,8 @@ static void *run(void *context)
     pthread_mutex_lock(&p->lock);
     while (!p->stop) {
         pthread_mutex_unlock(&p->lock);
-        uint64_t now = fingerprint(p->folder);       // before: what changes meanwhile is seen the next time
-        if (now != loaded && load(p) != SS_ERROR_IO) // what could not be read, or written, is tried again
+        uint64_t now = fingerprint(p->folder); // before: what changes meanwhile is seen the next time
+        if (now != loaded && load(p))
             loaded = now;
         pthread_mutex_lock(&p->lock);
         struct timespec until;

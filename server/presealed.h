@@ -59,6 +59,7 @@ struct ss_presealed_report {
     unsigned deliveries; ///< in the folder
     unsigned taken;      ///< of these, new to the store
     unsigned expired;    ///< of these, past their expiry: passed over
+    bool again;          ///< something could not be read, or written: another try may go better
 };
 
 /// Has the store trust @p sets, the key sets that somebody answers for: those of a folder must be these, or follow.

@@ -398,6 +398,7 @@ ss_status_t ss_presealed_load(struct ss_store *store, const char *folder, struct
     ss_status_t first = SS_OK;
     memset(report, 0, sizeof *report);
     DIR *dir = opendir(folder);
+    report->again = !dir;
     if (!dir)
         return io_error(err, folder);
     // One that is bad keeps no other product from its updates.
@@ -405,6 +406,7 @@ ss_status_t ss_presealed_load(struct ss_store *store, const char *folder, struct
         if (!is_index(entry->d_name))
             continue;
         ss_status_t status = load_index(store, folder, entry->d_name, report, first == SS_OK ? err : &other);
+        report->again |= status == SS_ERROR_IO || status == SS_ERROR_INSUFFICIENT_MEMORY;
         if (first == SS_OK)
             first = status;
     }

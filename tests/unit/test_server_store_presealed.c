@@ -349,7 +349,7 @@ static void test_changed_files(void **state)
 {
     (void)state;
     struct world w;
-    char path[512];
+    char path[512], object[512], hidden[600];
     world_make(&w, "changed");
     (void)preseal(&w);
     edit_index(&w, "device d1", "device d3");
@@ -379,6 +379,14 @@ static void test_changed_files(void **state)
         assert_int_equal(ss_presealed_load(w.store, w.folder, &report, &err), SS_ERROR_DATA_INVALID);
         assert_non_null(strstr(err.message, *name + 1));
         assert_int_equal(report.deliveries, 4);
+        assert_false(report.again);
+        // Nor does it hide that the other one is worth another try.
+        find_object(w.folder, 4096, object);
+        snprintf(hidden, sizeof hidden, "%s.hidden", object);
+        assert_int_equal(rename(object, hidden), 0);
+        assert_int_not_equal(ss_presealed_load(w.store, w.folder, &report, &err), SS_OK);
+        assert_true(report.again);
+        assert_int_equal(rename(hidden, object), 0);
         assert_int_equal(unlink(path), 0);
     }
     world_free(&w);
