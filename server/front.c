@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,9 @@
 /// Somebodies whose rates are kept.
 #define LIMIT_ENTRIES  262144
 #define TOKEN_FILE_MAX 256
+/// Files that may be open beside the connections: of the store, the sealer, the threads' own; and connections above the
+/// limit, see front_accept.c.
+#define OTHER_FILES 1024u
 
 static void set_limits(struct ss_front_limits *limits, const struct ss_server_config *config)
 {
@@ -35,6 +39,33 @@ static void set_limits(struct ss_front_limits *limits, const struct ss_server_co
     atomic_store(&limits->downloads, config->limits.downloads);
     atomic_store(&limits->downloads_per_device, config->limits.downloads_per_device);
     atomic_store(&limits->upload, config->limits.upload);
+}
+
+/// As many files as connections need. Where that is not allowed there are fewer connections: with the last file gone, it
+/// would be the store that fails.
+static unsigned allow_connections(unsigned wanted)
+{
+    struct rlimit limit;
+    char most[16];
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return wanted;
+    rlim_t need = (rlim_t)wanted + OTHER_FILES, was = limit.rlim_cur;
+    if (was < need) {
+        limit.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            limit.rlim_cur = was;
+    }
+    if (limit.rlim_cur >= need)
+        return wanted;
+    unsigned files = (unsigned)limit.rlim_cur, allowed = files / 2;
+    if (files > 2 * OTHER_FILES)
+        allowed = files - OTHER_FILES;
+    if (allowed >= wanted)
+        return wanted;
+    snprintf(most, sizeof most, "%u", allowed);
+    ss_log(SS_LOG_WARNING, "fewer connections than configured", "most", most, "reason",
+           "so few files may be open (RLIMIT_NOFILE, ulimit -n)", NULL);
+    return allowed;
 }
 
 /// Keeps the gateway token's digest alone.
@@ -267,6 +298,7 @@ ss_status_t ss_front_run(const struct ss_front_options *options, struct ss_error
     pthread_rwlock_init(&front->sealer_lock, NULL);
     set_limits(&front->limits, options->config);
     ss_log_setup(options->config->log.format, options->config->log.level);
+    front->connections_max = allow_connections(options->config->limits.connections);
     ss_notify_open();
     ss_http_json_setup();
     unsigned port = first_port(options->listeners);

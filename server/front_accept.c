@@ -3,6 +3,7 @@
 // burst; here they get their share. The thread also waits in the place of connections whose handshake cannot go on.
 #include <errno.h>
 #include <microhttpd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -10,17 +11,20 @@
 #include <unistd.h>
 
 #include "server/front_parts.h"
+#include "server/log.h"
 
 enum {
     EVENTS_MAX = 64,
     SERIES_MAX = 64, ///< connections at once: others wait for their handshake to go on
     PAUSE_MS = 20,   ///< connections stay in the kernel's queue while there are too many, or no descriptors
+    SAY_SECONDS = 60,
 };
 
+/// As far as the daemon's threads know: what they have not looked at yet is not counted, so there can be some more.
 static bool is_full(struct ss_front *front, unsigned index)
 {
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(front->daemons[index], MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
-    return info && info->num_connections >= front->config->limits.connections / front->daemon_count;
+    return info && info->num_connections >= front->connections_max / front->daemon_count;
 }
 
 /// Accepts what waits at one listener. False if that has to wait.
@@ -78,17 +82,32 @@ static bool handle(struct ss_front *front, void *what)
     return true;
 }
 
+/// Once a minute while it lasts.
+static void say_full(const struct ss_front *front, uint64_t *next)
+{
+    char most[16];
+    uint64_t now = ss_front_now();
+    if (now < *next)
+        return;
+    *next = now + SAY_SECONDS * UINT64_C(1000000000);
+    snprintf(most, sizeof most, "%u", front->connections_max);
+    ss_log(SS_LOG_WARNING, "new connections wait", "reason", "there are as many as there can be", "most", most, NULL);
+}
+
 static void *acceptor(void *context)
 {
     struct ss_front *front = context;
     struct epoll_event events[EVENTS_MAX];
+    uint64_t say = 0;
     while (atomic_load(&front->acceptor_state) != SS_FRONT_ENDS) {
         bool pause = false;
         int count = epoll_wait(front->acceptor_epoll, events, EVENTS_MAX, -1);
         for (int i = 0; i < count; i++)
             pause |= !handle(front, events[i].data.ptr);
-        if (pause)
-            usleep(PAUSE_MS * 1000);
+        if (!pause)
+            continue;
+        say_full(front, &say);
+        usleep(PAUSE_MS * 1000);
     }
     return NULL;
 }

@@ -59,6 +59,7 @@ struct ss_front {
     struct ss_metrics metrics;
     struct MHD_Daemon *daemons[SS_FRONT_LISTENERS_MAX]; ///< by listener
     unsigned daemon_count;
+    unsigned connections_max; ///< at once: as many as configured, if so many files may be open
     struct ss_front_listeners *listeners;
     pthread_t acceptor;
     int acceptor_epoll, acceptor_wake; ///< epoll and eventfd of the thread; -1: there is none

@@ -5,6 +5,7 @@
 #include "server/http.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -387,14 +388,14 @@ ss_status_t ss_http_start(struct ss_front *front, struct ss_error *err)
 {
     const struct ss_server_config *config = front->config;
     unsigned threads = ss_http_threads(config);
-    unsigned per_daemon = config->limits.connections / front->listeners->count;
-    // front_accept.c listens.
+    // front_accept.c listens, and sees to how many there are: libmicrohttpd 0.9.75 ends in a lock that nobody gives up
+    // when one of its threads refuses a connection for being too many.
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
                      MHD_USE_ERROR_LOG | (front->tls ? MHD_USE_TLS : 0u);
     struct MHD_OptionItem options[20] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)mhd_log, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(per_daemon < threads ? threads : per_daemon), NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, INT_MAX, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)config->limits.timeout, NULL},
         {MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)config->limits.connections_per_address, NULL},
         {MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL},

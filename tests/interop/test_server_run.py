@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -542,6 +543,34 @@ def test_it_says_why_it_does_not_start(make, pki, tmp_path):
 def test_sample_is_a_configuration():
     p = subprocess.run([BUILD / "slotseal", "serve", "--sample"], capture_output=True, check=True)
     assert b"[server]\n# ADDRESS:PORT to listen on" in p.stdout
+
+
+def test_few_files(make, monkeypatch):
+    """There are no more connections than files can be open for, the log says so, and they do not take the store's."""
+    launch = subprocess.Popen
+    limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 128))
+    monkeypatch.setattr(subprocess, "Popen", lambda *args, **more: launch(*args, preexec_fn=limit, **more))
+    server = make(limits="request_timeout = 2")
+    monkeypatch.undo()
+    assert 'message="fewer connections than configured" most=64 ' in server.log.read_text()
+    idle = [server.connect() for _ in range(80)]
+    for sock in idle:
+        sock.sendall(b"GET /h")
+    assert server.call("GET", "/readyz").status == 200  # once they are cut
+    assert 'message="new connections wait" ' in server.log.read_text()
+    for sock in idle:
+        sock.close()
+
+
+def test_as_many_connections_as_there_can_be(make):
+    """Those above wait, and the server is there for them when others have gone."""
+    server = make(limits="connections = 16\nrequest_timeout = 2")
+    idle = [server.connect() for _ in range(200)]
+    time.sleep(0.3)
+    for sock in idle:
+        sock.close()
+    assert server.call("GET", "/readyz").status == 200
+    server.stop()
 
 
 def test_documents_have_configurations(tmp_path):
