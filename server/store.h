@@ -57,7 +57,7 @@
 #define SS_STORE_DEVICE_BYTES   (16u << 20)  ///< of all histories of a device, unless told otherwise
 #define SS_STORE_ACTIONS_MAX    2000u        ///< of a device, over its life; the oldest finished ones go
 #define SS_STORE_STALE_SECONDS  60u
-#define SS_STORE_HINT_SECONDS   1
+#define SS_STORE_HINT_SECONDS   5
 
 struct ss_store;
 
@@ -367,8 +367,9 @@ SS_MUST_USE ss_status_t ss_store_status_list(struct ss_store *store, int64_t act
 /// The device has fetched deploymentBase: RETRIEVED, once an action. Does not wait, and nobody is told if it fails: the
 /// next fetch tries again. Call it while open.retrieved is false.
 void ss_store_action_retrieved(struct ss_store *store, const char *device, int64_t action);
-/// The device fetches a whole artifact: a DOWNLOAD entry each time, in order with what is written after it, if the quota
-/// has room and the action is not over. Does not wait either, and need not survive: see Durability.
+/// The device fetches a whole artifact: a DOWNLOAD entry of now with the file's name, in order with what this process
+/// writes after it, if the history has room and the action is not over. Those of one file that come while the entry waits
+/// are counted in it ("3 times"), up to what is written next. Does not wait either, and need not survive: see Durability.
 /// Where 4,096 of them wait, because the database does not answer, further ones are forgotten.
 void ss_store_action_downloading(struct ss_store *store, const char *device, int64_t action, const char *file);
 

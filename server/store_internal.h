@@ -35,7 +35,7 @@ struct ss_store_job {
     void *context;
     void (*finish)(struct ss_store_job *job); ///< called last, on the writer's thread; the job is its own again
     struct ss_store_job *next;
-    bool hint; ///< may wait for others, and be lost
+    size_t hints; ///< that it holds, which may wait for others, and be lost; 0: somebody waits for it
     ss_status_t status;
     struct ss_error err;
 };
@@ -69,6 +69,8 @@ struct ss_store_products {
     uint64_t epoch;
 };
 
+#define SS_STORE_NOTE_CHAINS 1024u
+
 struct ss_store {
     char *url;
     struct ss_store_options options;
@@ -85,8 +87,10 @@ struct ss_store {
     pthread_mutex_t queue_lock;
     pthread_cond_t queue_filled;
     struct ss_store_job *first, **last;
-    size_t urgent, hints;      ///< of those that are queued
-    struct timespec hints_due; ///< monotonic; of the oldest hint
+    size_t urgent, hints;         ///< jobs that somebody waits for, and hints, that are queued
+    struct timespec hints_due;    ///< monotonic; of the oldest hint
+    struct ss_store_notes *notes; ///< the job at the queue's end, while it takes more of them; else NULL
+    struct ss_store_note *note_index[SS_STORE_NOTE_CHAINS]; ///< those of that job, by their action
     bool stop;
     bool threads;  ///< the writer runs
     bool watching; ///< the watcher runs
@@ -139,9 +143,9 @@ SS_MUST_USE ss_status_t ss_store_writer_start(struct ss_store *store, struct ss_
 void ss_store_writer_stop(struct ss_store *store);
 /// Queues @p job, which is the writer's until job->finish().
 void ss_store_submit(struct ss_store *store, struct ss_store_job *job);
-/// Queues @p job, to be written with the next other one, or SS_STORE_HINT_SECONDS later. False, and the job is the
-/// caller's, if too many wait: the database does not answer.
-SS_MUST_USE bool ss_store_submit_hint(struct ss_store *store, struct ss_store_job *job);
+/// With the queue locked: @p job holds one more hint. The first one queues it, to be written with the next other job, or
+/// SS_STORE_HINT_SECONDS later.
+void ss_store_queue_hint(struct ss_store *store, struct ss_store_job *job);
 /// Queues and waits.
 SS_MUST_USE ss_status_t ss_store_write(struct ss_store *store, const char *name, ss_store_work_fn work, void *context,
                                        struct ss_error *err);

@@ -12,7 +12,7 @@
 #include "server/store_internal.h"
 #include "vault/fault.h"
 
-enum { BATCH = 256, TRIES = 12, HINTS = 4096 };
+enum { BATCH = 256, TRIES = 12, HINTS = 2048 };
 
 static void fault(const char *name, const char *when)
 {
@@ -144,6 +144,15 @@ static void drop_touched(struct ss_store *store, const struct ss_store_touched *
             ss_store_cache_drop_device(store, touched->names[i] + 1);
 }
 
+/// How many writes these jobs are: what a job has gathered counts one by one.
+static size_t weigh(struct ss_store_job *const *jobs, size_t count)
+{
+    size_t weight = 0;
+    for (size_t i = 0; i < count; i++)
+        weight += jobs[i]->hints ? jobs[i]->hints : 1;
+    return weight;
+}
+
 static void run(struct ss_store *store, struct ss_store_job *const *jobs, size_t count,
                 struct ss_store_touched *touched)
 {
@@ -169,7 +178,7 @@ static void run(struct ss_store *store, struct ss_store_job *const *jobs, size_t
             jobs[i]->status = SS_OK;
         fail_all(jobs, count, status, &err);
     }
-    atomic_fetch_add(&store->writes, count);
+    atomic_fetch_add(&store->writes, weigh(jobs, count));
     atomic_fetch_add(&store->commits, status == SS_OK);
 }
 
@@ -177,7 +186,7 @@ static void run(struct ss_store *store, struct ss_store_job *const *jobs, size_t
 static void wait_for_jobs(struct ss_store *store)
 {
     bool late = false;
-    while (!store->stop && !store->urgent && store->hints < BATCH && !late) {
+    while (!store->stop && !store->urgent && store->hints < HINTS && !late) {
         if (store->hints)
             late = pthread_cond_timedwait(&store->queue_filled, &store->queue_lock, &store->hints_due) == ETIMEDOUT;
         else
@@ -191,15 +200,17 @@ static size_t take(struct ss_store *store, struct ss_store_job **jobs)
     pthread_mutex_lock(&store->queue_lock);
     wait_for_jobs(store);
     while (store->first && count < BATCH) {
-        store->urgent -= !store->first->hint;
-        store->hints -= store->first->hint;
+        store->urgent -= !store->first->hints;
+        store->hints -= store->first->hints;
         jobs[count++] = store->first;
         store->first = store->first->next;
     }
-    if (!store->first)
+    if (!store->first) {
         store->last = &store->first;
+        store->notes = NULL;
+    }
     pthread_mutex_unlock(&store->queue_lock);
-    atomic_fetch_sub(&store->queued, count);
+    atomic_fetch_sub(&store->queued, weigh(jobs, count));
     return count;
 }
 
@@ -222,7 +233,6 @@ static void *writer(void *context)
 static void append(struct ss_store *store, struct ss_store_job *job)
 {
     job->next = NULL;
-    atomic_fetch_add(&store->queued, 1);
     *store->last = job;
     store->last = &job->next;
 }
@@ -230,29 +240,26 @@ static void append(struct ss_store *store, struct ss_store_job *job)
 void ss_store_submit(struct ss_store *store, struct ss_store_job *job)
 {
     pthread_mutex_lock(&store->queue_lock);
-    job->hint = false;
+    job->hints = 0;
     append(store, job);
+    store->notes = NULL; // what is noted from here on comes behind this one
     store->urgent++;
+    atomic_fetch_add(&store->queued, 1);
     pthread_cond_signal(&store->queue_filled);
     pthread_mutex_unlock(&store->queue_lock);
 }
 
-bool ss_store_submit_hint(struct ss_store *store, struct ss_store_job *job)
+void ss_store_queue_hint(struct ss_store *store, struct ss_store_job *job)
 {
-    pthread_mutex_lock(&store->queue_lock);
-    bool room = store->hints < HINTS;
-    if (room) {
-        job->hint = true;
+    if (!job->hints++)
         append(store, job);
-        if (!store->hints++) {
-            clock_gettime(CLOCK_MONOTONIC, &store->hints_due);
-            store->hints_due.tv_sec += SS_STORE_HINT_SECONDS;
-        }
-        if (store->hints == 1 || store->hints == BATCH)
-            pthread_cond_signal(&store->queue_filled);
+    if (!store->hints++) {
+        clock_gettime(CLOCK_MONOTONIC, &store->hints_due);
+        store->hints_due.tv_sec += SS_STORE_HINT_SECONDS;
     }
-    pthread_mutex_unlock(&store->queue_lock);
-    return room;
+    atomic_fetch_add(&store->queued, 1);
+    if (store->hints == 1 || store->hints == HINTS)
+        pthread_cond_signal(&store->queue_filled);
 }
 
 struct waiting {

@@ -54,6 +54,9 @@ ss_status_t ss_sql_query(struct ss_sql *db, const char *text, const struct ss_sq
 {
     *rows = NULL;
     db->retry = false;
+    if (count > SS_SQL_VALUES_MAX)
+        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, db->place->area, "%zu parameters, at most %u", count,
+                            SS_SQL_VALUES_MAX);
     return db->driver->query(db, text, values, count, rows, err);
 }
 

@@ -14,6 +14,9 @@
 
 enum ss_sql_type { SS_SQL_NULL, SS_SQL_INT, SS_SQL_TEXT, SS_SQL_BLOB };
 
+/// Most parameters of a statement.
+#define SS_SQL_VALUES_MAX 72u
+
 /// A parameter. Text and blob stay the caller's.
 struct ss_sql_value {
     enum ss_sql_type type;
@@ -112,7 +115,8 @@ void ss_sql_files(const char *url, void (*each)(void *context, const char *path)
 /// Rolls back what is open and disconnects. NULL is allowed.
 void ss_sql_close(struct ss_sql *db);
 
-/// Runs one statement. Rows come by ss_sql_next(); the caller ends *@p rows, which is NULL on error.
+/// Runs one statement with up to SS_SQL_VALUES_MAX parameters. SQLite keeps the last 32 texts compiled: those that are used
+/// again and again should differ in nothing but their values. Rows come by ss_sql_next(); the caller ends *@p rows, which is NULL on error.
 /// SS_ERROR_ALREADY_EXISTS for a row that is there; SS_ERROR_IO, with db->retry set where another writer is the reason.
 SS_MUST_USE ss_status_t ss_sql_query(struct ss_sql *db, const char *text, const struct ss_sql_value *values,
                                      size_t count, struct ss_sql_rows **rows, struct ss_error *err);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SQLite: one file, a write-ahead log that is synced at every commit, freed pages zeroed.
+// SQLite: one file, a write-ahead log that is synced at every commit, freed pages zeroed. A statement takes longer to
+// compile than to run: a connection keeps those that it has used last.
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -13,15 +14,20 @@
 
 #include "vault/sql.h"
 
-struct sqlite {
-    struct ss_sql base;
-    sqlite3 *handle;
-    int64_t data_version; // changes with every commit of another connection
-};
+enum { KEEP = 32 };
 
 struct sqlite_rows {
     struct ss_sql_rows base;
     sqlite3_stmt *statement;
+    struct sqlite_rows *next;           // among those that are kept
+    uint8_t indexes[SS_SQL_VALUES_MAX]; // SQLite's for $1, $2, …, by their first appearance; 0: not in the text
+};
+
+struct sqlite {
+    struct ss_sql base;
+    sqlite3 *handle;
+    int64_t data_version;     // changes with every commit of another connection
+    struct sqlite_rows *kept; // compiled and not in use, what was used last first
 };
 
 static ss_status_t failure(struct sqlite *db, int code, struct ss_error *err)
@@ -58,37 +64,99 @@ static int bind(sqlite3_stmt *statement, int index, const struct ss_sql_value *v
     return sqlite3_bind_null(statement, index);
 }
 
-/// SQLite numbers $1, $2, … by their first appearance: they are looked up by name.
-static int bind_all(sqlite3_stmt *statement, const struct ss_sql_value *values, size_t count)
+static int bind_all(const struct sqlite_rows *rows, const struct ss_sql_value *values, size_t count)
 {
     int code = SQLITE_OK;
-    for (size_t i = 0; i < count && code == SQLITE_OK; i++) {
-        char name[16];
-        sqlite3_snprintf(sizeof name, name, "$%d", (int)i + 1);
-        int index = sqlite3_bind_parameter_index(statement, name);
-        if (index)
-            code = bind(statement, index, &values[i]);
-    }
+    for (size_t i = 0; i < count && code == SQLITE_OK; i++)
+        if (rows->indexes[i])
+            code = bind(rows->statement, rows->indexes[i], &values[i]);
     return code;
+}
+
+static void find_indexes(struct sqlite_rows *rows)
+{
+    for (int i = sqlite3_bind_parameter_count(rows->statement); i > 0; i--) {
+        const char *name = sqlite3_bind_parameter_name(rows->statement, i);
+        int number = name ? atoi(name + 1) : 0;
+        if (number > 0 && number <= (int)SS_SQL_VALUES_MAX)
+            rows->indexes[number - 1] = (uint8_t)i;
+    }
+}
+
+static void destroy(struct sqlite_rows *rows)
+{
+    sqlite3_finalize(rows->statement);
+    free(rows);
+}
+
+static int compile(struct sqlite *db, const char *text, struct sqlite_rows **out)
+{
+    struct sqlite_rows *rows = calloc(1, sizeof *rows);
+    if (!rows)
+        return SQLITE_NOMEM;
+    rows->base.db = &db->base;
+    int code = sqlite3_prepare_v2(db->handle, text, -1, &rows->statement, NULL);
+    if (code == SQLITE_OK && !rows->statement)
+        code = SQLITE_MISUSE; // there is nothing in the text
+    if (code != SQLITE_OK) {
+        destroy(rows);
+        return code;
+    }
+    find_indexes(rows);
+    *out = rows;
+    return SQLITE_OK;
+}
+
+/// Takes out the one with this text. NULL: there is none, or it is in use.
+static struct sqlite_rows *take_kept(struct sqlite *db, const char *text)
+{
+    struct sqlite_rows **at = &db->kept;
+    while (*at && strcmp(sqlite3_sql((*at)->statement), text) != 0)
+        at = &(*at)->next;
+    struct sqlite_rows *rows = *at;
+    if (rows)
+        *at = rows->next;
+    return rows;
+}
+
+/// Destroys all that are kept but the first @p count.
+static void forget_kept(struct sqlite *db, unsigned count)
+{
+    struct sqlite_rows **at = &db->kept;
+    while (*at && count--)
+        at = &(*at)->next;
+    for (struct sqlite_rows *rows = *at, *next; rows; rows = next) {
+        next = rows->next;
+        destroy(rows);
+    }
+    *at = NULL;
+}
+
+static void end(struct ss_sql_rows *base)
+{
+    struct sqlite_rows *rows = (struct sqlite_rows *)base;
+    struct sqlite *db = (struct sqlite *)base->db;
+    sqlite3_reset(rows->statement);
+    sqlite3_clear_bindings(rows->statement);
+    rows->next = db->kept;
+    db->kept = rows;
+    forget_kept(db, KEEP);
 }
 
 static ss_status_t query(struct ss_sql *base, const char *text, const struct ss_sql_value *values, size_t count,
                          struct ss_sql_rows **rows, struct ss_error *err)
 {
     struct sqlite *db = (struct sqlite *)base;
-    struct sqlite_rows *out = calloc(1, sizeof *out);
-    if (!out)
-        return failure(db, SQLITE_NOMEM, err);
-    int code = sqlite3_prepare_v2(db->handle, text, -1, &out->statement, NULL);
+    struct sqlite_rows *out = take_kept(db, text);
+    int code = out ? SQLITE_OK : compile(db, text, &out);
     if (code == SQLITE_OK)
-        code = bind_all(out->statement, values, count);
+        code = bind_all(out, values, count);
     if (code != SQLITE_OK) {
         ss_status_t status = failure(db, code, err);
-        sqlite3_finalize(out->statement);
-        free(out);
+        if (out)
+            destroy(out);
         return status;
     }
-    out->base.db = base;
     *rows = &out->base;
     return SS_OK;
 }
@@ -135,12 +203,6 @@ static const char *column_name(const struct ss_sql_rows *base, unsigned index)
 {
     const char *name = sqlite3_column_name(((const struct sqlite_rows *)base)->statement, (int)index);
     return name ? name : ""; // without memory
-}
-
-static void end(struct ss_sql_rows *base)
-{
-    sqlite3_finalize(((struct sqlite_rows *)base)->statement);
-    free(base);
 }
 
 static ss_status_t begin(struct ss_sql *db, enum ss_sql_transaction kind, struct ss_error *err)
@@ -203,8 +265,10 @@ static ss_status_t wait_for_commit(struct ss_sql *base, unsigned ms, bool *chang
 
 static void close_db(struct ss_sql *base)
 {
-    sqlite3_close_v2(((struct sqlite *)base)->handle);
-    free(base);
+    struct sqlite *db = (struct sqlite *)base;
+    forget_kept(db, 0);
+    sqlite3_close_v2(db->handle);
+    free(db);
 }
 
 static const struct ss_sql_driver driver = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the store answers from memory, and when it must not any more; and what it writes later.
+// What the store answers from memory, and when it must not any more.
 #include "support/store_bench.h"
 #include "support/unit.h"
 #include "support/vault_bench.h"
@@ -374,97 +374,6 @@ static void test_the_next_slot(void **state)
     ss_store_close(store);
 }
 
-static struct ss_store_counts counts_of(struct ss_store *store)
-{
-    struct ss_store_counts counts;
-    struct ss_error err = {0};
-    assert_ok(ss_store_count(store, &counts, &err), err);
-    return counts;
-}
-
-static ss_status_t count_download(void *context, const struct ss_store_status *status, struct ss_error *err)
-{
-    (void)err;
-    *(unsigned *)context += status->state == SS_STORE_DOWNLOAD;
-    return SS_OK;
-}
-
-/// How many downloads are in an action's history.
-static unsigned downloads(struct ss_store *store, int64_t action)
-{
-    unsigned count = 0;
-    struct ss_error err = {0};
-    assert_ok(ss_store_status_list(store, action, 0, count_download, &count, &err), err);
-    return count;
-}
-
-/// An entry each, in order, but no transaction of their own.
-static void test_downloads_ride_along(void **state)
-{
-    (void)state;
-    enum { DOWNLOADS = 20 };
-    const char *url;
-    struct ss_store *store = store_bench_create(&url);
-    struct ss_error err = {0};
-    store_bench_devices(store, 1);
-    int64_t action = store_bench_assign(store, "d1", store_bench_release(store, "1.0"));
-    uint64_t before = counts_of(store).commits;
-    for (unsigned i = 0; i < DOWNLOADS; i++)
-        ss_store_action_downloading(store, "d1", action, "ota_1.bin");
-    assert_ok(store_bench_report(store, "d1", action, SS_STORE_TO_DEPLOYMENT, SS_STORE_EXECUTION_PROCEEDING,
-                                 SS_STORE_FINISHED_NONE, &err),
-              err);
-    assert_int_equal(downloads(store, action), DOWNLOADS);
-    const char *history = store_bench_history(store, action);
-    assert_string_equal(history + strlen(history) - strlen("download running"), "download running");
-    assert_true(counts_of(store).commits - before <= 2); // of the hints, if the writer was slow, and of the report
-    // By themselves, a little later; at the latest when the store is closed.
-    ss_store_action_downloading(store, "d1", action, "ota_1.bin");
-    for (unsigned i = 0; i < 250 && downloads(store, action) == DOWNLOADS; i++)
-        pause_ms(20);
-    assert_int_equal(downloads(store, action), DOWNLOADS + 1);
-    assert_int_equal(counts_of(store).queued, 0);
-    ss_store_action_downloading(store, "d1", action, "ota_1.bin");
-    ss_store_close(store);
-    store = store_bench_open(url);
-    assert_int_equal(downloads(store, action), DOWNLOADS + 2);
-    // Not of an action that is over, and not of another's.
-    assert_ok(ss_store_cancel(store, action, true, "ann", &err), err);
-    ss_store_action_downloading(store, "d1", action, "ota_1.bin");
-    ss_store_close(store);
-    store = store_bench_open(url);
-    assert_int_equal(downloads(store, action), DOWNLOADS + 2);
-    assert_int_equal(store_bench_action(store, action).last, SS_STORE_CANCELED);
-    ss_store_close(store);
-}
-
-/// While the database does not answer, what waits is bounded; reports are not what is dropped.
-static void test_too_many_hints_are_forgotten(void **state)
-{
-    (void)state;
-    enum { BATCH = 256, HINTS = 4096 };
-    const char *url;
-    struct ss_store *store = store_bench_create(&url);
-    struct ss_error err = {0};
-    struct ss_sql *other;
-    store_bench_devices(store, 1);
-    int64_t action = store_bench_assign(store, "d1", store_bench_release(store, "1.0"));
-    assert_ok(ss_sql_open(url, &ss_store_place, false, 1000, &other, &err), err);
-    assert_ok(ss_sql_begin(other, SS_SQL_WRITE, &err), err);
-    for (unsigned i = 0; i < 3 * HINTS; i++)
-        ss_store_action_downloading(store, "d1", action, "ota_1.bin");
-    struct ss_store_counts counts = counts_of(store);
-    assert_true(counts.queued >= HINTS && counts.queued <= HINTS + BATCH);
-    ss_sql_rollback(other);
-    ss_sql_close(other);
-    assert_ok(store_bench_report(store, "d1", action, SS_STORE_TO_DEPLOYMENT, SS_STORE_EXECUTION_CLOSED,
-                                 SS_STORE_FINISHED_SUCCESS, &err),
-              err);
-    assert_int_equal(store_bench_action(store, action).state, SS_STORE_FINISHED);
-    assert_int_equal(downloads(store, action), SS_STORE_STATUSES_MAX - 1); // the quota, which the end may exceed
-    ss_store_close(store);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -475,8 +384,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_peeking),
         cmocka_unit_test(test_seen_survives_a_failed_write),
         cmocka_unit_test(test_the_next_slot),
-        cmocka_unit_test(test_downloads_ride_along),
-        cmocka_unit_test(test_too_many_hints_are_forgotten),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

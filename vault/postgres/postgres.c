@@ -12,7 +12,7 @@
 #include "core/bytes.h"
 #include "vault/sql.h"
 
-enum { MAX_VALUES = 24, OID_BYTEA = 17, OID_INT8 = 20, OID_INT4 = 23, OID_TEXT = 25 };
+enum { OID_BYTEA = 17, OID_INT8 = 20, OID_INT4 = 23, OID_TEXT = 25 };
 
 struct postgres {
     struct ss_sql base;
@@ -60,11 +60,11 @@ static ss_status_t failure(struct postgres *db, const PGresult *result, struct s
 }
 
 struct parameters {
-    Oid types[MAX_VALUES];
-    const char *values[MAX_VALUES];
-    int lengths[MAX_VALUES];
-    int formats[MAX_VALUES];
-    uint8_t numbers[MAX_VALUES][8];
+    Oid types[SS_SQL_VALUES_MAX];
+    const char *values[SS_SQL_VALUES_MAX];
+    int lengths[SS_SQL_VALUES_MAX];
+    int formats[SS_SQL_VALUES_MAX];
+    uint8_t numbers[SS_SQL_VALUES_MAX][8];
 };
 
 static void set_parameters(struct parameters *p, const struct ss_sql_value *values, size_t count)
@@ -91,9 +91,6 @@ static ss_status_t query(struct ss_sql *base, const char *text, const struct ss_
 {
     struct postgres *db = (struct postgres *)base;
     struct parameters p = {0};
-    if (count > MAX_VALUES)
-        return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, base->place->area, "%zu parameters, at most %d", count,
-                            MAX_VALUES);
     struct postgres_rows *out = calloc(1, sizeof *out);
     if (!out)
         return out_of_memory(base->place, err);
