@@ -172,7 +172,8 @@ static ss_status_t import_key(struct import *m, const char *id, const char *give
     return status == SS_OK ? store(m, &device, key, known, err) : status;
 }
 
-static void count(struct import *m, const char *id, ss_status_t status, bool known, const struct ss_error *err)
+static void count(struct import *m, const char *id, ss_status_t status, bool known, const char *done,
+                  const struct ss_error *err)
 {
     if (status != SS_OK) {
         m->failed++;
@@ -181,7 +182,12 @@ static void count(struct import *m, const char *id, ss_status_t status, bool kno
     }
     known ? m->known++ : m->imported++;
     if (!m->args->options[OPT_JSON])
-        printf("%s %s\n", id, known ? "was in the vault with this key" : "imported");
+        printf("%s %s\n", id, done);
+}
+
+static const char *flash_key_done(bool known)
+{
+    return known ? "was in the vault with this key" : "imported";
 }
 
 /// A device's own signing key, under the name that provisioning would give it.
@@ -223,13 +229,39 @@ static ss_status_t import_sign_key(struct import *m, const struct ss_key_folder_
     return status;
 }
 
+/// A signing key without a flash key beside it is one for a device that has its flash key already.
+static ss_status_t import_sign_key_alone(struct import *m, const struct ss_key_folder_entry *entry,
+                                         struct ss_error *err)
+{
+    const char *product = m->args->options[OPT_PRODUCT];
+    struct ss_vault_device device;
+    ss_status_t status = ss_vault_device_get(m->vault, entry->id, &device, err);
+    if (status != SS_OK && status != SS_ERROR_DOES_NOT_EXIST)
+        return status;
+    if (status == SS_ERROR_DOES_NOT_EXIST || device.flash_key != SS_VAULT_FLASH_KEY_PRESENT)
+        return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_KEY,
+                            "%s: there is a signing key, but no flash key: neither in the folder nor in the vault",
+                            entry->id);
+    if (strcmp(device.product, product) != 0)
+        return ss_error_set(err, SS_ERROR_ALREADY_EXISTS, SS_AREA_VAULT, "%s is in the vault, with another product",
+                            entry->id);
+    if (!m->signing)
+        return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_KEY,
+                            "%s: its signing key is all there is to import, which needs --signing-key SOURCE",
+                            entry->id);
+    return import_sign_key(m, entry, err);
+}
+
 static void import_entry(struct import *m, const struct ss_key_folder_entry *entry)
 {
     struct input key = {0};
     struct ss_error err = {0};
     bool known = false;
-    if (!entry->flash_key)
+    if (!entry->flash_key) {
+        ss_status_t status = import_sign_key_alone(m, entry, &err);
+        count(m, entry->id, status, true, "was in the vault and has its signing key there", &err);
         return;
+    }
     ss_status_t status = file_read(entry->flash_key, KEY_FILE_LIMIT, &key, &err);
     if (status == SS_OK) {
         file_warn_readable(&key);
@@ -237,7 +269,7 @@ static void import_entry(struct import *m, const struct ss_key_folder_entry *ent
     }
     if (status == SS_OK)
         status = import_sign_key(m, entry, &err);
-    count(m, entry->id, status, known, &err);
+    count(m, entry->id, status, known, flash_key_done(known), &err);
     file_free(&key);
 }
 
@@ -289,7 +321,7 @@ static int import(const struct cli_args *args, struct ss_vault *vault)
         m.failed++;
     } else if (!args->options[OPT_FROM]) {
         status = import_key(&m, args->options[OPT_DEVICE], args->options[OPT_MAC], &m.key, &known, &err);
-        count(&m, args->options[OPT_DEVICE], status, known, &err);
+        count(&m, args->options[OPT_DEVICE], status, known, flash_key_done(known), &err);
     }
     if (m.imported && !args->options[OPT_FLASH])
         cli_warning("nobody has seen that %s: slotseal device import --device ID --flash-key FILE --flash DUMP does",
