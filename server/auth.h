@@ -15,8 +15,8 @@ enum ss_http_result ss_auth_device(struct ss_http_connection *connection, bool w
 /// Sets request->operator_name by the bearer token. Answers 401, 429 or 503 and returns false otherwise. Blocks.
 bool ss_auth_operator(struct ss_http_request *request);
 
-/// Finds the client's address in a line of X-Forwarded-For: the last one that is no listed proxy's. Leaves @p address as
-/// it is if there is none. True if it is that of a proxy still, and a line before this one may say more.
+/// Finds the client's address in a line of X-Forwarded-For: the last one that is no listed proxy's. Leaves @p address
+/// as it is if there is none. True if it is that of a proxy still, and a line before this one may say more.
 bool ss_auth_forwarded(const char *header, const struct ss_address_blocks *proxies, uint8_t address[16]);
 /// The token of `SCHEME TOKEN`, 1 to SS_AUTH_TOKEN_MAX printable characters without blanks; NULL for another scheme or
 /// form.

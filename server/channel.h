@@ -5,8 +5,8 @@
 // Two transports carry the same frames:
 //   local   a socket pair, and shared memory of SS_CHANNEL_SLOTS_MAX or fewer slots of SS_SEALER_WINDOW_MAX bytes. A
 //           request for a window names the slot that it is to be written to, the first of several for one that is
-//           longer than a slot; the answer carries its length alone. Only ciphertext is ever written there. The memory cannot change its size (sealed memfd), so that neither side can
-//           make the other one fault.
+//           longer than a slot; the answer carries its length alone. Only ciphertext is ever written there. The memory
+//           cannot change its size (sealed memfd), so that neither side can make the other one fault.
 //   TLS     1.3, certificates on both sides; the sealer connects, the front listens. Windows travel in the answer.
 //
 //   0        4      5       8            16
@@ -47,8 +47,8 @@ enum ss_frame_type {
     SS_FRAME_OPAQUE, ///< front: may this device get an opaque release; answered by REFUSAL, with SS_OK if it may
     SS_FRAME_UPLOAD, ///< front: an upload of so many bytes comes; then UPLOAD_DATA until they are there
     SS_FRAME_UPLOAD_DATA,
-    SS_FRAME_UPLOADED, ///< sealer: the answer, or REFUSAL
-    SS_FRAME_FRESHNESS, ///< front: one product, many devices; answered by FRESH for some, then REFUSAL with SS_OK or more
+    SS_FRAME_UPLOADED,  ///< sealer: the answer, or REFUSAL
+    SS_FRAME_FRESHNESS, ///< front: one product, many devices; answered by FRESH for some, then REFUSAL, also with SS_OK
     SS_FRAME_FRESH,
     SS_FRAME_DEVICES,  ///< sealer: a part of its registry
     SS_FRAME_KEY_SET,  ///< sealer, before its registry: a key set that it is pinned to, the statement as it is
@@ -74,13 +74,13 @@ struct ss_channel_wants {
     short events; ///< POLLIN, POLLOUT
 };
 
-/// A channel over @p fd, one end of a socket pair, and the shared memory @p memory_fd. It takes both over, also on error.
-/// *@p channel is NULL on error: SS_ERROR_DATA_INVALID for a memory that is not sealed against a change of size, or whose
-/// size is no number of slots; SS_ERROR_IO, SS_ERROR_INSUFFICIENT_MEMORY.
+/// A channel over @p fd, one end of a socket pair, and the shared memory @p memory_fd. It takes both over, also on
+/// error. *@p channel is NULL on error: SS_ERROR_DATA_INVALID for a memory that is not sealed against a change of size,
+/// or whose size is no number of slots; SS_ERROR_IO, SS_ERROR_INSUFFICIENT_MEMORY.
 SS_MUST_USE ss_status_t ss_channel_local(int fd, int memory_fd, struct ss_channel **channel, struct ss_error *err);
 
-/// What a local channel is made of: a socket for each side, and the memory, of @p slots slots. The caller closes them or
-/// passes them on. SS_ERROR_IO.
+/// What a local channel is made of: a socket for each side, and the memory, of @p slots slots. The caller closes them
+/// or passes them on. SS_ERROR_IO.
 SS_MUST_USE ss_status_t ss_channel_pair(unsigned slots, int sockets[2], int *memory_fd, struct ss_error *err);
 
 /// Certificates for one side of TLS channels.
@@ -107,7 +107,8 @@ uint8_t *ss_channel_slot(const struct ss_channel *channel, uint32_t slot);
 size_t ss_channel_backlog(const struct ss_channel *channel);
 
 /// The next frame that has arrived whole. SS_ERROR_TIMEOUT: none yet, wait for the socket. Anything else ends the
-/// channel: SS_ERROR_IO (closed, or broken), SS_ERROR_DATA_INVALID (not a frame), SS_ERROR_NOT_PERMITTED (a certificate).
+/// channel: SS_ERROR_IO (closed, or broken), SS_ERROR_DATA_INVALID (not a frame), SS_ERROR_NOT_PERMITTED (a
+/// certificate).
 SS_MUST_USE ss_status_t ss_channel_receive(struct ss_channel *channel, struct ss_frame *frame, struct ss_error *err);
 /// Room for a payload of up to @p size bytes behind what waits to be sent; NULL without memory. To be ended by _queue()
 /// with the length that it got, or left.

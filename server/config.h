@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the server is told: one INI file, read through a table. Unknown keys, keys that stand twice and values out of range
-// are errors that name file and line. Secrets never stand in it: keys and tokens are named by file, credential or token.
+// What the server is told: one INI file, read through a table. Unknown keys, keys that stand twice and values out of
+// range are errors that name file and line. Secrets never stand in it: keys and tokens are named by file, credential or
+// token.
 //
 //   [server]            who listens where, as what, and on which store
 //   listen = 0.0.0.0:8443

@@ -23,8 +23,8 @@ void ss_paths_free(struct ss_paths *paths);
 
 /// The folder that @p path lies in.
 void ss_paths_folder(const char *path, char out[PATH_MAX]);
-/// The file that a secret's @p where names ("file:", "credential:", "passphrase:", "sqlite:" or a path), as it really is.
-/// False if it names none.
+/// The file that a secret's @p where names ("file:", "credential:", "passphrase:", "sqlite:" or a path), as it really
+/// is. False if it names none.
 bool ss_paths_secret(const char *where, char real[PATH_MAX]);
 
 #endif

@@ -37,7 +37,8 @@ enum ss_http_result ss_ddi_ca(struct ss_http_request *request);
 
 // What they share.
 
-/// How often @p device is to ask: the configured time, off by a part of it that is always the same for a device. Seconds.
+/// How often @p device is to ask: the configured time, off by a part of it that is always the same for a device.
+/// Seconds.
 uint32_t ss_ddi_sleep(const struct ss_polling *polling, const char *device);
 
 /// The links and times of a poll's answer at @p now (seconds since 1970); what ETag and 304 hang on. Its length; 0 if
@@ -54,8 +55,8 @@ SS_MUST_USE ss_status_t ss_ddi_find_delivery(struct ss_store *store, const struc
 /// {origin}/{tenant}/controller/v1/{device}/{rest}, terminated.
 void ss_ddi_link(const struct ss_server_config *config, const char *device, const char *rest, char *out, size_t size);
 
-/// Artifacts of @p release as a JSON array, for @p device; NULL without memory or after a failure in @p status. @p delivery:
-/// of a sealed one, if the caller knows it; NULL: it is looked up.
+/// Artifacts of @p release as a JSON array, for @p device; NULL without memory or after a failure in @p status.
+/// @p delivery: of a sealed one, if the caller knows it; NULL: it is looked up.
 json_t *ss_ddi_artifact_array(struct ss_front *front, const struct ss_store_device *device, int64_t release,
                               const struct ss_store_delivery *delivery, ss_status_t *status, struct ss_error *err);
 /// The messages of an action's history and its state, newest first; NULL as above.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What devices put into the bodies of their requests. Unknown fields are passed over, as hawkBit does: stock clients send
-// some. What is read points into the JSON value.
+// What devices put into the bodies of their requests. Unknown fields are passed over, as hawkBit does: stock clients
+// send some. What is read points into the JSON value.
 #ifndef SS_SERVER_DDI_BODY_H
 #define SS_SERVER_DDI_BODY_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An artifact on its way: pieces of at most 64 KiB, two at a time, from the sealer or the store. While the next piece is
-// not there the connection is suspended. Memory does not depend on the artifact's size.
+// An artifact on its way: pieces of at most 64 KiB, two at a time, from the sealer or the store. While the next piece
+// is not there the connection is suspended. Memory does not depend on the artifact's size.
 #ifndef SS_SERVER_DOWNLOAD_H
 #define SS_SERVER_DOWNLOAD_H
 

@@ -33,9 +33,9 @@ struct ss_front_options {
     void *context;
 };
 
-/// Runs until SIGTERM or SIGINT; then finishes what is under way, for at most 20 seconds. SIGHUP reads the configuration
-/// again: certificates, limits, log level and format change at once, a change of anything else needs a restart, and says
-/// so in the log. Signals are blocked for all threads; call it from the only one.
+/// Runs until SIGTERM or SIGINT; then finishes what is under way, for at most 20 seconds. SIGHUP reads the
+/// configuration again: certificates, limits, log level and format change at once, a change of anything else needs a
+/// restart, and says so in the log. Signals are blocked for all threads; call it from the only one.
 ///   SS_ERROR_IO and others: it could not start
 SS_MUST_USE ss_status_t ss_front_run(const struct ss_front_options *options, struct ss_error *err);
 

@@ -83,8 +83,8 @@ static inline struct ss_http_connection *ss_http_owner(struct ss_http_request *r
     return (struct ss_http_connection *)(void *)((char *)request - offsetof(struct ss_http_connection, request));
 }
 
-/// Nanoseconds and microseconds of the monotonic clock at the kernel's last tick, a few milliseconds ago: for deadlines and
-/// rates, where reading it exactly costs more than all the rest.
+/// Nanoseconds and microseconds of the monotonic clock at the kernel's last tick, a few milliseconds ago: for deadlines
+/// and rates, where reading it exactly costs more than all the rest.
 uint64_t ss_front_now(void);
 static inline uint64_t ss_front_now_us(void)
 {
@@ -93,14 +93,14 @@ static inline uint64_t ss_front_now_us(void)
 
 // http.c, http_head.c: the callbacks of libmicrohttpd
 
-/// Before the first of them starts: for ss_http_body_json().
+/// Before the first daemon starts: for ss_http_body_json().
 void ss_http_json_setup(void);
 /// Starts the daemon of the next listener; it is given its connections.
 SS_MUST_USE ss_status_t ss_http_start(struct ss_front *front, struct ss_error *err);
 /// Shuts connections down that took longer than they may.
 void ss_http_sweep(struct ss_front *front);
-/// Reads the request's first line and headers; finds the route and, if memory tells, who asks. An answer is there if that
-/// was refused. SS_HTTP_LATER: ss_http_identify() is to be called on a worker.
+/// Reads the request's first line and headers; finds the route and, if memory tells, who asks. An answer is there if
+/// that was refused. SS_HTTP_LATER: ss_http_identify() is to be called on a worker.
 enum ss_http_result ss_http_head(struct ss_http_connection *connection, const char *method);
 /// Finds out who asks. An answer is there if that was refused. SS_HTTP_LATER, only without @p wait: not from memory.
 enum ss_http_result ss_http_identify(struct ss_http_connection *connection, bool wait);
@@ -165,9 +165,9 @@ const char *const *ss_route_names(void);
 
 // registry.c: what the sealer tells and wants
 
-/// Fills the callbacks of @p options.
-/// Says what became of a pinned key set (server/store_content.h).
+/// Says in the log what became of a pinned key set (server/store_content.h).
 void ss_front_log_trusted(ss_status_t status, const struct ss_store_trusted *done, const struct ss_error *err);
+/// Fills the callbacks of @p options.
 void ss_registry_options(struct ss_front *front, struct ss_sealer_options *options);
 /// Thread that offers uploads to the sealer and asks it for freshness records.
 struct ss_registry *ss_registry_start(struct ss_front *front);

@@ -3,9 +3,9 @@
 //
 // A request's head is read on a thread of libmicrohttpd, which waits for nothing but its sockets: who asks is told from
 // the store's memory, and a route's handler `at_once` answers from there (polls, heads of downloads). What is not in
-// memory, and everything else, is handed to a worker: the connection is suspended, the handler runs and ends with one of
-// the ss_http_answer…() calls, and the connection goes on. A handler that has to wait for an event (the store's writer,
-// the sealer) returns SS_HTTP_WAIT and does not touch the request any more; whoever brings the event calls
+// memory, and everything else, is handed to a worker: the connection is suspended, the handler runs and ends with one
+// of the ss_http_answer…() calls, and the connection goes on. A handler that has to wait for an event (the store's
+// writer, the sealer) returns SS_HTTP_WAIT and does not touch the request any more; whoever brings the event calls
 // ss_http_continue().
 //
 //   MHD thread    head → route, limits → credential ───────→ body → at_once ────────────→ answer queued

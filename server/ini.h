@@ -17,8 +17,8 @@ struct ss_ini_result {
 /// Reads @p text, which it takes apart in place, and hands every value to @p take, in order.
 ///
 /// Blanks around names and values do not count. A line that begins with # or ; is a comment, as is what follows one
-/// of them behind a blank. An indented line is one more value of the key before it. Lines may end with CR LF, and the text may
-/// begin with UTF-8's byte order mark. Values before the first section have section "".
+/// of them behind a blank. An indented line is one more value of the key before it. Lines may end with CR LF, and the
+/// text may begin with UTF-8's byte order mark. Values before the first section have section "".
 struct ss_ini_result ss_ini_read(char *text, ss_ini_take_fn take, void *user);
 
 #endif

@@ -9,10 +9,10 @@
 
 struct ss_key_sets;
 
-/// Reads @p path: a file, or a folder in which every file but hidden ones is a key set. Those of a product must follow one
-/// another, so that its oldest one vouches for all. *@p sets is NULL on error: SS_ERROR_IO; SS_ERROR_DATA_INVALID (no key
-/// set, or none at all); SS_ERROR_NOT_PERMITTED, SS_ERROR_INVALID_SIGNATURE (its own roots did not sign it, or it does not
-/// follow the one before); SS_ERROR_INSUFFICIENT_MEMORY. Freed with ss_key_sets_free().
+/// Reads @p path: a file, or a folder in which every file but hidden ones is a key set. Those of a product must follow
+/// one another, so that its oldest one vouches for all. *@p sets is NULL on error: SS_ERROR_IO; SS_ERROR_DATA_INVALID
+/// (no key set, or none at all); SS_ERROR_NOT_PERMITTED, SS_ERROR_INVALID_SIGNATURE (its own roots did not sign it, or
+/// it does not follow the one before); SS_ERROR_INSUFFICIENT_MEMORY. Freed with ss_key_sets_free().
 SS_MUST_USE ss_status_t ss_key_sets_load(const char *path, struct ss_key_sets **sets, struct ss_error *err);
 /// NULL is allowed.
 void ss_key_sets_free(struct ss_key_sets *sets);
@@ -22,8 +22,8 @@ SS_MUST_USE ss_status_t ss_key_sets_ring(const struct ss_key_sets *sets, const c
                                          struct ss_error *err);
 /// How many there are, of all products together.
 size_t ss_key_sets_count(const struct ss_key_sets *sets);
-/// The statement of number @p index, below ss_key_sets_count(): those of a product one after the other, the oldest first.
-/// Borrowed.
+/// The statement of number @p index, below ss_key_sets_count(): those of a product one after the other, the oldest
+/// first. Borrowed.
 const uint8_t *ss_key_sets_get(const struct ss_key_sets *sets, size_t index, size_t *len);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How often somebody may do something, for any number of somebodies in a fixed amount of memory: who was quiet longest is
-// forgotten first. From any thread.
+// How often somebody may do something, for any number of somebodies in a fixed amount of memory: who was quiet longest
+// is forgotten first. From any thread.
 #ifndef SS_SERVER_LIMIT_H
 #define SS_SERVER_LIMIT_H
 

@@ -39,10 +39,11 @@
 //   CREDENTIAL one of "token_sha256":HEX, "certificate_sha256":HEX, "any_certificate":true; or none: refused
 //   ROW       id, product, active, credential, seen, slot, version, action (N or null), state (of it, or null)
 //   DEVICE    id, product, kind, active, credential ("none", "token", "certificate", "any_certificate"), seen,
-//             auto_confirm, told: {slot, version, state, cause, digest, table, epoch, sequence, key_set, secure_version,
-//             bootloader}, open: {action, release, state, forced} or null, installed: {action, release} or null
-//   ACTION    id, device, release, version, state, last, active, forced, download_only, window: WINDOW or null, retrieved,
-//             code, operator ("": the device itself), created, changed
+//             auto_confirm, told: {slot, version, state, cause, digest, table, epoch, sequence, key_set,
+//             secure_version, bootloader}, open: {action, release, state, forced} or null,
+//             installed: {action, release} or null
+//   ACTION    id, device, release, version, state, last, active, forced, download_only, window: WINDOW or null,
+//             retrieved, code, operator ("": the device itself), created, changed
 //   WINDOW    start, seconds, daily
 //   STATUS    number, time, state, code, progress: {count, of} or null, messages: […]
 //   RELEASE   id, product, version, kind, state ("ready", "revoked"), length, digest, secure_version, operator, created

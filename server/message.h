@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the frames of a channel say (server/channel.h). Reading checks every field: names are names, numbers are in their
-// range, nothing is left over. Writing never fails: what it writes always fits SS_CHANNEL_PAYLOAD_MAX.
+// What the frames of a channel say (server/channel.h). Reading checks every field: names are names, numbers are in
+// their range, nothing is left over. Writing never fails: what it writes always fits SS_CHANNEL_PAYLOAD_MAX.
 //
 // Texts are a length (1 byte) and bytes; statements a length (2 bytes) and bytes; numbers little endian.
 #ifndef SS_SERVER_MESSAGE_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Making a pre-sealed folder (server/presealed.h), where the vault and the delivery key are. The sealer's own code decides
-// and seals; what a sealer would refuse is refused here.
+// Making a pre-sealed folder (server/presealed.h), where the vault and the delivery key are. The sealer's own code
+// decides and seals; what a sealer would refuse is refused here.
 #ifndef SS_SERVER_PRESEAL_H
 #define SS_SERVER_PRESEAL_H
 
@@ -29,8 +29,8 @@ struct ss_preseal_report {
     uint64_t bytes;    ///< of ciphertext, all together
 };
 
-/// Seals @p options->version for every OTA slot of every device of the product. The index appears when everything else is
-/// there and durable, so it can be interrupted and repeated.
+/// Seals @p options->version for every OTA slot of every device of the product. The index appears when everything else
+/// is there and durable, so it can be interrupted and repeated.
 ///   SS_ERROR_IO                files, database
 ///   SS_ERROR_DOES_NOT_EXIST    product without devices, release
 ///   SS_ERROR_NOT_PERMITTED, SS_ERROR_BAD_STATE and others, with the device's id: what a sealer refuses

@@ -46,9 +46,9 @@ struct ss_presealed_entry {
     uint8_t ciphertext[32]; ///< SEALED
 };
 
-/// Reads an index. The whole of it is looked at before the first line is handed to @p each, in order, until that returns
-/// something other than SS_OK, which is returned then. SS_ERROR_DATA_INVALID names the line; SS_ERROR_NOT_SUPPORTED: a
-/// newer format.
+/// Reads an index. The whole of it is looked at before the first line is handed to @p each, in order, until that
+/// returns something other than SS_OK, which is returned then. SS_ERROR_DATA_INVALID names the line;
+/// SS_ERROR_NOT_SUPPORTED: a newer format.
 SS_MUST_USE ss_status_t ss_presealed_parse(const char *text, size_t len,
                                            ss_status_t (*each)(void *context, const struct ss_presealed_entry *entry,
                                                                struct ss_error *err),
@@ -70,9 +70,9 @@ SS_MUST_USE ss_status_t ss_presealed_trust(struct ss_store *store, const struct 
                                            struct ss_error *err);
 
 /// Brings everything in @p folder to the store. Each statement is verified with the key sets that the folder has (which
-/// are or follow those in the store, or are refused), each ciphertext compared with its statement, and a delivery appears with
-/// its ciphertext or not at all. What is there already costs a look; an interrupted load is repeated. An index that is bad
-/// does not keep others from being loaded; the status is that of the first.
+/// are or follow those in the store, or are refused), each ciphertext compared with its statement, and a delivery
+/// appears with its ciphertext or not at all. What is there already costs a look; an interrupted load is repeated. An
+/// index that is bad does not keep others from being loaded; the status is that of the first.
 ///   SS_ERROR_IO                 the folder or a file cannot be read
 ///   SS_ERROR_DATA_INVALID       an index or a statement is none
 ///   SS_ERROR_DATA_CORRUPT       a file is not what its name or its statement says

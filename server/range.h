@@ -16,8 +16,8 @@ enum ss_range {
 /// Several ranges are answered with everything, which RFC 9110 §14.2 allows.
 enum ss_range ss_range_parse(const char *header, uint64_t size, uint64_t *first, uint64_t *last);
 
-/// True if the header If-None-Match (or If-Match) @p header names @p etag or is "*". @p weak: W/ does not matter, as for
-/// If-None-Match; otherwise a weak one never matches. @p etag has its quotes.
+/// True if the header If-None-Match (or If-Match) @p header names @p etag or is "*". @p weak: W/ does not matter, as
+/// for If-None-Match; otherwise a weak one never matches. @p etag has its quotes.
 bool ss_etag_in(const char *header, const char *etag, bool weak);
 
 /// True if If-Range (NULL: not sent) leaves a range in force: it is @p etag. Dates never are: ours is an ETag.

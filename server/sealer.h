@@ -3,10 +3,10 @@
 // answered is ciphertext, statements and refusals.
 //
 // A client has one thread of its own, which talks to the sealers that are connected: the local one, whose channels the
-// supervisor passes in, or remote ones that connect over TLS. Requests may be made from any thread, never block, and are
-// answered exactly once, by a callback *on the client's thread* (or, for ss_sealer_stop(), on the caller's): it must not
-// block, may call every function here, and is the place for MHD_resume_connection(). It may run before the call that
-// made the request has returned: suspend the connection first.
+// supervisor passes in, or remote ones that connect over TLS. Requests may be made from any thread, never block, and
+// are answered exactly once, by a callback *on the client's thread* (or, for ss_sealer_stop(), on the caller's): it
+// must not block, may call every function here, and is the place for MHD_resume_connection(). It may run before the
+// call that made the request has returned: suspend the connection first.
 //
 // When a sealer dies or is cut off in the middle, what it had not answered goes to the next one that is there; nobody
 // notices but by the time it takes. What stays unanswered for `timeout_ms` gets SS_ERROR_TIMEOUT. Every request can be
@@ -79,8 +79,8 @@ struct ss_sealer_options {
     /// of the first time, when every device of that vault has been told. Called on a thread that is there for nothing
     /// else, so it may write to a database; the next part comes when it has returned true. False: try again later.
     bool (*devices)(void *context, const struct ss_sealer_device *devices, size_t count, bool complete);
-    /// A key set that a sealer is pinned to: told before its devices, one after the other, the oldest of a product first.
-    /// As devices(); whether it is one has not been looked at.
+    /// A key set that a sealer is pinned to: told before its devices, one after the other, the oldest of a product
+    /// first. As devices(); whether it is one has not been looked at.
     bool (*key_set)(void *context, const uint8_t *statement, size_t len);
     /// A sealer is there, or the last one is gone; on the client's thread. NULL: not wanted.
     void (*connected)(void *context, bool connected);
@@ -159,21 +159,22 @@ struct ss_sealer_window {
     size_t len;
 };
 
-/// @p window is NULL unless @p status is SS_OK; then it is the receiver's until ss_sealer_window_free(). Statuses as for
-/// deliveries; SS_ERROR_DOES_NOT_EXIST: there is no such delivery, or not any more. @p text is good during the call.
+/// @p window is NULL unless @p status is SS_OK; then it is the receiver's until ss_sealer_window_free(). Statuses as
+/// for deliveries; SS_ERROR_DOES_NOT_EXIST: there is no such delivery, or not any more. @p text is good during the
+/// call.
 typedef void (*ss_sealer_window_fn)(void *context, ss_status_t status, struct ss_sealer_window *window,
                                     const char *text);
 
-/// Bytes @p offset to @p offset + @p len of what was sealed of release @p version for slot @p address of @p device: of a
-/// delivery that ss_sealer_deliver() made at some time, on whatever node. Any range within its length, at most
+/// Bytes @p offset to @p offset + @p len of what was sealed of release @p version for slot @p address of @p device: of
+/// a delivery that ss_sealer_deliver() made at some time, on whatever node. Any range within its length, at most
 /// SS_SEALER_WINDOW_MAX bytes, not empty. Statuses of the call as for ss_sealer_deliver().
 SS_MUST_USE ss_status_t ss_sealer_window(struct ss_sealer *sealer, const char *device, const char *version,
                                          uint32_t address, uint32_t offset, uint32_t len, ss_sealer_window_fn done,
                                          void *context);
 /// The same range, up to SS_SEALER_RUN_MAX bytes, at once: the caller waits while a local sealer that has the delivery
-/// ready seals it, and gets the bytes in @p out. No window is held. From any thread. Anything but SS_OK means that it has
-/// to be asked for by ss_sealer_window(), which also tells what is wrong: there is no local sealer, all lanes are in
-/// use, it does not answer within LANE_MS (sealer_lane.c), or the delivery is not ready.
+/// ready seals it, and gets the bytes in @p out. No window is held. From any thread. Anything but SS_OK means that it
+/// has to be asked for by ss_sealer_window(), which also tells what is wrong: there is no local sealer, all lanes are
+/// in use, it does not answer within LANE_MS (sealer_lane.c), or the delivery is not ready.
 SS_MUST_USE ss_status_t ss_sealer_window_now(struct ss_sealer *sealer, const char *device, const char *version,
                                              uint32_t address, uint32_t offset, uint32_t len, uint8_t *out);
 /// From any thread; NULL is allowed.
@@ -215,8 +216,8 @@ struct ss_sealer_fresh_device {
 typedef void (*ss_sealer_freshness_fn)(void *context, ss_status_t status, const char *device, const uint8_t *record,
                                        size_t len, const char *text);
 
-/// Records for up to SS_SEALER_FRESHNESS_MAX devices of @p product, with one signature for all of them. Devices that are
-/// no active members of the product get none. @p devices is copied.
+/// Records for up to SS_SEALER_FRESHNESS_MAX devices of @p product, with one signature for all of them. Devices that
+/// are no active members of the product get none. @p devices is copied.
 SS_MUST_USE ss_status_t ss_sealer_freshness(struct ss_sealer *sealer, const char *product,
                                             const struct ss_sealer_fresh_device *devices, size_t count,
                                             ss_sealer_freshness_fn done, void *context);

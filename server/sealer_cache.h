@@ -47,8 +47,8 @@ struct ss_sealer_ready {
     void *entry, *image; ///< the cache's own
 };
 
-/// Room for @p ciphers deliveries, and for @p plaintext bytes of images: one image is kept whatever its size. NULL without
-/// memory.
+/// Room for @p ciphers deliveries, and for @p plaintext bytes of images: one image is kept whatever its size. NULL
+/// without memory.
 struct ss_sealer_cache *ss_sealer_cache_new(unsigned ciphers, uint64_t plaintext);
 /// Wipes all of it. Nothing may be held.
 void ss_sealer_cache_free(struct ss_sealer_cache *cache);

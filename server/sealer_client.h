@@ -2,7 +2,8 @@
 // The inside of the front's client of the sealer (server/sealer.h).
 //
 // One lock guards everything; callbacks run without it. Requests go out on the thread that makes them, as far as the
-// socket takes them; the client's thread receives, and does what waits: for a sealer, for a window's room, for a socket.
+// socket takes them; the client's thread receives, and does what waits: for a sealer, for a window's room, for a
+// socket.
 #ifndef SS_SERVER_SEALER_CLIENT_H
 #define SS_SERVER_SEALER_CLIENT_H
 

@@ -23,8 +23,8 @@
 #define SS_SEALER_UPLOADS_MAX 2u
 /// Bytes that wait to be sent, beyond which a channel is not read.
 #define SS_SEALER_BACKLOG_MAX (4u << 20)
-/// Bytes of answers that wait for a channel with that backlog, beyond which nothing more is done for it. What is under way
-/// ends: up to SS_SEALER_FRESHNESS_MAX records, or SS_SEALER_BATCH deliveries.
+/// Bytes of answers that wait for a channel with that backlog, beyond which nothing more is done for it. What is under
+/// way ends: up to SS_SEALER_FRESHNESS_MAX records, or SS_SEALER_BATCH deliveries.
 #define SS_SEALER_ANSWERS_MAX (1u << 20)
 /// Most deliveries that are sealed together: as many as a SHA-256 kernel has lanes.
 #define SS_SEALER_BATCH 16u

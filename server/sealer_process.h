@@ -14,14 +14,15 @@ struct ss_sealer_process_options {
     void *context;
 };
 
-/// Checks what a sealer needs of the configuration. SS_ERROR_INVALID_ARGUMENT names the key that is missing or contradicts.
+/// Checks what a sealer needs of the configuration. SS_ERROR_INVALID_ARGUMENT names the key that is missing or
+/// contradicts.
 SS_MUST_USE ss_status_t ss_server_config_check_sealer(const struct ss_server_config *config, bool remote,
                                                       struct ss_error *err);
 
-/// Opens keys and vault, confines the process and serves until SIGTERM or SIGINT: on the channels that come by @p control,
-/// or, with -1, on one to config->sealer.connect, which is made again when it breaks, after 1 to 60 seconds.
-/// Blocks those signals; to be called with one thread only. Returns an exit status: 0, or SS_SUPERVISE_GIVE_UP where
-/// starting again would not help, else 1; the reason is logged as an error (server/log.h).
+/// Opens keys and vault, confines the process and serves until SIGTERM or SIGINT: on the channels that come by
+/// @p control, or, with -1, on one to config->sealer.connect, which is made again when it breaks, after 1 to 60
+/// seconds. Blocks those signals; to be called with one thread only. Returns an exit status: 0, or SS_SUPERVISE_GIVE_UP
+/// where starting again would not help, else 1; the reason is logged as an error (server/log.h).
 int ss_sealer_process(const struct ss_sealer_process_options *options, int control);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sealer: opens the vault and answers fronts, each over a channel. One thread a channel seals windows; one thread for
-// all does what needs the vault: deliveries, uploads, freshness, the registry.
+// The sealer: opens the vault and answers fronts, each over a channel. One thread a channel seals windows; one thread
+// for all does what needs the vault: deliveries, uploads, freshness, the registry.
 #ifndef SS_SERVER_SEALER_SERVICE_H
 #define SS_SERVER_SEALER_SERVICE_H
 

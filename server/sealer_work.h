@@ -39,8 +39,8 @@ static inline bool ss_sealer_good(const struct ss_sealer_work *w)
     return w->status == SS_OK;
 }
 
-/// Seals and hashes for all of @p works together, with the keys of @p items; fills lengths and digests of each delivery, or
-/// its status and message.
+/// Seals and hashes for all of @p works together, with the keys of @p items; fills lengths and digests of each
+/// delivery, or its status and message.
 void ss_sealer_seal_batch(struct ss_sealer_service *service, struct ss_sealer_work **works,
                           const struct ss_vault_sealing *items, size_t count);
 

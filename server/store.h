@@ -4,30 +4,31 @@
 // database, and several processes one SQLite file.
 //
 // Threads. One struct ss_store serves a whole process; every function may be called from any thread at any time, but
-// ss_store_close(). ss_store_open() starts two threads (writer, watcher) with all signals blocked: call it after the last
-// fork(). It connects again by itself when a database comes back, so files and sockets that the URL needs must stay
-// reachable. Reads use a small pool of connections; writes of all threads queue for the one writer, which commits many at
-// once: a call that writes blocks for about one sync of the disk, but the _start() forms return at once and call back on
-// the writer's thread (the callback must not block nor write to the store by a blocking call).
+// ss_store_close(). ss_store_open() starts two threads (writer, watcher) with all signals blocked: call it after the
+// last fork(). It connects again by itself when a database comes back, so files and sockets that the URL needs must
+// stay reachable. Reads use a small pool of connections; writes of all threads queue for the one writer, which commits
+// many at once: a call that writes blocks for about one sync of the disk, but the _start() forms return at once and
+// call back on the writer's thread (the callback must not block nor write to the store by a blocking call).
 //
 // Cache. ss_store_device_get(), ss_store_device_touch() and ss_store_product_get() answer from memory once a device or
-// product has been asked for, and ss_store_download_get() for the open and the installed action of a device; nothing else
-// is cached. Their _peek() forms answer from memory or not at all, for threads that must not wait. What this process writes
-// is dropped from its cache before the write is acknowledged; what another process writes is dropped when the watcher
-// hears of it: PostgreSQL's NOTIFY (at once), SQLite's data_version (looked at every 50 ms). While the watcher has no
-// connection, cached answers are given for SS_STORE_STALE_SECONDS, then SS_ERROR_IO.
+// product has been asked for, and ss_store_download_get() for the open and the installed action of a device; nothing
+// else is cached. Their _peek() forms answer from memory or not at all, for threads that must not wait. What this
+// process writes is dropped from its cache before the write is acknowledged; what another process writes is dropped
+// when the watcher hears of it: PostgreSQL's NOTIFY (at once), SQLite's data_version (looked at every 50 ms). While the
+// watcher has no connection, cached answers are given for SS_STORE_STALE_SECONDS, then SS_ERROR_IO.
 //
 // Durability. A write that returned SS_OK, or called back with it, is on disk. After SS_ERROR_IO it may or may not have
-// been done, and may be repeated: nothing is done twice. There are two exceptions, both written when the store is closed,
-// and lost if the process dies before: when a device was last seen is written in batches, once a minute; that it downloads
-// (ss_store_action_downloading()) is written with the next write of anything, or SS_STORE_HINT_SECONDS later.
+// been done, and may be repeated: nothing is done twice. There are two exceptions, both written when the store is
+// closed, and lost if the process dies before: when a device was last seen is written in batches, once a minute; that
+// it downloads (ss_store_action_downloading()) is written with the next write of anything, or SS_STORE_HINT_SECONDS
+// later.
 //
 // All functions can fail with the following; the comments below list what else.
 //   SS_ERROR_IO                   the database is not reachable, its disk is full, or other writers held it too long
 //   SS_ERROR_DATA_CORRUPT         the database is damaged
 //   SS_ERROR_INSUFFICIENT_MEMORY
-// Lists call @p each on the caller's thread until it returns something other than SS_OK, which is returned then; it must
-// not call the store. Times are seconds since 1970.
+// Lists call @p each on the caller's thread until it returns something other than SS_OK, which is returned then; it
+// must not call the store. Times are seconds since 1970.
 #ifndef SS_SERVER_STORE_H
 #define SS_SERVER_STORE_H
 
@@ -68,16 +69,16 @@ struct ss_store_options {
     unsigned seen_seconds;  ///< how often "last seen" is written; 0: 60
 };
 
-/// Opens the store at @p url (`sqlite:PATH`, `postgresql://…`); with @p create an empty database gets its tables (schema
-/// slotseal_server). An older layout is brought up to date. *@p store is NULL on error. @p options may be NULL.
+/// Opens the store at @p url (`sqlite:PATH`, `postgresql://…`); with @p create an empty database gets its tables
+/// (schema slotseal_server). An older layout is brought up to date. *@p store is NULL on error. @p options may be NULL.
 ///   SS_ERROR_INVALID_ARGUMENT, SS_ERROR_NOT_PERMITTED (a password in it), SS_ERROR_NOT_SUPPORTED   the URL
 ///   SS_ERROR_DOES_NOT_EXIST   no database, or no store in it (not with @p create)
 ///   SS_ERROR_DATA_INVALID     the database holds something else
 ///   SS_ERROR_NOT_SUPPORTED    written by a newer program
 SS_MUST_USE ss_status_t ss_store_open(const char *url, bool create, const struct ss_store_options *options,
                                       struct ss_store **store, struct ss_error *err);
-/// Finishes what is queued (callbacks run), writes what was seen, ends the threads. No other call may be running. NULL is
-/// allowed.
+/// Finishes what is queued (callbacks run), writes what was seen, ends the threads. No other call may be running. NULL
+/// is allowed.
 void ss_store_close(struct ss_store *store);
 /// Most bytes that the history of an action may take, and all those of a device together: messages, and 64 an entry.
 /// 0: SS_STORE_ACTION_BYTES, SS_STORE_DEVICE_BYTES. At once, for what comes from then on.
@@ -103,8 +104,8 @@ struct ss_store_product {
     uint32_t key_set;        ///< version of the newest key set; 0: none
 };
 
-/// Adds a product of kind opaque; a sealed one comes into being with its devices, key set or upload. SS_OK if it is there
-/// already; SS_ERROR_NOT_PERMITTED if it is there and sealed; SS_ERROR_INVALID_ARGUMENT for its name.
+/// Adds a product of kind opaque; a sealed one comes into being with its devices, key set or upload. SS_OK if it is
+/// there already; SS_ERROR_NOT_PERMITTED if it is there and sealed; SS_ERROR_INVALID_ARGUMENT for its name.
 SS_MUST_USE ss_status_t ss_store_product_add_opaque(struct ss_store *store, const char *name, struct ss_error *err);
 /// From the cache. SS_ERROR_DOES_NOT_EXIST.
 SS_MUST_USE ss_status_t ss_store_product_get(struct ss_store *store, const char *name, struct ss_store_product *out,
@@ -184,14 +185,16 @@ enum ss_store_state {
 /// "running", "canceling", "wait_for_confirmation", … Never NULL.
 const char *ss_store_state_name(enum ss_store_state state);
 
-/// When a device may switch to what it has downloaded: hawkBit's maintenance window, once or each day. All zero: always.
+/// When a device may switch to what it has downloaded: hawkBit's maintenance window, once or each day. All zero:
+/// always.
 struct ss_store_window {
     int64_t start;    ///< seconds since 1970; daily: seconds since midnight, UTC
     uint32_t seconds; ///< how long; 0: there is no window
     bool daily;
 };
-/// SS_ERROR_INVALID_ARGUMENT: a daily one that is shorter than a minute, longer than a day, or does not begin within one;
-/// another one that is shorter than a minute, longer than SS_STORE_WINDOW_MAX, or over at @p now. "No window" is fine.
+/// SS_ERROR_INVALID_ARGUMENT: a daily one that is shorter than a minute, longer than a day, or does not begin within
+/// one; another one that is shorter than a minute, longer than SS_STORE_WINDOW_MAX, or over at @p now. "No window" is
+/// fine.
 SS_MUST_USE ss_status_t ss_store_window_check(const struct ss_store_window *window, int64_t now, struct ss_error *err);
 /// Whether it is open; true without one.
 bool ss_store_window_is_open(const struct ss_store_window *window, int64_t now);
@@ -324,8 +327,8 @@ struct ss_store_assignment {
 
 /// Assigns a release to a device: a new action, to whose id *@p action is set. Open actions for other releases turn to
 /// CANCELING, and the device is told to stop those first, as in hawkBit; so do those for the same release that are
-/// download-only, or have a window, when the new one differs in that. If an open action has this release already, that is
-/// it: nothing is written and *@p created (may be NULL) is false.
+/// download-only, or have a window, when the new one differs in that. If an open action has this release already, that
+/// is it: nothing is written and *@p created (may be NULL) is false.
 ///   SS_ERROR_INVALID_ARGUMENT the window: ss_store_window_check(), or it is one of a download-only action
 ///   SS_ERROR_DOES_NOT_EXIST   no such device or release
 ///   SS_ERROR_NOT_PERMITTED    the device is not active; another product; a sealed product and an opaque release
@@ -368,9 +371,9 @@ SS_MUST_USE ss_status_t ss_store_status_list(struct ss_store *store, int64_t act
 /// next fetch tries again. Call it while open.retrieved is false.
 void ss_store_action_retrieved(struct ss_store *store, const char *device, int64_t action);
 /// The device fetches a whole artifact: a DOWNLOAD entry of now with the file's name, in order with what this process
-/// writes after it, if the history has room and the action is not over. Those of one file that come while the entry waits
-/// are counted in it ("3 times"), up to what is written next. Does not wait either, and need not survive: see Durability.
-/// Where 4,096 of them wait, because the database does not answer, further ones are forgotten.
+/// writes after it, if the history has room and the action is not over. Those of one file that come while the entry
+/// waits are counted in it ("3 times"), up to what is written next. Does not wait either, and need not survive: see
+/// Durability. Where 4,096 of them wait, because the database does not answer, further ones are forgotten.
 void ss_store_action_downloading(struct ss_store *store, const char *device, int64_t action, const char *file);
 
 // Feedback
@@ -409,15 +412,16 @@ struct ss_store_feedback {
     size_t message_count;
 };
 
-/// What a device says of an action, with the effects of hawkBit: closed/success and closed/none finish it, closed/failure
-/// fails it, canceled cancels it, downloaded ends one that is download-only; on a cancellation closed/success and closed/none cancel the action, closed/failure and
-/// rejected have it go on; everything else is an entry in the history.
+/// What a device says of an action, with the effects of hawkBit: closed/success and closed/none finish it,
+/// closed/failure fails it, canceled cancels it, downloaded ends one that is download-only; on a cancellation
+/// closed/success and closed/none cancel the action, closed/failure and rejected have it go on; everything else is an
+/// entry in the history.
 ///   SS_ERROR_DOES_NOT_EXIST       404: no such action of this device; it waits for confirmation, or (TO_CONFIRMATION)
 ///                                 does not
 ///   SS_ERROR_BAD_STATE            410: the action is over
 ///   SS_ERROR_NOT_SUPPORTED        405 (TO_CANCEL): nobody asked to cancel it
-///   SS_ERROR_INSUFFICIENT_SPACE   429: SS_STORE_STATUSES_MAX entries, or the bytes of ss_store_set_history(); what changes
-///                                 the action's state is always taken then, without its messages
+///   SS_ERROR_INSUFFICIENT_SPACE   429: SS_STORE_STATUSES_MAX entries, or the bytes of ss_store_set_history(); what
+///                                 changes the action's state is always taken then, without its messages
 SS_MUST_USE ss_status_t ss_store_feedback(struct ss_store *store, const struct ss_store_feedback *feedback,
                                           struct ss_error *err);
 /// The same, without waiting; @p feedback is copied. Anything but SS_OK: @p done is not called.

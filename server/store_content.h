@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the server hands out: releases, the bytes of uploads and artifacts, deliveries, key sets, certificates, freshness
-// records; and who may operate it. Threads, durability and common statuses: store.h.
+// What the server hands out: releases, the bytes of uploads and artifacts, deliveries, key sets, certificates,
+// freshness records; and who may operate it. Threads, durability and common statuses: store.h.
 #ifndef SS_SERVER_STORE_CONTENT_H
 #define SS_SERVER_STORE_CONTENT_H
 
@@ -24,7 +24,8 @@
 SS_MUST_USE ss_status_t ss_store_blob_read(struct ss_store *store, int64_t blob, uint64_t offset, uint8_t *out,
                                            size_t size, size_t *len, struct ss_error *err);
 
-// Uploads. One is begun, gets its bytes in order, and is ended; until then it can be continued by whoever has the bytes.
+// Uploads. One is begun, gets its bytes in order, and is ended; until then it can be continued by whoever has the
+// bytes.
 
 enum ss_store_upload_state {
     SS_STORE_UPLOAD_OPEN,     ///< bytes are missing
@@ -47,7 +48,8 @@ struct ss_store_upload {
     int64_t created, changed;
 };
 
-/// Begins an upload, or finds the one of this kind, length and digest that is OPEN or COMPLETE: go on at its `received`.
+/// Begins an upload, or finds the one of this kind, length and digest that is OPEN or COMPLETE: go on at its
+/// `received`.
 /// SS_ERROR_INVALID_ARGUMENT: length 0; SS_ERROR_INSUFFICIENT_SPACE: above SS_STORE_BLOB_MAX.
 SS_MUST_USE ss_status_t ss_store_upload_begin(struct ss_store *store, enum ss_store_kind kind, uint64_t length,
                                               const uint8_t sha256[32], const char *operator_name,
@@ -55,8 +57,8 @@ SS_MUST_USE ss_status_t ss_store_upload_begin(struct ss_store *store, enum ss_st
 /// SS_ERROR_DOES_NOT_EXIST.
 SS_MUST_USE ss_status_t ss_store_upload_get(struct ss_store *store, int64_t id, struct ss_store_upload *out,
                                             struct ss_error *err);
-/// Appends bytes: @p offset must be `received`, and @p len a multiple of 64 KiB unless it is the end; at most 1 MiB at a
-/// time. The last part compares the digest and makes it COMPLETE, or REFUSED. @p out (may be NULL): as it is then.
+/// Appends bytes: @p offset must be `received`, and @p len a multiple of 64 KiB unless it is the end; at most 1 MiB at
+/// a time. The last part compares the digest and makes it COMPLETE, or REFUSED. @p out (may be NULL): as it is then.
 ///   SS_ERROR_BAD_STATE            another offset (out->received says where), or it is not OPEN
 ///   SS_ERROR_INVALID_ARGUMENT     a part of another size
 ///   SS_ERROR_DATA_CORRUPT         the digest differs: the upload is REFUSED
@@ -119,8 +121,9 @@ struct ss_store_file {
     const char *file; ///< name that it is served by
     int64_t upload;   ///< COMPLETE, of kind OPAQUE
 };
-/// Makes an opaque release of uploaded files. SS_ERROR_ALREADY_EXISTS for its version (SS_OK if files and digests are the
-/// same); SS_ERROR_DOES_NOT_EXIST: product or upload; SS_ERROR_NOT_PERMITTED: the product is sealed, or an upload is;
+/// Makes an opaque release of uploaded files. SS_ERROR_ALREADY_EXISTS for its version (SS_OK if files and digests are
+/// the same); SS_ERROR_DOES_NOT_EXIST: product or upload; SS_ERROR_NOT_PERMITTED: the product is sealed, or an upload
+/// is;
 /// SS_ERROR_BAD_STATE: an upload is not COMPLETE; SS_ERROR_INVALID_ARGUMENT: names, number.
 SS_MUST_USE ss_status_t ss_store_release_add_opaque(struct ss_store *store, const char *product, const char *version,
                                                     const struct ss_store_file *files, size_t count,
@@ -169,8 +172,8 @@ struct ss_store_delivery {
 SS_MUST_USE ss_status_t ss_store_delivery_get(struct ss_store *store, const char *device, int64_t release,
                                               const char *slot, struct ss_store_delivery *out, struct ss_error *err);
 /// The delivery for the slot that a device which runs @p running ("ota_N" or "factory") writes next: of those that are
-/// there, the first one behind it, as ESP-IDF goes round (esp_ota_get_next_update_partition()). SS_ERROR_DOES_NOT_EXIST:
-/// none, or none but for the slot that runs.
+/// there, the first one behind it, as ESP-IDF goes round (esp_ota_get_next_update_partition()).
+/// SS_ERROR_DOES_NOT_EXIST: none, or none but for the slot that runs.
 SS_MUST_USE ss_status_t ss_store_delivery_next(struct ss_store *store, const char *device, int64_t release,
                                                const char *running, struct ss_store_delivery *out,
                                                struct ss_error *err);
@@ -184,8 +187,8 @@ struct ss_store_download {
     uint32_t address, length;
     int64_t blob, created;
 };
-/// From the cache, where that of the open action and that of the installed one stay with their device: whatever drops the
-/// device drops them, too. SS_ERROR_DOES_NOT_EXIST.
+/// From the cache, where that of the open action and that of the installed one stay with their device: whatever drops
+/// the device drops them, too. SS_ERROR_DOES_NOT_EXIST.
 SS_MUST_USE ss_status_t ss_store_download_get(struct ss_store *store, const char *device, int64_t release,
                                               const char *slot, struct ss_store_download *out, struct ss_error *err);
 /// The same from memory only, without waiting for the database: false if it is not there.
@@ -200,8 +203,8 @@ SS_MUST_USE ss_status_t ss_store_delivery_put(struct ss_store *store, const stru
 
 /// True if @p there is at least as good as @p delivery: of a later epoch or sequence, or the same and valid as long.
 bool ss_store_delivery_covers(const struct ss_store_delivery *there, const struct ss_store_delivery *delivery);
-/// Keeps @p delivery (blob is ignored) and its ciphertext, d->length bytes, as one write; takes the place of what is there
-/// for its device, release and slot, unless that covers it. SS_ERROR_DOES_NOT_EXIST for device or
+/// Keeps @p delivery (blob is ignored) and its ciphertext, d->length bytes, as one write; takes the place of what is
+/// there for its device, release and slot, unless that covers it. SS_ERROR_DOES_NOT_EXIST for device or
 /// release.
 SS_MUST_USE ss_status_t ss_store_delivery_put_presealed(struct ss_store *store,
                                                         const struct ss_store_delivery *delivery,
@@ -218,14 +221,14 @@ struct ss_store_trusted {
 };
 /// Takes a key set that this server has been told to trust, by its sealer or its configuration. It is where the chain
 /// hangs: what is in the store under its version, or just above or below it, and does not fit is removed.
-/// *@p done may be NULL. SS_ERROR_DATA_INVALID, SS_ERROR_INVALID_SIGNATURE, SS_ERROR_NOT_PERMITTED (its own roots have not
-/// signed it, or the product is opaque).
+/// *@p done may be NULL. SS_ERROR_DATA_INVALID, SS_ERROR_INVALID_SIGNATURE, SS_ERROR_NOT_PERMITTED (its own roots have
+/// not signed it, or the product is opaque).
 SS_MUST_USE ss_status_t ss_store_key_set_trust(struct ss_store *store, const uint8_t *statement, size_t len,
                                                struct ss_store_trusted *done, struct ss_error *err);
-/// Publishes a key set: one that follows the newest of its product as devices demand it (ss_key_set_check_next()). SS_OK if
-/// it is there already. *@p version (may be NULL) is its version.
-///   SS_ERROR_DATA_INVALID, SS_ERROR_INVALID_SIGNATURE, SS_ERROR_NOT_PERMITTED   as those; none of the product is trusted
-///                             so far: the first one is never believed
+/// Publishes a key set: one that follows the newest of its product as devices demand it (ss_key_set_check_next()).
+/// SS_OK if it is there already. *@p version (may be NULL) is its version.
+///   SS_ERROR_DATA_INVALID, SS_ERROR_INVALID_SIGNATURE, SS_ERROR_NOT_PERMITTED   as those; none of the product is
+///                             trusted so far: the first one is never believed
 SS_MUST_USE ss_status_t ss_store_key_set_put(struct ss_store *store, const uint8_t *statement, size_t len,
                                              uint32_t *version, struct ss_error *err);
 /// The next key set above version @p after of @p product. SS_ERROR_DOES_NOT_EXIST; SS_ERROR_BUFFER_TOO_SMALL (room for
@@ -256,8 +259,8 @@ SS_MUST_USE ss_status_t ss_store_freshness_put(struct ss_store *store, const str
 /// SS_ERROR_DOES_NOT_EXIST; SS_ERROR_BUFFER_TOO_SMALL (room for SS_FRESHNESS_MAX is enough).
 SS_MUST_USE ss_status_t ss_store_freshness_fetch(struct ss_store *store, const char *device, uint8_t *out, size_t size,
                                                  size_t *len, struct ss_error *err);
-/// Devices whose newest record is older than @p before, by id, up to @p limit (0: 1,000): whom the sealer is to be asked
-/// for.
+/// Devices whose newest record is older than @p before, by id, up to @p limit (0: 1,000): whom the sealer is to be
+/// asked for.
 SS_MUST_USE ss_status_t ss_store_freshness_due(
     struct ss_store *store, const char *product, int64_t before, const char *after, unsigned limit,
     ss_status_t (*each)(void *context, const char *device, struct ss_error *err), void *context, struct ss_error *err);
@@ -267,7 +270,8 @@ SS_MUST_USE ss_status_t ss_store_freshness_due(
 
 /// Length of a token's text and its room, terminated.
 #define SS_STORE_TOKEN_SIZE 44
-/// Makes an operator and a token, which is nowhere else from then on. SS_ERROR_ALREADY_EXISTS; SS_ERROR_INVALID_ARGUMENT.
+/// Makes an operator and a token, which is nowhere else from then on. SS_ERROR_ALREADY_EXISTS;
+/// SS_ERROR_INVALID_ARGUMENT.
 SS_MUST_USE ss_status_t ss_store_operator_add(struct ss_store *store, const char *name, char token[SS_STORE_TOKEN_SIZE],
                                               struct ss_error *err);
 /// Whose token it is. SS_ERROR_DOES_NOT_EXIST. The look-up is by digest: how long it takes tells nothing of tokens.

@@ -25,8 +25,8 @@ struct ss_store_tx {
     int64_t now;
 };
 
-/// Writes; may be run again after another writer's interference, so it must not change anything but the database and its
-/// results.
+/// Writes; may be run again after another writer's interference, so it must not change anything but the database and
+/// its results.
 typedef ss_status_t (*ss_store_work_fn)(struct ss_store_tx *tx, void *context, struct ss_error *err);
 
 struct ss_store_job {
@@ -143,8 +143,8 @@ SS_MUST_USE ss_status_t ss_store_writer_start(struct ss_store *store, struct ss_
 void ss_store_writer_stop(struct ss_store *store);
 /// Queues @p job, which is the writer's until job->finish().
 void ss_store_submit(struct ss_store *store, struct ss_store_job *job);
-/// With the queue locked: @p job holds one more hint. The first one queues it, to be written with the next other job, or
-/// SS_STORE_HINT_SECONDS later.
+/// With the queue locked: @p job holds one more hint. The first one queues it, to be written with the next other job,
+/// or SS_STORE_HINT_SECONDS later.
 void ss_store_queue_hint(struct ss_store *store, struct ss_store_job *job);
 /// Queues and waits.
 SS_MUST_USE ss_status_t ss_store_write(struct ss_store *store, const char *name, ss_store_work_fn work, void *context,
@@ -177,8 +177,8 @@ struct ss_store_shard *ss_store_cache_lock(struct ss_store *store, const char *d
 
 /// With the shard locked. @p seen 0: used, that is all.
 void ss_store_cache_note_seen(struct ss_store_entry *entry, int64_t seen);
-/// Writes a part of what was seen since the last time, in one transaction: of shard *@p shard on, which is moved on. All is
-/// written when it is SS_STORE_SHARDS.
+/// Writes a part of what was seen since the last time, in one transaction: of shard *@p shard on, which is moved on.
+/// All is written when it is SS_STORE_SHARDS.
 SS_MUST_USE ss_status_t ss_store_cache_write_seen(struct ss_store *store, unsigned *shard, struct ss_error *err);
 /// Notes that a device has fetched its freshness record of @p time.
 void ss_store_cache_fetched(struct ss_store *store, const char *device, int64_t time);

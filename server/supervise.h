@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The supervisor of `slotseal serve`: starts front and sealer before either confines itself, starts again what dies, and
-// gives both a new channel to each other each time. It opens no vault and no network, and parses nothing.
+// The supervisor of `slotseal serve`: starts front and sealer before either confines itself, starts again what dies,
+// and gives both a new channel to each other each time. It opens no vault and no network, and parses nothing.
 //
 // Each process has a control socket to the supervisor (a pair of SOCK_SEQPACKET). On it come
 //   'C' or 'L' with two file descriptors: a channel's socket and its shared memory; 'L' is to be a lane
@@ -35,8 +35,8 @@ struct ss_supervise_options {
 
 /// Starts both and returns when both have ended: after SIGTERM or SIGINT (the front is stopped first; a second signal
 /// kills), or after one of them ended with SS_SUPERVISE_GIVE_UP. Whatever else ends is started again, after 0.1 s, and
-/// after longer and longer if it keeps dying. SIGHUP is passed to the front. To be called with one thread only, and no file descriptors
-/// open that the processes must not have.
+/// after longer and longer if it keeps dying. SIGHUP is passed to the front. To be called with one thread only, and no
+/// file descriptors open that the processes must not have.
 ///   SS_OK                  asked to stop, and both have
 ///   SS_ERROR_BAD_STATE     one gave up; the other one was stopped
 ///   SS_ERROR_IO

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The front's own certificate and those of devices, on GnuTLS. Certificates can be replaced while connections live: each
-// connection uses those that were in force when it began.
+// The front's own certificate and those of devices, on GnuTLS. Certificates can be replaced while connections live:
+// each connection uses those that were in force when it began.
 #ifndef SS_SERVER_TLS_H
 #define SS_SERVER_TLS_H
 
@@ -49,7 +49,8 @@ struct ss_tls_transport {
     void (*waits)(struct ss_tls_transport *transport);
 };
 
-/// Before the handshake: our certificate, what is asked of the client, tickets. NULL without memory: end the connection.
+/// Before the handshake: our certificate, what is asked of the client, tickets. NULL without memory: end the
+/// connection.
 struct ss_tls_use *ss_tls_begin(struct ss_tls *tls, struct ss_tls_transport *transport);
 /// The connection is over. NULL is allowed.
 void ss_tls_end(struct ss_tls *tls, struct ss_tls_use *use);

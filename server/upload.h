@@ -29,8 +29,8 @@
 /// More than envelope, header and statement need, bytes.
 #define SS_UPLOAD_OVERHEAD_MAX 16384u
 
-/// Encrypts a release to the certificate in @p certificate (PEM or DER). *@p out is malloc()ed, *@p out_len bytes; NULL on
-/// error. The same release gives other bytes each time.
+/// Encrypts a release to the certificate in @p certificate (PEM or DER). *@p out is malloc()ed, *@p out_len bytes; NULL
+/// on error. The same release gives other bytes each time.
 ///   SS_ERROR_INVALID_ARGUMENT    the statement or the image is empty or too long
 ///   SS_ERROR_DATA_INVALID        @p certificate holds no certificate
 ///   SS_ERROR_NOT_SUPPORTED       its key is neither RSA of at least 3,072 bits nor on P-256
