@@ -106,6 +106,7 @@ enum cli_option_id {
     OPT_SECURE_BOOT,
     OPT_PER_DEVICE_KEYS,
     OPT_HEAD,
+    OPT_PUBLIC_KEY,
     OPT_PRODUCT,
     OPT_FROM,
     OPT_NUMBER,

@@ -11,11 +11,14 @@
 #include "vault_option.h"
 #include "vault_report.h"
 
-enum { HEAD_FILE_LIMIT = 4096 };
+enum { SMALL_FILE_LIMIT = 4096, LOG_FILE_LIMIT = 1 << 30 };
 
 static const struct cli_option options[] = {
     {OPT_FROM, "from", 0, false, "N", "show: first record to print (1)", NULL, COMPLETE_NOTHING},
     {OPT_HEAD, "head", 0, false, "FILE", "verify: a head that was kept; the log must extend it", NULL, COMPLETE_FILE},
+    {OPT_PUBLIC_KEY, "public-key", 0, false, "FILE", "verify, without a vault: the key that signs heads", NULL,
+     COMPLETE_FILE},
+    {OPT_LOG, "log", 0, false, "FILE", "the log to verify so, as vault audit --json prints it", NULL, COMPLETE_FILE},
     OPTIONS_VAULT,
     OPTION_JSON,
     OPTION_END,
@@ -83,7 +86,7 @@ static bool from_hex(const json_t *object, const char *name, uint8_t *out, size_
 static ss_status_t read_head(const char *path, struct ss_vault_audit_head *head, struct ss_error *err)
 {
     struct input file = {0};
-    ss_status_t status = file_read(path, HEAD_FILE_LIMIT, &file, err);
+    ss_status_t status = file_read(path, SMALL_FILE_LIMIT, &file, err);
     if (status != SS_OK)
         return status;
     json_t *object = json_loadb((const char *)file.data, file.len, JSON_REJECT_DUPLICATES, NULL);
@@ -111,6 +114,98 @@ static int verify(const struct cli_args *args, struct ss_vault *vault)
     }
     if (args->options[OPT_JSON])
         return json_print(json_pack("{s:b, s:o}", "whole", true, "head", json_head(&head)), CLI_OK);
+    printf("%lld records, whole and signed\n", (long long)head.number);
+    return CLI_OK;
+}
+
+// A copy of the log, without the vault
+
+static bool get_text(const json_t *object, const char *name, char *out, size_t size)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text && (size_t)snprintf(out, size, "%s", text) < size;
+}
+
+static bool get_time(const json_t *object, int64_t *out)
+{
+    struct tm tm = {0};
+    const char *text = json_string_value(json_object_get(object, "time"));
+    const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) : NULL;
+    *out = end && !*end ? timegm(&tm) : -1;
+    return end && !*end;
+}
+
+static ss_status_t follow(struct ss_vault_audit_chain *chain, const json_t *object, struct ss_error *err)
+{
+    struct ss_vault_audit_record r = {.number = json_integer_value(json_object_get(object, "number"))};
+    if (!get_time(object, &r.time) || !get_text(object, "actor", r.actor, sizeof r.actor) ||
+        !get_text(object, "action", r.action, sizeof r.action) ||
+        !get_text(object, "subject", r.subject, sizeof r.subject) ||
+        !get_text(object, "detail", r.detail, sizeof r.detail) || !from_hex(object, "hash", r.hash, sizeof r.hash))
+        return ss_error_set(err, SS_ERROR_DATA_CORRUPT, SS_AREA_FILE,
+                            "what follows record %lld of the log is no record", (long long)chain->number);
+    return ss_vault_audit_follow(chain, &r, err);
+}
+
+static ss_status_t follow_log(const char *path, struct ss_vault_audit_chain *chain, struct ss_error *err)
+{
+    struct input file = {0};
+    ss_status_t status = file_read(path, LOG_FILE_LIMIT, &file, err);
+    if (status != SS_OK)
+        return status;
+    json_t *log = json_loadb((const char *)file.data, file.len, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *records = json_object_get(log, "records");
+    if (!json_is_array(records))
+        status = ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_FILE, "%s: no audit log in JSON", path);
+    for (size_t i = 0; status == SS_OK && i < json_array_size(records); i++)
+        status = follow(chain, json_array_get(records, i), err);
+    json_decref(log);
+    file_free(&file);
+    if (status == SS_OK && chain->number < chain->head->number)
+        status = ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_VAULT,
+                              "the log ends at record %lld, before the head (%lld): records are missing",
+                              (long long)chain->number, (long long)chain->head->number);
+    return status;
+}
+
+static ss_status_t verify_head(const char *key_path, const struct ss_vault_audit_head *head, struct ss_error *err)
+{
+    struct input key = {0};
+    ss_status_t status = file_read(key_path, SMALL_FILE_LIMIT, &key, err);
+    if (status == SS_OK && !strstr((const char *)key.data, "-----BEGIN "))
+        status = ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_KEY, "%s: no public key in PEM", key_path);
+    if (status == SS_OK)
+        status = ss_vault_audit_head_verify(head, (const char *)key.data, err);
+    file_free(&key);
+    return status;
+}
+
+/// What the head vouches for: whoever wrote the copy can have made up what is behind it.
+static int verify_copy(const struct cli_args *args)
+{
+    struct ss_vault_audit_head head = {0};
+    struct ss_vault_audit_chain chain = {.head = &head};
+    struct ss_error err = {0};
+    ss_status_t status = read_head(args->options[OPT_HEAD], &head, &err);
+    memcpy(chain.vault_id, head.vault_id, sizeof chain.vault_id);
+    if (status == SS_OK)
+        status = verify_head(args->options[OPT_PUBLIC_KEY], &head, &err);
+    if (status == SS_OK)
+        status = follow_log(args->options[OPT_LOG], &chain, &err);
+    if (status != SS_OK) {
+        cli_fail(&err);
+        return status == SS_ERROR_DATA_CORRUPT || status == SS_ERROR_INVALID_SIGNATURE ||
+                       status == SS_ERROR_NOT_PERMITTED
+                   ? CLI_REFUSED
+                   : CLI_FAILED;
+    }
+    int64_t behind = chain.number - head.number;
+    if (behind)
+        cli_warning("nothing vouches for %lld records behind the head: a later head does", (long long)behind);
+    if (args->options[OPT_JSON])
+        return json_print(
+            json_pack("{s:b, s:o, s:I}", "whole", true, "head", json_head(&head), "behind", (json_int_t)behind),
+            CLI_OK);
     printf("%lld records, whole and signed\n", (long long)head.number);
     return CLI_OK;
 }
@@ -149,6 +244,13 @@ static int run(const struct cli_args *args)
         i++;
     if (i == count)
         return cli_usage("one of: show verify head public-key", "vault audit cannot do that");
+    if (args->options[OPT_PUBLIC_KEY] || args->options[OPT_LOG]) {
+        if (actions[i].run != verify || !args->options[OPT_PUBLIC_KEY] || !args->options[OPT_LOG] ||
+            !args->options[OPT_HEAD])
+            return cli_usage("slotseal vault audit verify --public-key FILE --head FILE --log FILE",
+                             "a log is verified without its vault by a public key, a head and the log");
+        return verify_copy(args);
+    }
     int status = vault_option_open(args, false, &vault);
     if (status == CLI_OK)
         status = actions[i].run(args, vault);
@@ -161,13 +263,15 @@ const struct cli_command command_vault_audit = {
     .summary = "the log of every use of a secret",
     .description =
         "show (default)  prints the records: number, time, action, device or key, detail, who\n\n"
-        "verify          checks that none was changed, dropped or moved; exit status 3 if one was\n\n"
+        "verify          checks that none was changed, dropped or moved; exit status 3 if one was. With --public-key, "
+        "--head and --log it does so without a vault or any key of it, for the records up to that head\n\n"
         "head            prints the signed end of the log. Kept elsewhere and given to verify by --head, it shows that "
         "the log, or the whole vault, was not put back to an older copy\n\n"
         "public-key      prints the key that signs heads",
     .operands = "[ACTION]",
     .options = options,
     .example = "slotseal vault audit head --vault sqlite:fleet.vault >monday.head\n"
-               "slotseal vault audit verify --vault sqlite:fleet.vault --head monday.head\n",
+               "slotseal vault audit verify --vault sqlite:fleet.vault --head monday.head\n"
+               "slotseal vault audit verify --public-key audit.pem --head monday.head --log audit.json\n",
     .run = run,
 };

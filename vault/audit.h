@@ -82,4 +82,18 @@ SS_MUST_USE ss_status_t ss_vault_audit_public_key(struct ss_vault *vault, char p
 SS_MUST_USE ss_status_t ss_vault_audit_head_verify(const struct ss_vault_audit_head *head, const char *public_key_pem,
                                                    struct ss_error *err);
 
+/// A copy of the log that is followed record by record, without the vault or a key of it.
+struct ss_vault_audit_chain {
+    uint8_t vault_id[16];
+    const struct ss_vault_audit_head *head; ///< the caller's; must lie on the chain. NULL: none
+    int64_t number;                         ///< of the last record; 0: none yet
+    uint8_t hash[SS_VAULT_AUDIT_HASH_SIZE]; ///< of it; zeros before the first
+};
+
+/// Takes the next record, from number 1 on. What is signed by @p chain->head ends at its number: the caller verifies its
+/// signature and sees to it that the chain gets there.
+/// SS_ERROR_DATA_CORRUPT: a record was changed, dropped, put in or moved, or is not the head's.
+SS_MUST_USE ss_status_t ss_vault_audit_follow(struct ss_vault_audit_chain *chain,
+                                              const struct ss_vault_audit_record *record, struct ss_error *err);
+
 #endif

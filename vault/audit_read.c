@@ -58,8 +58,7 @@ struct walk {
     const struct ss_vault *vault;
     const struct ss_vault_audit_head *known;
     struct ss_vault_audit_head head;
-    int64_t number; ///< of the last record seen
-    uint8_t hash[SS_VAULT_AUDIT_HASH_SIZE];
+    struct ss_vault_audit_chain chain;
 };
 
 static ss_status_t damaged(struct ss_error *err, int64_t number, const char *what)
@@ -68,22 +67,29 @@ static ss_status_t damaged(struct ss_error *err, int64_t number, const char *wha
                         what);
 }
 
-static ss_status_t check_link(void *context, const struct ss_vault_audit_record *record, struct ss_error *err)
+ss_status_t ss_vault_audit_follow(struct ss_vault_audit_chain *chain, const struct ss_vault_audit_record *record,
+                                  struct ss_error *err)
 {
-    struct walk *w = context;
     uint8_t hash[SS_VAULT_AUDIT_HASH_SIZE];
-    if (record->number != w->number + 1)
-        return damaged(err, w->number + 1, "is missing");
-    ss_status_t status = ss_audit_hash(w->vault->id, record, w->hash, hash, err);
+    const struct ss_vault_audit_head *head = chain->head;
+    if (record->number != chain->number + 1)
+        return damaged(err, chain->number + 1, "is missing");
+    ss_status_t status = ss_audit_hash(chain->vault_id, record, chain->hash, hash, err);
     if (status != SS_OK)
         return status;
     if (!ss_equal(hash, record->hash, sizeof hash))
         return damaged(err, record->number, "was changed, or one before it");
-    if (w->known && w->known->number == record->number && !ss_equal(hash, w->known->hash, sizeof hash))
+    if (head && head->number == record->number && !ss_equal(hash, head->hash, sizeof hash))
         return damaged(err, record->number, "is not the one of the head that was kept");
-    w->number = record->number;
-    memcpy(w->hash, hash, sizeof hash);
+    chain->number = record->number;
+    memcpy(chain->hash, hash, sizeof hash);
     return SS_OK;
+}
+
+static ss_status_t check_link(void *context, const struct ss_vault_audit_record *record, struct ss_error *err)
+{
+    struct walk *w = context;
+    return ss_vault_audit_follow(&w->chain, record, err);
 }
 
 static ss_status_t check_signature(const ss_signing_key_t *key, const struct ss_vault_audit_head *head,
@@ -125,6 +131,8 @@ static ss_status_t check_not_older(const struct walk *w, struct ss_error *err)
 static ss_status_t verify(struct ss_vault *vault, void *context, struct ss_error *err)
 {
     struct walk *w = context;
+    w->chain.head = w->known;
+    memcpy(w->chain.vault_id, vault->id, sizeof w->chain.vault_id);
     ss_status_t status = check_known(w, err);
     if (status == SS_OK)
         status = ss_audit_read_head(vault, &w->head, err);
@@ -132,10 +140,10 @@ static ss_status_t verify(struct ss_vault *vault, void *context, struct ss_error
         status = ss_vault_audit_read(vault, 0, check_link, w, err);
     if (status != SS_OK)
         return status;
-    if (w->number < w->head.number)
-        return damaged(err, w->number + 1, "is missing, and all behind it");
-    if (w->number > w->head.number || !ss_equal(w->hash, w->head.hash, sizeof w->hash))
-        return damaged(err, w->number, "is not the one that the head names");
+    if (w->chain.number < w->head.number)
+        return damaged(err, w->chain.number + 1, "is missing, and all behind it");
+    if (w->chain.number > w->head.number || !ss_equal(w->chain.hash, w->head.hash, sizeof w->chain.hash))
+        return damaged(err, w->chain.number, "is not the one that the head names");
     status = check_signature(vault->audit_key, &w->head, err);
     return status == SS_OK ? check_not_older(w, err) : status;
 }
