@@ -96,17 +96,11 @@ static void free_requests(struct contest *c)
     }
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(const double *values)
 {
     double sorted[ROUNDS];
     memcpy(sorted, values, sizeof sorted);
-    qsort(sorted, ROUNDS, sizeof *sorted, by_value);
+    qsort(sorted, ROUNDS, sizeof *sorted, bench_by_value);
     return sorted[ROUNDS / 2];
 }
 
