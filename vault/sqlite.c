@@ -205,8 +205,21 @@ static const char *column_name(const struct ss_sql_rows *base, unsigned index)
     return name ? name : ""; // without memory
 }
 
+/// Whether its path leads to another file, or to none. With a write-ahead log SQLite itself does not look.
+static bool has_moved(struct ss_sql *base)
+{
+    int moved = 0;
+    int code = sqlite3_file_control(((struct sqlite *)base)->handle, NULL, SQLITE_FCNTL_HAS_MOVED, &moved);
+    return code == SQLITE_OK && moved;
+}
+
 static ss_status_t begin(struct ss_sql *db, enum ss_sql_transaction kind, struct ss_error *err)
 {
+    // What is written to a file that nobody finds any more is lost, however durable.
+    if (kind != SS_SQL_READ && has_moved(db))
+        return ss_error_set(err, SS_ERROR_IO, db->place->area,
+                            "the file of the %s was removed or replaced while it was open: start again",
+                            db->place->what);
     // IMMEDIATE takes the writer's lock now: one taken halfway could not wait for another writer.
     return script(db, kind == SS_SQL_READ ? "BEGIN" : "BEGIN IMMEDIATE", err);
 }

@@ -180,6 +180,27 @@ static void test_sqlite_file_mode(void **state)
     ss_vault_close(vault);
 }
 
+/// As a backup that is put back under a running program.
+static void test_sqlite_file_that_is_replaced(void **state)
+{
+    (void)state;
+    const char *url;
+    char moved[256];
+    struct ss_error err = {0};
+    if (!vault_bench_is_sqlite())
+        skip();
+    struct ss_vault *vault = vault_bench_create(&url);
+    const char *path = url + strlen("sqlite:");
+    struct ss_vault_product p = {.name = "lamp", .chip = "esp32", .table = {.address = 0x9000, .flash_size = 4 << 20}};
+    p.table.len = sample_table(p.table.bytes);
+    snprintf(moved, sizeof moved, "%s.moved", path);
+    assert_int_equal(rename(path, moved), 0);
+    assert_refused(ss_vault_product_add(vault, &p, &err), SS_ERROR_IO, &err, "removed or replaced while it was open");
+    assert_int_equal(rename(moved, path), 0);
+    assert_ok(ss_vault_product_add(vault, &p, &err), err);
+    ss_vault_close(vault);
+}
+
 // Products
 
 static ss_status_t collect_product(void *context, const struct ss_vault_product *product, struct ss_error *err)
@@ -455,6 +476,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_newer_layout),
         cmocka_unit_test(test_other_roles_see_nothing),
         cmocka_unit_test(test_sqlite_file_mode),
+        cmocka_unit_test(test_sqlite_file_that_is_replaced),
         cmocka_unit_test(test_products),
         cmocka_unit_test(test_product_refusals),
         cmocka_unit_test(test_devices),
