@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What belongs together in a front's configuration.
+#include <stdlib.h>
 #include <string.h>
 
 #include "server/config.h"
@@ -45,13 +46,24 @@ static ss_status_t check_new_devices(const struct ss_server_config *config, stru
                : SS_OK;
 }
 
+/// True without a port, too.
+static bool port_ok(const char *host)
+{
+    const char *colon = strrchr(host, ':');
+    char *end;
+    if (!colon || strchr(colon, ']'))
+        return true;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    return strspn(colon + 1, "0123456789") && !*end && port >= 1 && port <= 65535;
+}
+
 /// Links are made of it, so it has to be a plain origin.
 static bool url_ok(const char *url)
 {
     const char *host = !strncmp(url, "https://", 8) ? url + 8 : !strncmp(url, "http://", 7) ? url + 7 : "";
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-:[]";
     size_t len = strspn(host, allowed);
-    return len && len <= 128 && !host[len];
+    return len && len <= 128 && !host[len] && port_ok(host);
 }
 
 /// Tenants stand in paths.

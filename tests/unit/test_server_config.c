@@ -187,6 +187,9 @@ static void checks_what_belongs_together(void **state)
     } cases[] = {
         {"[server]\n", "[server] needs url = https://HOST[:PORT], without a path"},
         {"[server]\nurl = https://h/p\n", "[server] needs url = https://HOST[:PORT], without a path"},
+        {"[server]\nurl = https://h:65536\n", "[server] needs url = https://HOST[:PORT], without a path"},
+        {"[server]\nurl = https://h:\n", "[server] needs url = https://HOST[:PORT], without a path"},
+        {"[server]\nurl = https://[::1]:x\n", "[server] needs url = https://HOST[:PORT], without a path"},
         {"[server]\nurl = ftp://h\n", "[server] needs url = https://HOST[:PORT], without a path"},
         {"[server]\nurl = http://h\ntenant = a/b\n", "tenant has to be 1 to 64 characters of A-Z a-z 0-9 _ -"},
         {"[server]\nurl = http://h\n", "[server] needs store = sqlite:PATH or postgresql://HOST/DATABASE"},
