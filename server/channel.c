@@ -34,7 +34,7 @@ void ss_channel_free(struct ss_channel *c)
         c->stream->close(c);
     close(c->fd);
     if (c->memory)
-        munmap(c->memory, (size_t)c->slots * SS_SEALER_WINDOW_MAX);
+        munmap(c->memory, c->memory_len);
     free(c->in);
     free(c->out);
     free(c);

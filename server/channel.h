@@ -2,11 +2,15 @@
 // The channel between front and sealer: frames on a byte stream. Both ends treat the other as hostile: every length and
 // field is checked before it is used, what is out of order ends the channel, and memory is bounded whatever comes.
 //
-// Two transports carry the same frames:
+// Three transports carry the same frames:
 //   local   a socket pair, and shared memory of SS_CHANNEL_SLOTS_MAX or fewer slots of SS_SEALER_WINDOW_MAX bytes. A
 //           request for a window names the slot that it is to be written to, the first of several for one that is
-//           longer than a slot; the answer carries its length alone. Only ciphertext is ever written there. The memory
-//           cannot change its size (sealed memfd), so that neither side can make the other one fault.
+//           longer than a slot; the answer carries its length alone. Only ciphertext is ever written there. The
+//           memory cannot change its size (sealed memfd), so that neither side can make the other one fault.
+//   lane    the same, but the frames go through two rings in the last slot. One thread of the front asks here for
+//           windows alone, one after the other, and waits for each; a delivery that is not ready is refused at once
+//           instead of being made ready. The socket tells that the other side is gone, and wakes the sealer when it
+//           dozes.
 //   TLS     1.3, certificates on both sides; the sealer connects, the front listens. Windows travel in the answer.
 //
 //   0        4      5       8            16
@@ -16,8 +20,6 @@
 //     of the payload, at most SS_CHANNEL_PAYLOAD_MAX
 //
 // The side that asks chooses the id; answers carry it back. Both begin with HELLO; another version ends the channel.
-// A front may say in its HELLO that this channel is a lane: it asks there for windows alone, one after the other, and a
-// delivery that is not ready is refused at once instead of being made ready.
 #ifndef SS_SERVER_CHANNEL_H
 #define SS_SERVER_CHANNEL_H
 
@@ -28,11 +30,13 @@
 #include "server/sealer.h"
 #include "slotseal/error.h"
 
-#define SS_CHANNEL_VERSION     2u
+#define SS_CHANNEL_VERSION     3u
 #define SS_CHANNEL_HEADER      16u
 #define SS_CHANNEL_PAYLOAD_MAX (SS_SEALER_WINDOW_MAX + 1024u)
 /// Most slots of the shared memory.
 #define SS_CHANNEL_SLOTS_MAX 4096u
+/// Slots of a lane's memory: one run, and the rings.
+#define SS_CHANNEL_LANE_SLOTS (SS_SEALER_RUN_MAX / SS_SEALER_WINDOW_MAX + 1)
 /// A request that names this slot wants the bytes in the frame.
 #define SS_CHANNEL_NO_SLOT UINT32_MAX
 
@@ -79,6 +83,19 @@ struct ss_channel_wants {
 /// or whose size is no number of slots; SS_ERROR_IO, SS_ERROR_INSUFFICIENT_MEMORY.
 SS_MUST_USE ss_status_t ss_channel_local(int fd, int memory_fd, struct ss_channel **channel, struct ss_error *err);
 
+/// The same for a lane. @p asks: this is the front's end, not the sealer's. SS_ERROR_DATA_INVALID also for a memory
+/// without room for the rings.
+SS_MUST_USE ss_status_t ss_channel_lane(int fd, int memory_fd, bool asks, struct ss_channel **channel,
+                                        struct ss_error *err);
+bool ss_channel_is_lane(const struct ss_channel *channel);
+/// Waits on a lane until there is something to receive, at most @p ms milliseconds. Whether there is.
+bool ss_channel_wait(struct ss_channel *channel, unsigned ms);
+/// From here on the socket of a lane can be polled for what there is to receive. False: there is something already. In
+/// both cases ss_channel_wake() is next.
+bool ss_channel_doze(struct ss_channel *channel);
+/// Ends dozing, if it has begun. SS_ERROR_IO: the other side is gone.
+SS_MUST_USE ss_status_t ss_channel_wake(struct ss_channel *channel, struct ss_error *err);
+
 /// What a local channel is made of: a socket for each side, and the memory, of @p slots slots. The caller closes them
 /// or passes them on. SS_ERROR_IO.
 SS_MUST_USE ss_status_t ss_channel_pair(unsigned slots, int sockets[2], int *memory_fd, struct ss_error *err);
@@ -99,7 +116,7 @@ SS_MUST_USE ss_status_t ss_channel_over_tls(struct ss_channel_tls *tls, int fd, 
 void ss_channel_free(struct ss_channel *channel);
 
 struct ss_channel_wants ss_channel_wants(const struct ss_channel *channel);
-/// Slots of the shared memory; 0 over TLS.
+/// Slots of the shared memory that take windows; 0 over TLS.
 unsigned ss_channel_slots(const struct ss_channel *channel);
 /// SS_SEALER_WINDOW_MAX bytes of shared memory. @p slot is below ss_channel_slots().
 uint8_t *ss_channel_slot(const struct ss_channel *channel, uint32_t slot);

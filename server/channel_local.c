@@ -61,6 +61,7 @@ static ss_status_t map(struct ss_channel *c, int memory_fd, struct ss_error *err
     if (p == MAP_FAILED)
         return io_error(err, "channel's memory");
     c->memory = p;
+    c->memory_len = (size_t)st.st_size;
     c->slots = (unsigned)slots;
     return SS_OK;
 }

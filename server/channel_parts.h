@@ -19,7 +19,10 @@ struct ss_channel {
     void *session;   ///< of the stream
     bool connected;  ///< of a TLS stream: the handshake is done
     uint8_t *memory; ///< shared, NULL: none
+    size_t memory_len;
     unsigned slots;
+    bool asks;                     ///< of a lane: the front's end
+    uint32_t taken, written;       ///< of a lane: bytes read and written so far
     short read_wants, write_wants; ///< poll events that reading and writing wait for
     uint8_t *in;                   ///< arrived: from `in_start` to `in_end`
     size_t in_start, in_end;

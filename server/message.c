@@ -178,7 +178,6 @@ size_t ss_message_put_hello(uint8_t *out, const struct ss_message_hello *m)
     struct writer w = {out, 0};
     put32(&w, m->version);
     put32(&w, m->slots);
-    put8(&w, m->lane);
     return w.len;
 }
 
@@ -187,13 +186,12 @@ bool ss_message_get_hello(const struct ss_frame *frame, struct ss_message_hello 
     struct reader r = reader(frame);
     m->version = get32(&r);
     m->slots = get32(&r);
-    m->lane = get_bool(&r);
     return finished(&r) && m->slots <= SS_CHANNEL_SLOTS_MAX;
 }
 
-bool ss_message_greet(struct ss_channel *channel, bool lane)
+bool ss_message_greet(struct ss_channel *channel)
 {
-    const struct ss_message_hello m = {SS_CHANNEL_VERSION, ss_channel_slots(channel), lane};
+    const struct ss_message_hello m = {SS_CHANNEL_VERSION, ss_channel_slots(channel)};
     uint8_t *out = ss_channel_room(channel, 16);
     if (out)
         ss_channel_queue(channel, SS_FRAME_HELLO, 0, ss_message_put_hello(out, &m));

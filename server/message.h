@@ -11,7 +11,6 @@
 struct ss_message_hello {
     uint32_t version;
     uint32_t slots; ///< of the shared memory that the side sees
-    bool lane;      ///< of the front: this is a lane
 };
 
 struct ss_message_window {
@@ -82,8 +81,8 @@ bool ss_message_get_freshness(const struct ss_frame *frame, struct ss_message_fr
 bool ss_message_get_fresh(const struct ss_frame *frame, struct ss_message_fresh *m);
 bool ss_message_get_devices(const struct ss_frame *frame, struct ss_message_devices *m);
 
-/// Puts into the channel what both sides begin with; @p lane is the front's to say. False without memory.
-bool ss_message_greet(struct ss_channel *channel, bool lane);
+/// Puts into the channel what both sides begin with. False without memory.
+bool ss_message_greet(struct ss_channel *channel);
 /// Whether @p hello is of this version and of a side that sees the memory of @p channel.
 bool ss_message_hello_fits(const struct ss_message_hello *hello, const struct ss_channel *channel);
 

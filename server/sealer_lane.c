@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Windows for a thread that waits for them. Sealing a window takes as long as waking a few threads up: where the sealer is
 // on this host, asking and waiting is what costs least, and the bytes are still in the processor's cache when they are sent.
-#include <poll.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -10,6 +9,8 @@
 
 /// How long an answer may take. A sealer that is there answers in microseconds, unless the processor is given to others.
 #define LANE_MS 100
+/// How long one waits before one looks whether the sealer is there at all.
+#define LOOK_MS 10
 
 void ss_sealer_lanes_init(struct ss_sealer *s)
 {
@@ -58,7 +59,7 @@ bool ss_sealer_lane_wanted(struct ss_sealer *s)
 void ss_sealer_lane_add(struct ss_sealer *s, struct ss_channel *channel)
 {
     struct ss_sealer_lane *lane = empty_lane(s);
-    if (lane && ss_message_greet(channel, true) && ss_channel_flush(channel, NULL) == SS_OK) {
+    if (lane && ss_message_greet(channel) && ss_channel_flush(channel, NULL) == SS_OK) {
         lane->channel = channel;
         lane->greeted = false;
     } else {
@@ -101,12 +102,13 @@ static ss_status_t ask(struct ss_sealer_lane *lane, const struct ss_message_wind
 static ss_status_t next_frame(struct ss_sealer_lane *lane, int64_t until, struct ss_frame *frame)
 {
     for (;;) {
-        struct pollfd fd = {ss_channel_wants(lane->channel).fd, POLLIN, 0};
-        int64_t left = until - ss_sealer_now_ms();
         ss_status_t status = ss_channel_receive(lane->channel, frame, NULL);
-        if (status != SS_ERROR_TIMEOUT || left <= 0)
+        if (status != SS_ERROR_TIMEOUT)
             return status;
-        (void)poll(&fd, 1, (int)left);
+        if (!ss_channel_wait(lane->channel, LOOK_MS))
+            status = ss_channel_wake(lane->channel, NULL) == SS_OK ? SS_ERROR_TIMEOUT : SS_ERROR_IO;
+        if (status == SS_ERROR_IO || ss_sealer_now_ms() >= until)
+            return status;
     }
 }
 

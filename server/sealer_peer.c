@@ -58,7 +58,7 @@ bool ss_sealer_peer_add(struct ss_sealer *s, struct ss_channel *channel)
     }
     int64_t now = ss_sealer_now_ms();
     *p = (struct ss_sealer_peer){.link = link, .since_ms = now, .heard_ms = now, .serial = ++s->serial};
-    p->failed = !ss_message_greet(channel, false);
+    p->failed = !ss_message_greet(channel);
     ss_sealer_peer_flush(s, (int)(p - s->peers));
     return true;
 }

@@ -10,6 +10,9 @@
 #include "server/sealer_parts.h"
 #include "vault/locked.h"
 
+/// How long a lane's thread waits in the quickest way before it dozes: requests of a running download follow within.
+#define LANE_AWAKE_MS 20
+
 static ss_status_t out_of_memory(struct ss_error *err)
 {
     return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "out of memory for a channel");
@@ -49,7 +52,8 @@ static struct ss_sealer_session *session_new(struct ss_sealer_service *service, 
         ss_channel_free(channel);
         return NULL;
     }
-    *s = (struct ss_sealer_session){.service = service, .channel = channel, .holders = 1};
+    *s = (struct ss_sealer_session){
+        .service = service, .channel = channel, .holders = 1, .lane = ss_channel_is_lane(channel)};
     s->answers_end = &s->answers;
     pthread_mutex_init(&s->lock, NULL);
     s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -170,10 +174,7 @@ static ss_status_t take_hello(struct ss_sealer_session *s, const struct ss_frame
         return ss_error_set(err, SS_ERROR_NOT_SUPPORTED, SS_AREA_SERVER,
                             "the front speaks version %u of the channel with %u slots, this sealer %u with %u",
                             (unsigned)m.version, (unsigned)m.slots, SS_CHANNEL_VERSION, ss_channel_slots(s->channel));
-    if (m.lane && !ss_channel_slots(s->channel))
-        return out_of_order(err); // lanes are within one host
     s->greeted = true;
-    s->lane = m.lane;
     return s->lane || ss_sealer_enqueue(s, &follow) ? SS_OK : out_of_memory(err);
 }
 
@@ -289,7 +290,7 @@ static ss_status_t take_freshness(struct ss_sealer_session *s, const struct ss_f
 static ss_status_t take(struct ss_sealer_session *s, const struct ss_frame *frame, struct ss_error *err)
 {
     struct ss_sealer_job job = {.type = frame->type, .id = frame->id};
-    if ((frame->type != SS_FRAME_HELLO && !s->greeted) || (s->lane && frame->type != SS_FRAME_WINDOW))
+    if (frame->type != SS_FRAME_HELLO && (!s->greeted || (s->lane && frame->type != SS_FRAME_WINDOW)))
         return out_of_order(err);
     switch (frame->type) {
     case SS_FRAME_HELLO:
@@ -358,6 +359,19 @@ static ss_status_t turn(struct ss_sealer_session *s, int stop, bool *stopped, st
     return status == SS_OK ? ss_channel_flush(s->channel, err) : status;
 }
 
+/// The same for a lane, where nothing comes from other threads.
+static ss_status_t lane_turn(struct ss_sealer_session *s, int stop, bool *stopped, struct ss_error *err)
+{
+    struct pollfd fds[] = {{ss_channel_wants(s->channel).fd, POLLIN, 0}, {stop, POLLIN, 0}};
+    if (ss_channel_wait(s->channel, LANE_AWAKE_MS)) {
+        ss_status_t status = read_all(s, err);
+        return status == SS_OK ? ss_channel_flush(s->channel, err) : status;
+    }
+    if (ss_channel_doze(s->channel) && poll(fds, stop >= 0 ? 2 : 1, -1) > 0)
+        *stopped = stop >= 0 && fds[1].revents;
+    return ss_channel_wake(s->channel, err);
+}
+
 ss_status_t ss_sealer_service_run(struct ss_sealer_service *service, struct ss_channel *channel, int stop,
                                   struct ss_error *err)
 {
@@ -366,11 +380,11 @@ ss_status_t ss_sealer_service_run(struct ss_sealer_service *service, struct ss_c
     if (!s)
         return out_of_memory(err);
     enlist(s);
-    ss_status_t status = ss_message_greet(channel, false) ? SS_OK : out_of_memory(err);
+    ss_status_t status = ss_message_greet(channel) ? SS_OK : out_of_memory(err);
     if (status == SS_OK)
         status = ss_channel_flush(channel, err);
     while (status == SS_OK && !stopped)
-        status = turn(s, stop, &stopped, err);
+        status = s->lane ? lane_turn(s, stop, &stopped, err) : turn(s, stop, &stopped, err);
     delist(s);
     ss_sealer_session_release(s);
     return status;

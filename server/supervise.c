@@ -111,8 +111,8 @@ static void connect_both(struct supervisor *s, enum ss_supervised_use use)
     struct ss_error err = {0};
     if (!s->children[FRONT].pid || !s->children[SEALER].pid)
         return;
-    ss_status_t status = ss_channel_pair(use == SS_SUPERVISED_LANE ? SS_SEALER_RUN_MAX / SS_SEALER_WINDOW_MAX : slots,
-                                         sockets, &memory, &err);
+    ss_status_t status =
+        ss_channel_pair(use == SS_SUPERVISED_LANE ? SS_CHANNEL_LANE_SLOTS : slots, sockets, &memory, &err);
     if (status == SS_OK) {
         for (int i = 0; i < CHILDREN && status == SS_OK; i++)
             status = ss_supervise_send_channel(s->children[i].control, use, sockets[i], memory, &err);

@@ -281,15 +281,13 @@ void sealer_side_serve(struct sealer_side *side, struct ss_channel *channel)
     assert_int_equal(pthread_create(&side->threads[side->count++], NULL, serve, s), 0);
 }
 
-void sealer_side_expect_end(struct sealer_side *side, unsigned slots, const struct ss_message_hello *hello,
+void sealer_side_expect_end(struct sealer_side *side, struct ss_channel *sides[2], const struct ss_message_hello *hello,
                             enum ss_frame_type type, const void *payload, size_t len)
 {
-    struct ss_channel *sides[2];
     struct ss_frame frame;
     struct ss_error err = {0};
     uint8_t greeting[16];
     ss_status_t status = SS_OK;
-    local_pair(slots, sides);
     side->count = 0; // threads of channels that ended are joined below
     sealer_side_serve(side, sides[1]);
     if (hello)
@@ -339,7 +337,9 @@ static void give_channel(struct front_side *front, struct sealer_side *side, enu
     struct ss_channel *channel;
     struct ss_error err = {0};
     assert_ok(ss_channel_pair(slots, sockets, &memory, &err), err);
-    assert_ok(ss_channel_local(sockets[0], dup(memory), &channel, &err), err);
+    assert_ok(use == SS_SUPERVISED_LANE ? ss_channel_lane(sockets[0], dup(memory), false, &channel, &err)
+                                        : ss_channel_local(sockets[0], dup(memory), &channel, &err),
+              err);
     sealer_side_serve(side, channel);
     assert_ok(ss_supervise_send_channel(front->control, use, sockets[1], memory, &err), err);
     close(sockets[1]);
@@ -348,7 +348,7 @@ static void give_channel(struct front_side *front, struct sealer_side *side, enu
 
 void front_side_add_lane(struct front_side *front, struct sealer_side *side)
 {
-    give_channel(front, side, SS_SUPERVISED_LANE, SS_SEALER_RUN_MAX / SS_SEALER_WINDOW_MAX);
+    give_channel(front, side, SS_SUPERVISED_LANE, SS_CHANNEL_LANE_SLOTS);
 }
 
 void front_side_wait_lanes(struct front_side *front)

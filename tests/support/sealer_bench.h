@@ -61,9 +61,9 @@ void sealer_side_start(struct sealer_side *side, const struct sealer_fleet *flee
                        const struct ss_sealer_service_options *options);
 /// Serves one more channel.
 void sealer_side_serve(struct sealer_side *side, struct ss_channel *channel);
-/// Sends @p hello (NULL: none) and a frame as a front would, over a new channel of @p slots slots; the sealer must end the
-/// channel. Not while others are served.
-void sealer_side_expect_end(struct sealer_side *side, unsigned slots, const struct ss_message_hello *hello,
+/// Sends @p hello (NULL: none) and a frame as a front would, over @p sides (the front's, the sealer's), which it frees;
+/// the sealer must end the channel. Not while others are served.
+void sealer_side_expect_end(struct sealer_side *side, struct ss_channel *sides[2], const struct ss_message_hello *hello,
                             enum ss_frame_type type, const void *payload, size_t len);
 /// Ends the channels and waits for them.
 void sealer_side_stop(struct sealer_side *side);

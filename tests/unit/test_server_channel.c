@@ -151,7 +151,7 @@ static void test_messages(void **state)
     struct ss_sealer_order order = order_for("d1", "1.0 rc", "ota_0");
     order.told.sequence = SS_STATEMENT_INT_MAX;
     CHECK(struct ss_sealer_order, ss_message_put_order, ss_message_get_order, &order);
-    const struct ss_message_hello hello = {1, 2, true};
+    const struct ss_message_hello hello = {1, 2};
     CHECK(struct ss_message_hello, ss_message_put_hello, ss_message_get_hello, &hello);
     const struct ss_sealer_delivery delivery = {
         .release_len = 3, .statement_len = 5, .slot = "ota_1", .length = 16, .etag = "\"abc\""};
@@ -232,15 +232,12 @@ static void test_greeting(void **state)
     struct ss_message_hello m;
     struct ss_error err = {0};
     local_pair(3, sides);
-    for (int lane = 0; lane < 2; lane++) {
-        assert_true(ss_message_greet(sides[0], lane));
-        assert_ok(ss_channel_flush(sides[0], &err), err);
-        assert_ok(ss_channel_receive(sides[1], &frame, &err), err);
-        assert_int_equal(frame.type, SS_FRAME_HELLO);
-        assert_true(ss_message_get_hello(&frame, &m));
-        assert_int_equal(m.lane, lane);
-        assert_true(ss_message_hello_fits(&m, sides[1]));
-    }
+    assert_true(ss_message_greet(sides[0]));
+    assert_ok(ss_channel_flush(sides[0], &err), err);
+    assert_ok(ss_channel_receive(sides[1], &frame, &err), err);
+    assert_int_equal(frame.type, SS_FRAME_HELLO);
+    assert_true(ss_message_get_hello(&frame, &m));
+    assert_true(ss_message_hello_fits(&m, sides[1]));
     m.slots++;
     assert_false(ss_message_hello_fits(&m, sides[1]));
     m.slots--;
@@ -455,7 +452,9 @@ static void expect_end(struct sealer_side *sealer, bool greets, enum ss_frame_ty
                        size_t len)
 {
     const struct ss_message_hello hello = {.version = SS_CHANNEL_VERSION, .slots = 2};
-    sealer_side_expect_end(sealer, 2, greets ? &hello : NULL, type, payload, len);
+    struct ss_channel *sides[2];
+    local_pair(2, sides);
+    sealer_side_expect_end(sealer, sides, greets ? &hello : NULL, type, payload, len);
 }
 
 static void test_hostile_front(void **state)

@@ -5,6 +5,7 @@
 #include "support/unit.h"
 #include "support/vault_bench.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -94,9 +95,9 @@ static void expect(const struct says *says)
     uint8_t out[100] = {0}, hello[16];
     int sockets[2], memory;
     front_side_start(&front, &options);
-    assert_ok(ss_channel_pair(4, sockets, &memory, &err), err);
-    assert_ok(ss_channel_local(sockets[0], dup(memory), &sealer, &err), err);
-    const struct ss_message_hello m = {.version = SS_CHANNEL_VERSION, .slots = 4};
+    assert_ok(ss_channel_pair(SS_CHANNEL_LANE_SLOTS, sockets, &memory, &err), err);
+    assert_ok(ss_channel_lane(sockets[0], dup(memory), false, &sealer, &err), err);
+    const struct ss_message_hello m = {.version = SS_CHANNEL_VERSION, .slots = SS_CHANNEL_LANE_SLOTS - 1};
     if (says->hello)
         put_frame(sealer, SS_FRAME_HELLO, 0, hello, ss_message_put_hello(hello, &m));
     if (says->type)
@@ -156,7 +157,7 @@ static void test_sealer_gone(void **state)
         assert_int_equal(recv(front.control, &asked, 1, 0), 1); // for a channel, until it had one
     while (asked == SS_SUPERVISED_CHANNEL);
     assert_int_equal(asked, SS_SUPERVISED_LANE);
-    assert_ok(ss_channel_pair(4, sockets, &memory, &err), err);
+    assert_ok(ss_channel_pair(SS_CHANNEL_LANE_SLOTS, sockets, &memory, &err), err);
     assert_ok(ss_supervise_send_channel(front.control, SS_SUPERVISED_LANE, sockets[1], memory, &err), err);
     front_side_wait_lanes(&front);
     close(sockets[0]);
@@ -177,12 +178,141 @@ static void test_sealer_gone(void **state)
     sealer_fleet_free(&fleet);
 }
 
+// The rings
+
+static void send_ping(struct ss_channel *from, uint64_t id, size_t len)
+{
+    static uint8_t payload[2048];
+    struct ss_error err = {0};
+    memset(payload, (int)id, len);
+    put_frame(from, SS_FRAME_PING, id, payload, len);
+    assert_ok(ss_channel_flush(from, &err), err);
+}
+
+static void expect_ping(struct ss_channel *to, uint64_t id, size_t len)
+{
+    struct ss_frame frame;
+    struct ss_error err = {0};
+    assert_ok(ss_channel_receive(to, &frame, &err), err);
+    assert_int_equal(frame.type, SS_FRAME_PING);
+    assert_int_equal(frame.id, id);
+    assert_int_equal(frame.len, len);
+    for (size_t i = 0; i < len; i++)
+        assert_int_equal(frame.payload[i], (uint8_t)id);
+}
+
+/// Frames of all lengths, both ways, wherever in the rings they begin.
+static void test_frames_go_round(void **state)
+{
+    (void)state;
+    struct ss_channel *sides[2];
+    struct ss_frame frame;
+    struct ss_error err = {0};
+    lane_pair(sides);
+    assert_true(ss_channel_is_lane(sides[0]));
+    assert_int_equal(ss_channel_slots(sides[0]) * SS_SEALER_WINDOW_MAX, SS_SEALER_RUN_MAX);
+    assert_ptr_not_equal(ss_channel_slot(sides[0], 0), ss_channel_slot(sides[1], 0));
+    for (unsigned i = 0; i < 3000; i++) {
+        send_ping(sides[i % 2], i, i * 7 % 1500);
+        send_ping(sides[i % 2], i + 1, i * 3 % 1500);
+        assert_true(ss_channel_wait(sides[1 - i % 2], 0));
+        expect_ping(sides[1 - i % 2], i, i * 7 % 1500);
+        expect_ping(sides[1 - i % 2], i + 1, i * 3 % 1500);
+        assert_int_equal(ss_channel_receive(sides[i % 2], &frame, &err), SS_ERROR_TIMEOUT);
+        assert_false(ss_channel_wait(sides[i % 2], 0));
+    }
+    ss_channel_free(sides[0]);
+    ss_channel_free(sides[1]);
+}
+
+static void test_full_ring(void **state)
+{
+    (void)state;
+    struct ss_channel *sides[2];
+    struct ss_error err = {0};
+    uint8_t bytes[1024] = {0};
+    lane_pair(sides);
+    for (int i = 0; i < 3; i++)
+        send_ping(sides[0], 1, 1024);
+    put_frame(sides[0], SS_FRAME_PING, 1, bytes, 1024);
+    assert_refused(ss_channel_flush(sides[0], &err), SS_ERROR_DATA_INVALID, &err, "out of order");
+    ss_channel_free(sides[0]);
+    ss_channel_free(sides[1]);
+}
+
+/// Counters that cannot be: of what is to be read, of what was taken.
+static void test_hostile_counters(void **state)
+{
+    (void)state;
+    static const uint32_t written[] = {4097, 0x80000000, UINT32_MAX}, taken[] = {1, 0x80000000, 4097};
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
+        struct ss_channel *sides[2];
+        struct ss_frame frame;
+        struct ss_error err = {0};
+        lane_pair(sides);
+        uint8_t *ring = ss_channel_slot(sides[1], SS_CHANNEL_LANE_SLOTS - 2) + SS_SEALER_WINDOW_MAX; // the front's
+        memcpy(ring, &written[i], 4);
+        assert_true(ss_channel_wait(sides[1], 1000));
+        assert_refused(ss_channel_receive(sides[1], &frame, &err), SS_ERROR_DATA_INVALID, &err, "out of order");
+        memcpy(ring + 64, &taken[i], 4);
+        put_frame(sides[0], SS_FRAME_PING, 1, NULL, 0);
+        assert_refused(ss_channel_flush(sides[0], &err), SS_ERROR_DATA_INVALID, &err, "out of order");
+        ss_channel_free(sides[0]);
+        ss_channel_free(sides[1]);
+    }
+}
+
+static bool can_be_read(const struct ss_channel *c)
+{
+    struct pollfd fd = {ss_channel_wants(c).fd, POLLIN, 0};
+    return poll(&fd, 1, 0) == 1;
+}
+
+static void test_dozing(void **state)
+{
+    (void)state;
+    struct ss_channel *sides[2];
+    struct ss_error err = {0};
+    lane_pair(sides);
+    send_ping(sides[0], 1, 1);
+    assert_false(can_be_read(sides[1])); // it does not doze
+    assert_false(ss_channel_doze(sides[1]));
+    assert_ok(ss_channel_wake(sides[1], &err), err);
+    expect_ping(sides[1], 1, 1);
+    assert_true(ss_channel_doze(sides[1]));
+    assert_false(can_be_read(sides[1]));
+    send_ping(sides[0], 2, 1);
+    assert_true(can_be_read(sides[1]));
+    assert_ok(ss_channel_wake(sides[1], &err), err);
+    assert_false(can_be_read(sides[1]));
+    expect_ping(sides[1], 2, 1);
+    send_ping(sides[0], 3, 1);
+    assert_false(can_be_read(sides[1]));
+    ss_channel_free(sides[0]);
+    assert_refused(ss_channel_wake(sides[1], &err), SS_ERROR_IO, &err, "gone");
+    ss_channel_free(sides[1]);
+}
+
+static void test_memory_without_room(void **state)
+{
+    (void)state;
+    int sockets[2], memory;
+    struct ss_channel *channel;
+    struct ss_error err = {0};
+    assert_ok(ss_channel_pair(1, sockets, &memory, &err), err);
+    assert_refused(ss_channel_lane(sockets[0], memory, true, &channel, &err), SS_ERROR_DATA_INVALID, &err, "2 slots");
+    assert_null(channel);
+    close(sockets[1]);
+}
+
 // A hostile front
 
 static void expect_end(struct sealer_side *sealer, enum ss_frame_type type, const void *payload, size_t len)
 {
-    const struct ss_message_hello hello = {SS_CHANNEL_VERSION, 4, true};
-    sealer_side_expect_end(sealer, 4, &hello, type, payload, len);
+    const struct ss_message_hello hello = {SS_CHANNEL_VERSION, SS_CHANNEL_LANE_SLOTS - 1};
+    struct ss_channel *sides[2];
+    lane_pair(sides);
+    sealer_side_expect_end(sealer, sides, &hello, type, payload, len);
 }
 
 static void test_hostile_front(void **state)
@@ -208,9 +338,10 @@ static void test_hostile_front(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_bytes),
-        cmocka_unit_test(test_hostile_sealer),
-        cmocka_unit_test(test_sealer_gone),
+        cmocka_unit_test(test_same_bytes),    cmocka_unit_test(test_hostile_sealer),
+        cmocka_unit_test(test_sealer_gone),   cmocka_unit_test(test_frames_go_round),
+        cmocka_unit_test(test_full_ring),     cmocka_unit_test(test_hostile_counters),
+        cmocka_unit_test(test_dozing),        cmocka_unit_test(test_memory_without_room),
         cmocka_unit_test(test_hostile_front),
     };
     if (argc > 1)

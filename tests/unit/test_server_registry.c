@@ -74,7 +74,7 @@ static struct ss_channel *connect_sealer(struct front_side *side)
     assert_ok(ss_supervise_send_channel(side->control, SS_SUPERVISED_CHANNEL, sockets[1], memory, &err), err);
     close(sockets[1]);
     close(memory);
-    assert_true(ss_message_greet(sealer, false));
+    assert_true(ss_message_greet(sealer));
     assert_ok(ss_channel_flush(sealer, &err), err);
     return sealer;
 }
