@@ -72,6 +72,7 @@ struct ss_sealer_options {
     const char *ca;
 
     unsigned lanes;   ///< to the local sealer, for ss_sealer_window_now(): one for each thread that calls it; 0: none
+    unsigned lane_ms; ///< what one may take to answer; 0: 100
     unsigned windows; ///< most windows in memory, all downloads together; 0: 256 (16 MiB)
     unsigned timeout_ms; ///< for one request, over all sealers that are tried; 0: 30,000
 
@@ -174,7 +175,7 @@ SS_MUST_USE ss_status_t ss_sealer_window(struct ss_sealer *sealer, const char *d
 /// The same range, up to SS_SEALER_RUN_MAX bytes, at once: the caller waits while a local sealer that has the delivery
 /// ready seals it, and gets the bytes in @p out. No window is held. From any thread. Anything but SS_OK means that it
 /// has to be asked for by ss_sealer_window(), which also tells what is wrong: there is no local sealer, all lanes are
-/// in use, it does not answer within LANE_MS (sealer_lane.c), or the delivery is not ready.
+/// in use, it does not answer in time, or the delivery is not ready.
 SS_MUST_USE ss_status_t ss_sealer_window_now(struct ss_sealer *sealer, const char *device, const char *version,
                                              uint32_t address, uint32_t offset, uint32_t len, uint8_t *out);
 /// From any thread; NULL is allowed.

@@ -7,7 +7,8 @@
 
 #include "server/sealer_client.h"
 
-/// How long an answer may take. A sealer that is there answers in microseconds, unless the processor is given to others.
+/// How long an answer may take. A sealer that is there answers in microseconds, unless the processor is given to
+/// others.
 #define LANE_MS 100
 /// How long one waits before one looks whether the sealer is there at all.
 #define LOOK_MS 10
@@ -16,6 +17,8 @@ void ss_sealer_lanes_init(struct ss_sealer *s)
 {
     if (s->options.lanes > SS_SEALER_LANES_MAX)
         s->options.lanes = SS_SEALER_LANES_MAX;
+    if (!s->options.lane_ms)
+        s->options.lane_ms = LANE_MS;
     for (unsigned i = 0; i < SS_SEALER_LANES_MAX; i++)
         pthread_mutex_init(&s->lanes[i].lock, NULL);
 }
@@ -121,9 +124,8 @@ static bool take_hello(struct ss_sealer_lane *lane, const struct ss_frame *frame
 }
 
 /// What the sealer says to the request. SS_ERROR_BAD_STATE for a refusal, which leaves the lane as it is.
-static ss_status_t answer(struct ss_sealer_lane *lane, const struct ss_message_window *w)
+static ss_status_t answer(struct ss_sealer_lane *lane, const struct ss_message_window *w, int64_t until)
 {
-    int64_t until = ss_sealer_now_ms() + LANE_MS;
     struct ss_frame frame;
     struct ss_message_bytes m;
     struct ss_message_refusal refusal;
@@ -155,7 +157,7 @@ ss_status_t ss_sealer_window_now(struct ss_sealer *s, const char *device, const 
     strcpy(w.version, version);
     ss_status_t status = ask(lane, &w);
     if (status == SS_OK)
-        status = answer(lane, &w);
+        status = answer(lane, &w, ss_sealer_now_ms() + s->options.lane_ms);
     if (status == SS_ERROR_TIMEOUT)
         atomic_store(&s->lane_late_ms, ss_sealer_now_ms()); // another lane would be as late
     if (status == SS_OK)

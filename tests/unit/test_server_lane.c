@@ -31,7 +31,7 @@ static void test_same_bytes(void **state)
     } ranges[] = {{0, 1},          {0, 16},         {5, 6},      {15, 2},          {0, SS_SEALER_WINDOW_MAX},
                   {3, 65537},      {65536, 163840}, {1, 163840}, {163840, 163840}, {7, SS_SEALER_RUN_MAX},
                   {690000, 16000}, {31, 200001},    {32, 131072}};
-    const struct ss_sealer_options options = {.lanes = 1};
+    const struct ss_sealer_options options = {.lanes = 1, .lane_ms = 10000};
     struct sealer_fleet fleet;
     struct sealer_side sealer;
     struct front_side front;
@@ -141,7 +141,7 @@ static void test_hostile_sealer(void **state)
 static void test_sealer_gone(void **state)
 {
     (void)state;
-    const struct ss_sealer_options options = {.lanes = 1};
+    const struct ss_sealer_options options = {.lanes = 1, .lane_ms = 10000};
     struct sealer_fleet fleet;
     struct sealer_side sealer;
     struct front_side front;
