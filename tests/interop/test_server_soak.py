@@ -178,5 +178,6 @@ def test_nothing_grows(tmp_path):
     warm, _, before, after = sizes
     assert after[0][1] <= warm[0][1] and after[1][1] <= before[1][1]  # files
     if cache_text() == "":  # sanitizers keep what was freed
-        assert after[0][0] <= warm[0][0] + 2048 and after[1][0] <= before[1][0] + 2048
+        # SQLite fills the page caches of the front's connections, 2 MiB each at most, as its database grows.
+        assert after[0][0] <= warm[0][0] + 8192 and after[1][0] <= before[1][0] + 2048
     assert "Sanitizer" not in log
