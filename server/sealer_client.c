@@ -58,13 +58,12 @@ static void say(const struct ss_sealer *s, const char *text)
 
 static void take_local(struct ss_sealer *s)
 {
-    enum ss_supervised_use use;
     struct ss_channel *channel;
     struct ss_error err = {0};
-    ss_status_t status = ss_supervised_channel(s->options.control, true, &use, &channel, &err);
+    ss_status_t status = ss_supervised_channel(s->options.control, true, &channel, &err);
     if (status == SS_ERROR_TIMEOUT)
         return;
-    if (status == SS_OK && use == SS_SUPERVISED_LANE) {
+    if (status == SS_OK && ss_channel_is_lane(channel)) {
         ss_sealer_lane_add(s, channel);
         return;
     }

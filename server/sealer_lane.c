@@ -108,10 +108,10 @@ static ss_status_t next_frame(struct ss_sealer_lane *lane, int64_t until, struct
         ss_status_t status = ss_channel_receive(lane->channel, frame, NULL);
         if (status != SS_ERROR_TIMEOUT)
             return status;
-        if (!ss_channel_wait(lane->channel, LOOK_MS))
-            status = ss_channel_wake(lane->channel, NULL) == SS_OK ? SS_ERROR_TIMEOUT : SS_ERROR_IO;
-        if (status == SS_ERROR_IO || ss_sealer_now_ms() >= until)
-            return status;
+        if (!ss_channel_wait(lane->channel, LOOK_MS) && ss_channel_wake(lane->channel, NULL) != SS_OK)
+            return SS_ERROR_IO;
+        if (ss_sealer_now_ms() >= until)
+            return SS_ERROR_TIMEOUT;
     }
 }
 

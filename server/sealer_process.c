@@ -248,10 +248,9 @@ static struct served *free_place(struct process *p)
 
 static void take_channel(struct process *p)
 {
-    enum ss_supervised_use use; // the channel knows
     struct ss_channel *channel;
     struct ss_error err = {0};
-    ss_status_t status = ss_supervised_channel(p->control, false, &use, &channel, &err);
+    ss_status_t status = ss_supervised_channel(p->control, false, &channel, &err);
     struct served *s = status == SS_OK ? free_place(p) : NULL;
     if (s) {
         s->process = p;

@@ -50,10 +50,10 @@ enum ss_supervised_use {
     SS_SUPERVISED_LANE = 'L',    ///< a lane (server/channel.h)
 };
 
-/// The channel that the supervisor sent to the front (it @p asks) or the sealer, and into *@p use what it is for. SS_ERROR_TIMEOUT: none has come;
-/// SS_ERROR_BAD_STATE: the supervisor is gone; those of ss_channel_local() and ss_channel_lane().
-SS_MUST_USE ss_status_t ss_supervised_channel(int control, bool asks, enum ss_supervised_use *use,
-                                              struct ss_channel **channel, struct ss_error *err);
+/// The channel, or lane, that the supervisor sent to the front (it @p asks) or the sealer. SS_ERROR_TIMEOUT: none has
+/// come; SS_ERROR_BAD_STATE: the supervisor is gone; those of ss_channel_local() and ss_channel_lane().
+SS_MUST_USE ss_status_t ss_supervised_channel(int control, bool asks, struct ss_channel **channel,
+                                              struct ss_error *err);
 /// Asks for another channel.
 void ss_supervised_ask(int control, enum ss_supervised_use use);
 

@@ -29,8 +29,7 @@ ss_status_t ss_supervise_send_channel(int control, enum ss_supervised_use use, i
     return ss_error_set(err, SS_ERROR_IO, SS_AREA_SERVER, "passing a channel: %s", strerror(errno));
 }
 
-ss_status_t ss_supervised_channel(int control, bool asks, enum ss_supervised_use *use, struct ss_channel **channel,
-                                  struct ss_error *err)
+ss_status_t ss_supervised_channel(int control, bool asks, struct ss_channel **channel, struct ss_error *err)
 {
     char what = 0;
     int fds[2];
@@ -48,8 +47,7 @@ ss_status_t ss_supervised_channel(int control, bool asks, enum ss_supervised_use
         c->cmsg_len != CMSG_LEN(sizeof fds))
         return SS_ERROR_TIMEOUT; // nothing for us
     memcpy(fds, CMSG_DATA(c), sizeof fds);
-    *use = (enum ss_supervised_use)what;
-    if (*use == SS_SUPERVISED_LANE)
+    if (what == SS_SUPERVISED_LANE)
         return ss_channel_lane(fds[0], fds[1], asks, channel, err);
     return ss_channel_local(fds[0], fds[1], channel, err);
 }
