@@ -39,11 +39,19 @@ static ss_status_t end_trial(struct ss_agent *a)
     return status == SS_OK && state != SS_OTA_PENDING_VERIFY ? ss_agent_take_back(a) : status;
 }
 
+// Time of the newest record; 0: none. One that came while the time was not known, and turns out to be from the future,
+// says nothing.
+static uint64_t newest(const struct ss_agent *a)
+{
+    uint64_t now = ss_agent_now(a);
+    return now != 0 && a->record.fresh > now + TOLERANCE ? 0 : a->record.fresh;
+}
+
 // Without a clock, or before the first record, hours of running are what there is. They are stored one by one, so that
 // resets cannot hide them.
 static ss_status_t count_hours(struct ss_agent *a)
 {
-    if (a->identity->alarm_seconds == 0 || (ss_agent_now(a) != 0 && a->record.fresh != 0)) {
+    if (a->identity->alarm_seconds == 0 || (ss_agent_now(a) != 0 && newest(a) != 0)) {
         a->hour = a->uptime;
         return SS_OK;
     }
@@ -76,7 +84,7 @@ static ss_status_t check_record(struct ss_agent *a, const uint8_t *in, size_t le
         status = ss_freshness_parse(&statement, fresh, &a->refusal);
     if (status == SS_OK)
         status = ss_key_ring_verify(&a->identity->ring, &statement, now, NULL, &a->refusal);
-    return status == SS_OK ? ss_freshness_check(fresh, a->identity->product, a->identity->device, a->record.fresh, now,
+    return status == SS_OK ? ss_freshness_check(fresh, a->identity->product, a->identity->device, newest(a), now,
                                                 TOLERANCE, &a->refusal)
                            : status;
 }
@@ -105,7 +113,7 @@ ss_status_t ss_agent_freshness(struct ss_agent *agent, const uint8_t *record, si
     struct ss_agent_record before = agent->record;
     if (!lacks(agent, &fresh))
         agent->record.withheld = 0;
-    else if (agent->record.withheld == 0)
+    else if (agent->record.withheld == 0 || agent->record.withheld > fresh.time)
         agent->record.withheld = fresh.time;
     agent->record.fresh = fresh.time;
     agent->record.stale_hours = 0;
@@ -122,7 +130,7 @@ enum ss_agent_alarm ss_agent_alarm(const struct ss_agent *agent)
     uint64_t now = ss_agent_now(agent);
     if (limit == 0)
         return SS_ALARM_NONE;
-    bool dated = now != 0 && r->fresh != 0;
+    bool dated = now != 0 && newest(agent) != 0;
     if (dated ? now > r->fresh && now - r->fresh > limit : r->stale_hours > limit / HOUR)
         return SS_ALARM_STALE;
     return r->withheld && r->fresh - r->withheld > limit ? SS_ALARM_WITHHELD : SS_ALARM_NONE;

@@ -182,7 +182,7 @@ size_t ss_ddi_poll_body(const struct ss_server_config *config, const struct ss_s
         put_number(&text, device->told.key_set);
         close_link(&text);
     }
-    if (device->freshness > device->freshness_fetched)
+    if (device->freshness && device->freshness != device->freshness_fetched)
         put_resource(&text, config, id, "freshness", 0);
     put(&text, "}}");
     return text.len < text.size ? text.len : 0;

@@ -11,9 +11,8 @@
 
 /// How often the store is asked for uploads that other nodes have taken in, seconds.
 #define LOOK_SECONDS 2
-/// How often devices are looked for whose freshness record is old, seconds; and how old that is.
+/// How often devices are looked for whose freshness record is old, seconds.
 #define FRESH_EVERY 300
-#define FRESH_AGE   86400
 /// Devices that are written at once.
 #define BATCH 1000u
 
@@ -267,42 +266,64 @@ static void fresh(void *context, ss_status_t status, const char *device, const u
     registry->records[n] = (struct ss_store_freshness){registry->ids[n], 0, registry->bytes[n], len};
 }
 
-/// Time of each record, as it says itself; the sealer signs it. One that does not read is left out: the store would take
-/// none with it.
-static void date_records(struct ss_registry *registry)
+/// Devices, and the first of them.
+struct noted {
+    size_t count;
+    char first[SS_STORE_NAME_SIZE];
+};
+
+static void note(struct noted *noted, const char *device)
 {
-    struct ss_statement statement;
-    struct ss_freshness fields;
-    const char *first_bad = NULL;
-    size_t good = 0;
-    for (size_t i = 0; i < registry->count; i++) {
-        struct ss_store_freshness *r = &registry->records[i];
-        if (ss_statement_parse(r->record, r->len, &statement, NULL) == SS_OK &&
-            ss_freshness_parse(&statement, &fields, NULL) == SS_OK) {
-            r->time = (int64_t)fields.time;
-            registry->records[good++] = *r;
-        } else if (!first_bad) {
-            first_bad = r->device;
-        }
-    }
-    if (first_bad) {
-        char count[24];
-        snprintf(count, sizeof count, "%zu", registry->count - good);
-        ss_log(SS_LOG_WARNING, "the sealer sends freshness records that are none", "count", count, "first", first_bad,
-               NULL);
-    }
-    registry->count = good;
+    if (!noted->count++)
+        snprintf(noted->first, sizeof noted->first, "%s", device);
+}
+
+static void log_noted(const struct noted *noted, const char *message)
+{
+    char count[24];
+    snprintf(count, sizeof count, "%zu", noted->count);
+    if (noted->count)
+        ss_log(SS_LOG_WARNING, message, "count", count, "first", noted->first, NULL);
 }
 
 struct due {
     struct ss_sealer_fresh_device devices[SS_SEALER_FRESHNESS_MAX];
     size_t count;
+    int64_t now;
+    struct noted bad, apart, ahead; // of all products
 };
 
-static ss_status_t add_due(void *context, const char *device, struct ss_error *err)
+/// Time of each record, as it says itself; the sealer signs it. One that does not read is left out: the store would take
+/// none with it. So is one of a clock that is not this one's: it would be due again at once. False: there was such a one.
+static bool date_records(struct ss_registry *registry, struct due *due)
+{
+    struct ss_statement statement;
+    struct ss_freshness fields;
+    size_t good = 0, apart = due->apart.count;
+    for (size_t i = 0; i < registry->count; i++) {
+        struct ss_store_freshness *r = &registry->records[i];
+        bool reads = ss_statement_parse(r->record, r->len, &statement, NULL) == SS_OK &&
+                     ss_freshness_parse(&statement, &fields, NULL) == SS_OK;
+        if (!reads) {
+            note(&due->bad, r->device);
+        } else if (fields.time + SS_STORE_FRESHNESS_AGE < (uint64_t)due->now ||
+                   fields.time > (uint64_t)due->now + SS_STORE_FRESHNESS_AGE) {
+            note(&due->apart, r->device);
+        } else {
+            r->time = (int64_t)fields.time;
+            registry->records[good++] = *r;
+        }
+    }
+    registry->count = good;
+    return due->apart.count == apart;
+}
+
+static ss_status_t add_due(void *context, const char *device, int64_t time, struct ss_error *err)
 {
     (void)err;
     struct due *due = context;
+    if (time > due->now)
+        note(&due->ahead, device);
     snprintf(due->devices[due->count++].id, SS_SEALER_NAME_SIZE, "%s", device);
     return SS_OK;
 }
@@ -326,9 +347,10 @@ static bool refresh_some(struct ss_registry *registry, const char *product, cons
 {
     struct ss_front *front = registry->front;
     due->count = 0;
+    due->now = (int64_t)time(NULL);
     memset(due->devices, 0, sizeof due->devices);
-    if (ss_store_freshness_due(front->store, product, (int64_t)time(NULL) - FRESH_AGE, after, SS_SEALER_FRESHNESS_MAX,
-                               add_due, due, NULL) != SS_OK ||
+    if (ss_store_freshness_due(front->store, product, due->now, after, SS_SEALER_FRESHNESS_MAX, add_due, due, NULL) !=
+            SS_OK ||
         !due->count)
         return false;
     add_versions(front, due);
@@ -340,11 +362,11 @@ static bool refresh_some(struct ss_registry *registry, const char *product, cons
     pthread_rwlock_unlock(&front->sealer_lock);
     if (status != SS_OK || wait_answer(registry) != SS_OK)
         return false;
-    date_records(registry);
+    bool more = date_records(registry, due) && due->count == SS_SEALER_FRESHNESS_MAX;
     struct ss_error err = {0};
     if (registry->count && ss_store_freshness_put(front->store, registry->records, registry->count, &err) != SS_OK)
         ss_log(SS_LOG_WARNING, "freshness records were not stored", "reason", err.message, NULL);
-    return due->count == SS_SEALER_FRESHNESS_MAX;
+    return more;
 }
 
 struct products {
@@ -368,7 +390,7 @@ static ss_status_t add_sealed(void *context, const struct ss_store_product *prod
 static void refresh(struct ss_registry *registry)
 {
     struct products products = {0};
-    struct due *due = malloc(sizeof *due);
+    struct due *due = calloc(1, sizeof *due);
     if (due && ss_store_product_list(registry->front->store, add_sealed, &products, NULL) == SS_OK)
         for (size_t i = 0; i < products.count; i++) {
             char after[SS_STORE_NAME_SIZE] = "";
@@ -376,6 +398,11 @@ static void refresh(struct ss_registry *registry)
                    refresh_some(registry, products.names[i], after[0] ? after : NULL, due))
                 snprintf(after, sizeof after, "%s", due->devices[due->count - 1].id);
         }
+    if (due) {
+        log_noted(&due->bad, "the sealer sends freshness records that are none");
+        log_noted(&due->apart, "the clocks of server and sealer are more than a day apart: no freshness records");
+        log_noted(&due->ahead, "a clock was ahead: freshness records are made again");
+    }
     free(products.names);
     free(due);
 }

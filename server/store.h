@@ -224,10 +224,11 @@ struct ss_store_device {
     struct {
         int64_t action, release;
     } installed;
-    int64_t freshness;         ///< time of its newest freshness record; 0: none
-    int64_t freshness_fetched; ///< time of the one that it fetched last
-    uint64_t revision; ///< another number whenever one of the above changes, but freshness_fetched; not comparable
-                       ///< between processes
+    int64_t freshness; ///< time of its freshness record; 0: none
+    int64_t
+        freshness_fetched; ///< time of the one that it fetched last; may be the later one, see SS_STORE_FRESHNESS_AGE
+    uint64_t revision;     ///< another number whenever one of the above changes, but freshness_fetched; not comparable
+                           ///< between processes
 };
 
 /// @p id may point into @p out. SS_ERROR_DOES_NOT_EXIST.

@@ -214,7 +214,7 @@ static void put(struct ss_store *store, uint64_t epoch, int64_t seen, struct ss_
     if (!e)
         e = add(store, shard, h);
     if (e) {
-        if (e->device.freshness_fetched > device->freshness_fetched)
+        if (e->fetched_new)
             device->freshness_fetched = e->device.freshness_fetched;
         e->device = *device;
         e->valid = epoch == shard->epoch;

@@ -252,18 +252,23 @@ struct ss_store_freshness {
     const uint8_t *record;
     size_t len; ///< at most SS_FRESHNESS_MAX
 };
+/// Seconds after which a device is to have another record. One that is dated so far ahead is replaced, too, by whatever
+/// comes: it was made while a clock was wrong, and devices that know the time refuse it.
+#define SS_STORE_FRESHNESS_AGE 86400
 /// Keeps the newest record of each device; devices that are not known are passed over. At most 1,000 at a time.
 SS_MUST_USE ss_status_t ss_store_freshness_put(struct ss_store *store, const struct ss_store_freshness *records,
                                                size_t count, struct ss_error *err);
-/// The newest record of @p device, and notes that it was fetched (written in a batch, as "last seen").
+/// The record of @p device, and notes that it was fetched (written in a batch, as "last seen").
 /// SS_ERROR_DOES_NOT_EXIST; SS_ERROR_BUFFER_TOO_SMALL (room for SS_FRESHNESS_MAX is enough).
 SS_MUST_USE ss_status_t ss_store_freshness_fetch(struct ss_store *store, const char *device, uint8_t *out, size_t size,
                                                  size_t *len, struct ss_error *err);
-/// Devices whose newest record is older than @p before, by id, up to @p limit (0: 1,000): whom the sealer is to be
-/// asked for.
-SS_MUST_USE ss_status_t ss_store_freshness_due(
-    struct ss_store *store, const char *product, int64_t before, const char *after, unsigned limit,
-    ss_status_t (*each)(void *context, const char *device, struct ss_error *err), void *context, struct ss_error *err);
+/// Devices whose record is more than SS_STORE_FRESHNESS_AGE away from @p now, by id, up to @p limit (0: 1,000): whom the
+/// sealer is to be asked for. @p each gets the time of the record, 0 for none.
+SS_MUST_USE ss_status_t ss_store_freshness_due(struct ss_store *store, const char *product, int64_t now,
+                                               const char *after, unsigned limit,
+                                               ss_status_t (*each)(void *context, const char *device, int64_t time,
+                                                                   struct ss_error *err),
+                                               void *context, struct ss_error *err);
 
 // Operators: people and programs that use the management API. A token is 43 characters of base64url (32 random bytes);
 // the store knows its SHA-256.

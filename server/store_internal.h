@@ -50,6 +50,7 @@ struct ss_store_entry {
     int64_t seen;                        ///< by this process; 0: never
     bool valid, used;                    ///< used: since the clock's hand came by
     bool seen_new;                       ///< seen or freshness_fetched is not written yet
+    bool fetched_new;                    ///< freshness_fetched is not: it was noted by this process
     bool writing;                        ///< they are being written: the entry stays until that has worked
     struct ss_store_download *downloads; ///< two: of the open action's release, and another one's; NULL: none
 };

@@ -30,16 +30,16 @@ void ss_store_cache_fetched(struct ss_store *store, const char *device, int64_t 
 {
     struct ss_store_entry *e;
     struct ss_store_shard *shard = ss_store_cache_lock(store, device, &e);
-    if (e && time > e->device.freshness_fetched) {
+    if (e && time != e->device.freshness_fetched) {
         e->device.freshness_fetched = time;
-        e->seen_new = true;
+        e->seen_new = e->fetched_new = true;
     }
     pthread_mutex_unlock(&shard->lock);
 }
 
 struct seen_row {
     char device[SS_STORE_NAME_SIZE];
-    int64_t seen, freshness;
+    int64_t seen, freshness; ///< freshness 0: none was fetched since the last time
 };
 
 struct seen_batch {
@@ -47,7 +47,8 @@ struct seen_batch {
     size_t count;
 };
 
-/// Nodes write the same device: the later time counts.
+/// Nodes write the same device: the later time counts. Of freshness records it is what was fetched last, which may be
+/// the older one: the other was dated ahead.
 static ss_status_t write_seen(struct ss_store_tx *tx, void *context, struct ss_error *err)
 {
     const struct seen_batch *batch = context;
@@ -57,8 +58,7 @@ static ss_status_t write_seen(struct ss_store_tx *tx, void *context, struct ss_e
             tx->db, err,
             "INSERT INTO seen (device, time, freshness) VALUES ($1, $2, $3) ON CONFLICT (device) DO UPDATE "
             "SET time = CASE WHEN excluded.time > seen.time THEN excluded.time ELSE seen.time END, "
-            "freshness = CASE WHEN excluded.freshness > seen.freshness THEN excluded.freshness ELSE "
-            "seen.freshness END",
+            "freshness = CASE WHEN excluded.freshness > 0 THEN excluded.freshness ELSE seen.freshness END",
             ss_sql_text(batch->rows[i].device), ss_sql_int(batch->rows[i].seen), ss_sql_int(batch->rows[i].freshness));
     return status;
 }
@@ -73,7 +73,7 @@ static void collect(struct ss_store_shard *shard, struct seen_batch *batch)
             struct seen_row *row = &batch->rows[batch->count++];
             memcpy(row->device, e->device.registration.id, sizeof row->device);
             row->seen = e->seen;
-            row->freshness = e->device.freshness_fetched;
+            row->freshness = e->fetched_new ? e->device.freshness_fetched : 0;
             e->seen_new = false;
             e->writing = true;
         }
@@ -87,6 +87,7 @@ static void finish(struct ss_store *store, const struct seen_batch *batch, bool 
         struct ss_store_shard *shard = ss_store_cache_lock(store, batch->rows[i].device, &e);
         if (e) {
             e->seen_new |= !written;
+            e->fetched_new &= !written || e->device.freshness_fetched != batch->rows[i].freshness;
             e->writing = false;
         }
         pthread_mutex_unlock(&shard->lock);

@@ -126,10 +126,11 @@ struct records {
 static ss_status_t put_record(struct ss_store_tx *tx, const struct ss_store_freshness *r, struct ss_error *err)
 {
     int64_t due;
-    ss_status_t status = ss_store_get_number(tx->db, 0, &due, err,
-                                             "SELECT 1 FROM devices d LEFT JOIN freshness f ON f.device = d.id "
-                                             "WHERE d.id = $1 AND coalesce(f.time, 0) < $2",
-                                             ss_sql_text(r->device), ss_sql_int(r->time));
+    ss_status_t status =
+        ss_store_get_number(tx->db, 0, &due, err,
+                            "SELECT 1 FROM devices d LEFT JOIN freshness f ON f.device = d.id "
+                            "WHERE d.id = $1 AND (coalesce(f.time, 0) < $2 OR f.time > $3)",
+                            ss_sql_text(r->device), ss_sql_int(r->time), ss_sql_int(tx->now + SS_STORE_FRESHNESS_AGE));
     if (status != SS_OK || !due)
         return status;
     status = ss_sql_run(tx->db, err, "DELETE FROM freshness WHERE device = $1", ss_sql_text(r->device));
@@ -187,9 +188,9 @@ ss_status_t ss_store_freshness_fetch(struct ss_store *store, const char *device,
 
 struct due {
     const char *product, *after;
-    int64_t before;
+    int64_t now;
     unsigned limit;
-    ss_status_t (*each)(void *context, const char *device, struct ss_error *err);
+    ss_status_t (*each)(void *context, const char *device, int64_t time, struct ss_error *err);
     void *context;
 };
 
@@ -199,24 +200,24 @@ static ss_status_t list_due(struct ss_sql *db, void *context, struct ss_error *e
     struct ss_sql_rows *rows;
     ss_status_t status = ss_sql_select(
         db, &rows, err,
-        "SELECT d.id FROM devices d LEFT JOIN freshness f ON f.device = d.id WHERE d.product = $1 AND d.id > $2 AND "
-        "d.active = 1 AND coalesce(f.time, 0) < $3 ORDER BY d.id LIMIT $4",
-        ss_sql_text(d->product), ss_sql_text(d->after ? d->after : ""), ss_sql_int(d->before),
-        ss_sql_int(d->limit ? d->limit : AT_ONCE));
+        "SELECT d.id, coalesce(f.time, 0) FROM devices d LEFT JOIN freshness f ON f.device = d.id WHERE d.product = $1 "
+        "AND d.id > $2 AND d.active = 1 AND (coalesce(f.time, 0) < $3 OR f.time > $4) ORDER BY d.id LIMIT $5",
+        ss_sql_text(d->product), ss_sql_text(d->after ? d->after : ""), ss_sql_int(d->now - SS_STORE_FRESHNESS_AGE),
+        ss_sql_int(d->now + SS_STORE_FRESHNESS_AGE), ss_sql_int(d->limit ? d->limit : AT_ONCE));
     while (ss_sql_more(rows, &status, err)) {
         char device[SS_STORE_NAME_SIZE];
         ss_sql_column_text(rows, 0, device, sizeof device);
-        status = d->each(d->context, device, err);
+        status = d->each(d->context, device, ss_sql_column_int(rows, 1), err);
     }
     ss_sql_end(rows);
     return status;
 }
 
-ss_status_t ss_store_freshness_due(struct ss_store *store, const char *product, int64_t before, const char *after,
-                                   unsigned limit,
-                                   ss_status_t (*each)(void *context, const char *device, struct ss_error *err),
-                                   void *context, struct ss_error *err)
+ss_status_t
+ss_store_freshness_due(struct ss_store *store, const char *product, int64_t now, const char *after, unsigned limit,
+                       ss_status_t (*each)(void *context, const char *device, int64_t time, struct ss_error *err),
+                       void *context, struct ss_error *err)
 {
-    struct due d = {product, after, before, limit, each, context};
+    struct due d = {product, after, now, limit, each, context};
     return ss_store_read(store, list_due, &d, err);
 }

@@ -175,19 +175,20 @@ void sample_sign_key_set(const struct ss_key_set *set, const unsigned *by, struc
     }
 }
 
-static struct ss_freshness leaf_of(unsigned index, char id[16])
+static struct ss_freshness leaf_of(unsigned index, uint64_t time, char id[16])
 {
     static uint8_t release[SS_STATEMENT_DIGEST_SIZE];
     memset(release, 0x5E, sizeof release);
     snprintf(id, 16, "240ac4%06x", 0x123456 + index);
     return (struct ss_freshness){.product = ss_span_of("thermostat"),
-                                 .time = NOW,
+                                 .time = time,
                                  .device = ss_span_of(id),
                                  .release = index % 3 == 2 ? NULL : release,
                                  .key_set = 1};
 }
 
-void sample_sign_freshness(unsigned index, unsigned leaves, unsigned key, struct sample_statement *out)
+void sample_sign_freshness_at(uint64_t time, unsigned index, unsigned leaves, unsigned key,
+                              struct sample_statement *out)
 {
     char id[16];
     uint8_t leaf[SS_FRESHNESS_LEAF_MAX], path[SS_MERKLE_PATH_MAX][SS_STATEMENT_DIGEST_SIZE];
@@ -197,12 +198,12 @@ void sample_sign_freshness(unsigned index, unsigned leaves, unsigned key, struct
     uint8_t(*nodes)[SS_STATEMENT_DIGEST_SIZE] = malloc(ss_merkle_nodes(leaves) * sizeof *nodes);
     assert_non_null(nodes);
     for (unsigned i = 0; i < leaves; i++) {
-        struct ss_freshness record = leaf_of(i, id);
+        struct ss_freshness record = leaf_of(i, time, id);
         assert_ok(ss_freshness_leaf(&record, leaf, sizeof leaf, &leaf_len, &err), err);
         assert_int_equal(ss_merkle_leaf(leaf, leaf_len, nodes[i]), SS_OK);
     }
     assert_int_equal(ss_merkle_build(nodes, leaves), SS_OK);
-    struct ss_freshness record = leaf_of(index, id);
+    struct ss_freshness record = leaf_of(index, time, id);
     record.root = nodes[ss_merkle_nodes(leaves) - 1];
     record.leaves = leaves;
     record.index = index;
@@ -211,6 +212,11 @@ void sample_sign_freshness(unsigned index, unsigned leaves, unsigned key, struct
     assert_ok(ss_freshness_sign(&record, sample_signing_key(key), &signature, &err), err);
     assert_ok(ss_freshness_encode(&record, &signature, out->bytes, sizeof out->bytes, &out->len, &err), err);
     free(nodes);
+}
+
+void sample_sign_freshness(unsigned index, unsigned leaves, unsigned key, struct sample_statement *out)
+{
+    sample_sign_freshness_at(NOW, index, leaves, key, out);
 }
 
 static void reference_of(const struct sample_statement *release, uint8_t reference[SS_STATEMENT_DIGEST_SIZE])

@@ -37,6 +37,8 @@ void sample_sign_rollout(const struct ss_rollout *rollout, unsigned key, struct 
 void sample_sign_key_set(const struct ss_key_set *set, const unsigned *keys, struct sample_statement *out);
 /// The record of device @p index of @p leaves devices.
 void sample_sign_freshness(unsigned index, unsigned leaves, unsigned key, struct sample_statement *out);
+void sample_sign_freshness_at(uint64_t time, unsigned index, unsigned leaves, unsigned key,
+                              struct sample_statement *out);
 
 /// One statement of each kind.
 void sample_statement(enum ss_statement_kind kind, struct sample_statement *out);

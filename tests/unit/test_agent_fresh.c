@@ -251,6 +251,31 @@ static void a_record_from_the_future(void **state)
     device_free(d);
 }
 
+// The same where the time becomes known later: what is from the future then counts for nothing.
+static void a_clock_that_comes_later(void **state)
+{
+    (void)state;
+    static const uint8_t release[SS_STATEMENT_DIGEST_SIZE] = {7};
+    enum ss_agent_found found;
+    struct device *d = watched(0);
+    struct fresh f = {.time = NOW + 50 * (uint64_t)YEAR, .release = release};
+    assert_int_equal(give_fresh(d, &f), SS_OK);
+    device_set_time(d, NOW);
+    for (unsigned hours = 0; hours <= 7 * 24; hours++) {
+        assert_int_equal(ss_agent_tick(&d->agent, hours * 3600, &found), SS_OK);
+        assert_int_equal(ss_agent_alarm(&d->agent), SS_ALARM_NONE);
+    }
+    assert_int_equal(ss_agent_tick(&d->agent, (7 * 24 + 1) * 3600, &found), SS_OK);
+    assert_int_equal(ss_agent_alarm(&d->agent), SS_ALARM_STALE);
+    f.time = NOW;
+    assert_int_equal(give_fresh(d, &f), SS_OK);
+    assert_int_equal(d->stored[0].fresh, NOW);
+    assert_int_equal(d->stored[0].withheld, NOW); // not since a day that is still to come
+    assert_int_equal(ss_agent_alarm(&d->agent), SS_ALARM_NONE);
+    expect_stale(d, &(struct fresh){.time = NOW - 1}, SS_REASON_REPLAYED);
+    device_free(d);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +286,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_release_that_runs_is_not_withheld),
         cmocka_unit_test(a_key_set_that_counts_later),
         cmocka_unit_test(a_record_from_the_future),
+        cmocka_unit_test(a_clock_that_comes_later),
     };
     return ss_test_main(argc, argv, tests);
 }

@@ -344,6 +344,10 @@ static void links_key_sets_and_freshness(void **state)
     check_link(&device, 0, "freshness", BASE "freshness");
     device.freshness_fetched = 100;
     check_link(&device, 0, "freshness", "");
+    device.freshness_fetched = 101; // of a clock that was ahead
+    check_link(&device, 0, "freshness", BASE "freshness");
+    device.freshness = 0;
+    check_link(&device, 0, "freshness", "");
 }
 
 /// Every link there can be, to the byte; and no buffer that is too small holds half of it.

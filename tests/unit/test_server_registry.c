@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -20,6 +21,7 @@
 
 /// More than anybody would have thought of.
 #define PRODUCTS 70u
+#define DAY      86400
 
 static void add_device(struct ss_store *store, const char *product, const char *id)
 {
@@ -34,7 +36,8 @@ static void send_fresh(struct ss_channel *c, uint64_t id, const char device[SS_S
     struct sample_statement record;
     struct ss_message_fresh m = {.record = (const uint8_t *)"nonsense", .len = 8};
     uint8_t payload[SS_FRESHNESS_MAX + 256];
-    sample_sign_freshness(0, 1, 5, &record);
+    time_t apart = strncmp(device, "far", 3) != 0 ? 0 : device[3] == '1' ? 2 * DAY : -2 * DAY;
+    sample_sign_freshness_at((uint64_t)(time(NULL) + apart), 0, 1, 5, &record);
     memcpy(m.device, device, sizeof m.device);
     if (strncmp(device, "bad", 3) != 0) {
         m.record = record.bytes;
@@ -102,7 +105,15 @@ static bool all_have_records(struct ss_store *store)
     return have == PRODUCTS;
 }
 
-/// Of each product, however many; and a record that is none keeps no other from its device.
+static void store_record(struct ss_store *store, const char *device, int64_t time)
+{
+    struct ss_store_freshness r = {device, time, (const uint8_t *)"old", 3};
+    struct ss_error err = {0};
+    assert_ok(ss_store_freshness_put(store, &r, 1, &err), err);
+}
+
+/// Of each product, however many; and a record that is none keeps no other from its device. One that was dated while a
+/// clock was ahead is made again, and none is stored that is dated so.
 static void test_freshness(void **state)
 {
     (void)state;
@@ -118,6 +129,10 @@ static void test_freshness(void **state)
     }
     add_device(front.store, "p0", "bad1");
     add_device(front.store, "p0", "bad2");
+    add_device(front.store, "p1", "far1");
+    add_device(front.store, "p2", "far2");
+    store_record(front.store, "d3", time(NULL) + 400 * DAY);
+    store_record(front.store, "d4", time(NULL) + DAY / 2); // stays
     pthread_rwlock_init(&front.sealer_lock, NULL);
     front_side_start(&side, NULL);
     front.sealer = side.client;
@@ -131,8 +146,15 @@ static void test_freshness(void **state)
     assert_true(good);
     assert_false(has_record(front.store, "bad1"));
     assert_false(has_record(front.store, "bad2"));
+    assert_false(has_record(front.store, "far1"));
+    assert_false(has_record(front.store, "far2"));
+    assert_true(llabs(store_bench_get(front.store, "d3").freshness - time(NULL)) < 60);
+    assert_true(store_bench_get(front.store, "d4").freshness > time(NULL) + 60);
     assert_true(pread(lines, log, sizeof log - 1, 0) > 0);
     assert_non_null(strstr(log, "message=\"the sealer sends freshness records that are none\" count=2 first=bad1"));
+    assert_non_null(strstr(log, "message=\"a clock was ahead: freshness records are made again\" count=1 first=d3"));
+    assert_non_null(strstr(log, "message=\"the clocks of server and sealer are more than a day apart: no freshness "
+                                "records\" count=2 first=far1"));
     front_side_stop(&side);
     pthread_join(thread, NULL);
     ss_channel_free(sealer);

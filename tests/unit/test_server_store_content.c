@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/crypto.h"
 #include "server/upload.h"
@@ -140,6 +141,7 @@ static void test_sealed_release(void **state)
 
 struct names {
     char text[256];
+    int64_t time; ///< of the last one
 };
 
 static ss_status_t add_artifact(void *context, const struct ss_store_artifact *a, struct ss_error *err)
@@ -160,7 +162,7 @@ static void test_opaque_release(void **state)
                                    0x25, 0x71, 0x78, 0x50, 0xc2, 0x6c, 0x9c, 0xd0, 0xd8, 0x9d};
     struct ss_store *store = store_bench_create(NULL);
     struct ss_store_artifact a;
-    struct names names = {""};
+    struct names names = {.text = ""};
     struct ss_error err = {0};
     uint8_t read[8];
     int64_t id, again;
@@ -420,10 +422,11 @@ static void test_certificates(void **state)
     ss_store_close(store);
 }
 
-static ss_status_t add_name(void *context, const char *device, struct ss_error *err)
+static ss_status_t add_name(void *context, const char *device, int64_t time, struct ss_error *err)
 {
     struct names *n = context;
     (void)err;
+    n->time = time;
     strcat(strcat(n->text, device), " ");
     return SS_OK;
 }
@@ -433,7 +436,7 @@ static void test_freshness(void **state)
     (void)state;
     const char *url;
     struct ss_store *store = store_bench_create(&url);
-    struct names names = {""};
+    struct names names = {.text = ""};
     struct ss_error err = {0};
     uint8_t got[SS_FRESHNESS_MAX];
     size_t len;
@@ -451,14 +454,60 @@ static void test_freshness(void **state)
     assert_memory_equal(got, "two", 3);
     assert_int_equal(store_bench_get(store, "d2").freshness_fetched, 2000);
     assert_int_equal(ss_store_freshness_fetch(store, "d3", got, sizeof got, &len, &err), SS_ERROR_DOES_NOT_EXIST);
-    assert_ok(ss_store_freshness_due(store, "lamp", 1500, NULL, 0, add_name, &names, &err), err);
+    assert_ok(ss_store_freshness_due(store, "lamp", 1500 + SS_STORE_FRESHNESS_AGE, NULL, 0, add_name, &names, &err),
+              err);
     assert_string_equal(names.text, "d1 d3 ");
     *names.text = '\0';
-    assert_ok(ss_store_freshness_due(store, "lamp", 1500, "d1", 1, add_name, &names, &err), err);
+    assert_ok(ss_store_freshness_due(store, "lamp", 1500 + SS_STORE_FRESHNESS_AGE, "d1", 1, add_name, &names, &err),
+              err);
     assert_string_equal(names.text, "d3 ");
     ss_store_close(store);
     store = store_bench_open(url);
     assert_int_equal(store_bench_get(store, "d2").freshness_fetched, 2000);
+    ss_store_close(store);
+}
+
+/// What was dated while a clock was ahead gives way to what comes after, also where devices have fetched it.
+static void test_freshness_of_a_clock_that_was_ahead(void **state)
+{
+    (void)state;
+    const char *url;
+    struct ss_store *store = store_bench_create(&url);
+    struct names names = {.text = ""};
+    struct ss_error err = {0};
+    uint8_t got[SS_FRESHNESS_MAX];
+    size_t len;
+    const int64_t now = time(NULL), day = SS_STORE_FRESHNESS_AGE;
+    const struct ss_store_freshness ahead[] = {{"d1", now + 9 * day, (const uint8_t *)"far", 3},
+                                               {"d2", now + day / 2, (const uint8_t *)"near", 4}},
+                                    right[] = {{"d1", now, (const uint8_t *)"now", 3},
+                                               {"d2", now, (const uint8_t *)"now", 3}},
+                                    older = {"d1", now - 1, (const uint8_t *)"old", 3};
+    store_bench_devices(store, 2);
+    assert_ok(ss_store_freshness_put(store, ahead, 2, &err), err);
+    assert_int_equal(store_bench_get(store, "d1").freshness, now + 9 * day);
+    assert_ok(ss_store_freshness_fetch(store, "d1", got, sizeof got, &len, &err), err);
+    ss_store_close(store);
+    store = store_bench_open(url);
+    assert_int_equal(store_bench_get(store, "d1").freshness_fetched, now + 9 * day);
+    assert_ok(ss_store_freshness_due(store, "lamp", now, NULL, 0, add_name, &names, &err), err);
+    assert_string_equal(names.text, "d1 ");
+    assert_int_equal(names.time, now + 9 * day);
+    assert_ok(ss_store_freshness_put(store, right, 2, &err), err);
+    assert_ok(ss_store_freshness_put(store, &older, 1, &err), err);
+    assert_int_equal(store_bench_get(store, "d1").freshness, now);
+    assert_int_equal(store_bench_get(store, "d2").freshness, now + day / 2); // devices take that one
+    assert_ok(ss_store_freshness_fetch(store, "d1", got, sizeof got, &len, &err), err);
+    assert_int_equal(len, 3);
+    assert_memory_equal(got, "now", 3);
+    assert_int_equal(store_bench_get(store, "d1").freshness_fetched, now);
+    ss_store_close(store);
+    store = store_bench_open(url);
+    assert_int_equal(store_bench_get(store, "d1").freshness_fetched, now);
+    assert_true(ss_store_device_saw(store, "d1"));
+    ss_store_close(store);
+    store = store_bench_open(url);
+    assert_int_equal(store_bench_get(store, "d1").freshness_fetched, now); // being seen does not change it
     ss_store_close(store);
 }
 
@@ -562,6 +611,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_pinned_key_sets),
         cmocka_unit_test(test_certificates),
         cmocka_unit_test(test_freshness),
+        cmocka_unit_test(test_freshness_of_a_clock_that_was_ahead),
         cmocka_unit_test(test_operators),
         cmocka_unit_test(test_encrypted_upload),
         cmocka_unit_test(test_encrypting_without_memory),
