@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,11 +30,13 @@ static ss_status_t become_private(struct ss_error *err)
 static bool lock_memory(void)
 {
     struct rlimit limit;
-    if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {
+    bool known = getrlimit(RLIMIT_MEMLOCK, &limit) == 0;
+    if (known && limit.rlim_cur != limit.rlim_max) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_MEMLOCK, &limit);
     }
-    bool unlimited = geteuid() == 0 || limit.rlim_cur == RLIM_INFINITY;
+    bool above = geteuid() == 0 && prctl(PR_CAPBSET_READ, CAP_IPC_LOCK, 0, 0, 0) == 1; // root in a container is not
+    bool unlimited = above || (known && limit.rlim_cur == RLIM_INFINITY);
     return unlimited && mlockall(MCL_CURRENT | MCL_FUTURE) == 0;
 }
 

@@ -101,6 +101,7 @@ struct ss_sealer_service {
     int64_t seen;           ///< last change whose device was looked at for the cache
     int64_t polled_ms;      ///< when the registry was looked at
     int64_t complained_ms;  ///< when the log was told of the wrong delivery key; 0: never
+    bool unlocked;          ///< the log was told that not all memory is locked
     uint8_t *scratch;
 };
 

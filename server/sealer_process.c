@@ -25,6 +25,7 @@
 #include "server/log.h"
 #include "server/sealer_service.h"
 #include "server/supervise.h"
+#include "vault/locked.h"
 #include "vault/pkcs11.h"
 
 enum {
@@ -186,7 +187,9 @@ static ss_status_t confine(void *context, struct ss_error *err)
     if (status != SS_OK)
         return status;
     say(p, "confined: Landlock %s, system calls, memory %s", done.landlock ? "yes" : "no",
-        done.memory ? "locked" : "locked where keys are");
+        done.memory       ? "locked"
+        : ss_locked_all() ? "locked where keys are"
+                          : "not locked");
     if (!c->sealer.confine_files)
         ss_log(SS_LOG_WARNING, "the sealer can use all files", "reason", "confine_files = no", NULL);
     return try_again(p, err);

@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "server/log.h"
 #include "server/sealer_parts.h"
 #include "vault/locked.h"
 
@@ -214,6 +215,16 @@ static size_t wait_for_jobs(struct ss_sealer_service *service, struct ss_sealer_
     return count;
 }
 
+/// Once: the limit stays what it is.
+static void tell_unlocked(struct ss_sealer_service *service)
+{
+    if (service->unlocked || ss_locked_all())
+        return;
+    service->unlocked = true;
+    ss_log(SS_LOG_WARNING, "keys or plaintext may be swapped out", "reason",
+           "the limit on locked memory is reached: raise it (LimitMEMLOCK=, ulimit -l)", NULL);
+}
+
 static void *vault_thread(void *context)
 {
     struct ss_sealer_service *service = context;
@@ -228,6 +239,7 @@ static void *vault_thread(void *context)
         }
         if (service->vault)
             ss_sealer_follow(service, false);
+        tell_unlocked(service);
         for (size_t i = 0; i < count; i++)
             free_job(jobs[i]);
     }

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Updates that are sealed while they are downloaded: front, sealer, store and vault together."""
 import base64
+import ctypes
 import hashlib
 import json
 import os
 import pathlib
 import random
+import resource
 import signal
 import socket
 import subprocess
@@ -332,6 +334,48 @@ def find_processes(server):
             except FileNotFoundError:
                 pass
     return listens[True], listens[False]
+
+
+def status_of(process, field):
+    """KiB."""
+    (line,) = [l for l in pathlib.Path(f"/proc/{process}/status").read_text().splitlines() if l.startswith(field + ":")]
+    return int(line.split()[1])
+
+
+@pytest.mark.skipif(b"__asan_init" in SLOTSEAL.read_bytes(), reason="sanitizers do not let memory be locked")
+def test_keys_stay_in_memory(server):
+    """Neither swapped out nor written to a core file; where the limit is too low for that, the log says so."""
+    _, sealer = processes(server)
+    for process in processes(server):
+        limits = pathlib.Path(f"/proc/{process}/limits").read_text().splitlines()
+        assert [line.split()[4:6] for line in limits if line.startswith("Max core file size")] == [["0", "0"]]
+        assert pathlib.Path(f"/proc/{process}/environ").stat().st_uid == 0  # as of all that must not be dumped
+    said = "may be swapped out" in server.log.read_text()
+    assert said or status_of(sealer, "VmLck") > 11000  # the ciphers alone
+
+
+@pytest.mark.skipif(b"__asan_init" in SLOTSEAL.read_bytes(), reason="sanitizers do not let memory be locked")
+@pytest.mark.parametrize("most, said", [(4096, "memory not locked"), (8 << 20, "memory locked where keys are")])
+def test_limits_of_locked_memory(fleet, most, said):
+    """The limit is raised as far as it goes; where that is not enough, the log says so, once."""
+    folder = fleet.folder / f"locked-{most}"
+    folder.mkdir()
+    server = Server(folder, f"sqlite:{folder}/server.db", extra=fleet.config() + "\nciphers = 1000", operator=False)
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (4096, most))
+        if os.getuid() == 0:  # it may lock memory whatever the limit is: CAP_IPC_LOCK is taken away, from exec() on
+            ctypes.CDLL(None).prctl(24, 14)  # PR_CAPBSET_DROP
+
+    server.start(preexec=limit)
+    wait_for(lambda: said in server.log.read_text())
+    wait_for(lambda: server.call("GET", "/readyz").status == 200)
+    if most == 4096:
+        wait_for(lambda: 'level=warning message="keys or plaintext may be swapped out"' in server.log.read_text())
+    else:
+        assert status_of(processes(server)[1], "VmLck") > 2700
+    server.stop()
+    assert server.log.read_text().count("may be swapped out") == (most == 4096)
 
 
 def memory_of(process):

@@ -131,7 +131,7 @@ class Server:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 ["timeout", "--foreground", str(self.life), self.program, "serve", "--config", self.write_config(),
-                 *options], stdout=subprocess.PIPE, stderr=log, text=True,
+                 *options], stdout=subprocess.PIPE, stderr=log, text=True, preexec_fn=preexec,
                 env={**CONFINED, **environment})
         line = self.process.stdout.readline()
         assert line.startswith("listening on port "), self.log.read_text()

@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -33,6 +34,7 @@
 #include "server/sealer_process.h"
 #include "server/supervise.h"
 #include "vault/fault.h"
+#include "vault/locked.h"
 
 #define DEVICES    14u
 #define IMAGE_SIZE 400000u
@@ -635,6 +637,61 @@ static void test_credentials(void **state)
     unsetenv("CREDENTIALS_DIRECTORY");
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEMORY_IS_LOCKED false // sanitizers do not let it
+#else
+#define MEMORY_IS_LOCKED true
+#endif
+
+/// KiB of this process that are not swapped out.
+static unsigned locked_kib(void)
+{
+    char line[128];
+    unsigned kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        (void)sscanf(line, "VmLck: %u kB", &kib);
+    if (f)
+        fclose(f);
+    return kib;
+}
+
+/// As somebody whom limits bind, with that of @p most bytes: 0 if 64 KiB are locked, 1 if that is told not to be so.
+static int lock_with(rlim_t most)
+{
+    const struct rlimit limit = {most, most};
+    if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0 || (getuid() == 0 && setresuid(65534, 65534, 65534) != 0) ||
+        locked_kib() != 0)
+        return 2;
+    uint8_t *p = ss_locked_new(65536);
+    if (!p)
+        return 3;
+    memset(p, 1, 65536);
+    if (!ss_locked_all())
+        return locked_kib() == 0 ? 1 : 4;
+    unsigned kib = locked_kib();
+    ss_locked_free(p, 65536);
+    return kib == 64 && locked_kib() == 0 ? 0 : 5;
+}
+
+static void test_locked_memory(void **state)
+{
+    (void)state;
+    static const rlim_t limits[] = {1 << 20, 0};
+    if (!MEMORY_IS_LOCKED)
+        skip();
+    for (int i = 0; i < 2; i++) {
+        int status;
+        fflush(NULL);
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(lock_with(limits[i]));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), i);
+    }
+}
+
 static int become_nobody(void)
 {
     struct ss_confined done;
@@ -674,7 +731,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_confined),     cmocka_unit_test(test_confined_sockets_and_devices),
         cmocka_unit_test(test_user),         cmocka_unit_test(test_killed_sealer),
         cmocka_unit_test(test_killed_front), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_credentials),
+        cmocka_unit_test(test_credentials),  cmocka_unit_test(test_locked_memory),
     };
     if (argc == 4 && !strcmp(argv[1], "--front"))
         return front_main(atoi(argv[2]), atoi(argv[3]));
