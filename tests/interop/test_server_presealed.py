@@ -83,3 +83,17 @@ def test_a_folder_that_is_replaced_while_it_is_served(server):
     device.feedback(action, "closed", "success", "canceled", to="cancelAction")
     (row,) = [row for row in operate(server, "device", "list")["devices"] if row["id"] == device.name]
     assert (row["slot"], row["action"]) == ("ota_0", None)
+
+
+def test_a_folder_that_is_named_when_it_starts(server, tmp_path):
+    """`serve --presealed FOLDER`: the one of the configuration does not count."""
+    again = Server(tmp_path, f"sqlite:{tmp_path}/server.db",
+                   extra=f"[presealed]\nfolder = {tmp_path}/nothing\nkey_set = {server.fleet.keys}/fleet.keys")
+    again.start("--presealed", server.fleet.folder / "presealed")
+    wait_for(lambda: "pre-sealed files loaded" in again.log.read_text())
+    device = Device(again, DEVICES[0], token_of(DEVICES[0]))
+    tell(device, "ota_0")
+    chunk_of(device, operate(again, "device", "assign", device.name, server.fleet.version)["id"])
+    (release,) = again.manage("GET", "/releases")["releases"]
+    assert device.get(f"/softwaremodules/{release['id']}/artifacts/ota_1.bin").body == server.fleet.sealed(device.name, "ota_1")
+    again.stop()

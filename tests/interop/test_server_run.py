@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The update server as a process: TLS and client certificates, proxies, rates, slow clients, reload, stop, systemd."""
+import ctypes
 import hashlib
 import http.client
 import json
 import os
 import pathlib
+import pwd
 import re
 import resource
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 import time
@@ -538,6 +541,46 @@ def test_it_says_why_it_does_not_start(make, pki, tmp_path):
     ]:
         code, said = refused(text, tmp_path)
         assert code == 1 and message in said, (text, said)
+
+
+def without_landlock():
+    """In a process that is to be: as on a kernel that is older, or was built without it."""
+    landlock_create_ruleset, errno_enosys, allow = 444, 0x00050000 | 38, 0x7FFF0000
+    steps = [(0x20, 0, 0, 0), (0x15, 0, 1, landlock_create_ruleset), (0x06, 0, 0, errno_enosys), (0x06, 0, 0, allow)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in steps))
+    program = ctypes.create_string_buffer(struct.pack("@HP", len(steps), ctypes.addressof(code)))
+    libc = ctypes.CDLL(None)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+    assert libc.prctl(22, 2, program, 0, 0) == 0  # PR_SET_SECCOMP
+
+
+def test_what_confines_the_front(tmp_path):
+    """With neither another user nor Landlock it does not start, unless told to."""
+    server = Server(tmp_path, f"sqlite:{tmp_path}/server.db")
+    p = subprocess.run([BUILD / "slotseal", "serve", "--config", server.write_config()], capture_output=True, text=True,
+                       preexec_fn=without_landlock, env=CONFINED, timeout=20)
+    assert p.returncode == 1 and "neither another user nor Landlock confines this process" in p.stderr
+    server.start("--insecure-no-sandbox", preexec=without_landlock)
+    assert server.call("GET", "/healthz").status == 200
+    assert "message=confined user=unchanged landlock=no seccomp=yes" in server.log.read_text()
+    server.stop()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_the_front_becomes_another_user(tmp_path):
+    for path in (tmp_path, *tmp_path.parents):
+        path.chmod(path.stat().st_mode | 0o011)
+    server = Server(tmp_path, f"sqlite:{tmp_path}/server.db", extra="user = nobody")
+    nobody = pwd.getpwnam("nobody")
+    for path in (tmp_path, tmp_path / "server.db"):
+        os.chown(path, nobody.pw_uid, nobody.pw_gid)
+    server.start(preexec=without_landlock)
+    server.device("dev")
+    assert "message=confined user=nobody landlock=no seccomp=yes" in server.log.read_text()
+    (front,) = pathlib.Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    status = pathlib.Path(f"/proc/{front}/status").read_text()
+    assert re.search(rf"^Uid:(\t{nobody.pw_uid}){{4}}$", status, re.M) and "CapEff:\t0000000000000000" in status
+    server.stop()
 
 
 def test_sample_is_a_configuration():

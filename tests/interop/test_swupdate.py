@@ -20,19 +20,20 @@ GATEWAY_TOKEN = "a-token-of-all-gateways"
 
 
 class FaultyLine(Relay):
-    """Hands on what comes, but for one download that it cuts or damages."""
+    """Hands on what comes, but for one download that it cuts, damages, or lets drip from a place on."""
 
     def __init__(self, server):
-        self.cut, self.damage, self.requests = None, None, []
+        self.cut, self.damage, self.drip, self.requests = None, None, None, []
+        self.passed = 0  # of the last download
         super().__init__(server)
 
     def carry(self, client):
         with client, socket.create_connection(("127.0.0.1", self.server.port)) as server:
-            left = damage = None
+            left = damage = drip = None
             passed = 0
             while True:
                 for ready in select.select([client, server], [], [])[0]:
-                    data = ready.recv(65536)
+                    data = ready.recv(65536 if drip is None else 4096)
                     if not data:
                         return
                     if ready is client:
@@ -41,6 +42,7 @@ class FaultyLine(Relay):
                         if re.match(r"GET \S+/artifacts/\S+\.swu ", head):
                             left, self.cut = self.cut, None
                             damage, self.damage = self.damage, None
+                            drip, self.drip = self.drip, None
                             passed = 0
                         server.sendall(data)
                         continue
@@ -52,6 +54,9 @@ class FaultyLine(Relay):
                         client.sendall(data[:len(data) - (passed - left)])
                         return
                     client.sendall(data)
+                    if drip is not None:
+                        self.passed = passed
+                        time.sleep(0.2 if passed > drip else 0)
 
     def downloads(self):
         return [head for head in self.requests if re.match(r"GET \S+/artifacts/\S+\.swu ", head)]
@@ -196,6 +201,16 @@ def test_a_cancellation_is_accepted(gateway):
     gateway.until(lambda: state(gateway) == "canceled")
     assert not gateway.installed.exists()
     assert not gateway.relay.downloads()
+
+
+def test_a_cancellation_stops_a_download(gateway):
+    gateway.relay.drip = 50_000
+    gateway.start()
+    gateway.until(lambda: gateway.relay.passed > 50_000)
+    gateway.server.manage("POST", f"/actions/{gateway.action}/cancel", {})
+    gateway.until(lambda: state(gateway) == "canceled")
+    assert gateway.relay.passed < len(PAYLOAD)
+    assert not gateway.installed.exists() or gateway.installed.read_bytes() != PAYLOAD
 
 
 def test_new_software_that_does_not_come_up(gateway):
