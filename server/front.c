@@ -301,6 +301,7 @@ ss_status_t ss_front_run(const struct ss_front_options *options, struct ss_error
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); // a file that may not grow is a failed write
     keep_memory();
     front->config = options->config;
     front->listeners = options->listeners;

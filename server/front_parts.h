@@ -72,6 +72,7 @@ struct ss_front {
     pthread_mutex_t connections_lock;
     struct ss_http_connection *connections;
     atomic_uint suspended;          ///< connections that wait for a worker, the store, the sealer or a handshake
+    atomic_bool unwritable;         ///< /readyz has said that the store is
     atomic_bool stopping;           ///< connections end with their answer
     atomic_bool stopping_downloads; ///< nobody waits for bytes any more
     atomic_bool ending;             ///< nothing is suspended any more

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "server/front_parts.h"
+#include "server/log.h"
 
 static enum ss_http_result say(struct ss_http_request *request, unsigned status, const char *text)
 {
@@ -24,6 +25,19 @@ static bool sealer_there(struct ss_front *front)
     return there;
 }
 
+/// Why it is not is for the log alone: it may name files. Once, until it can be written again.
+static bool store_writable(struct ss_front *front)
+{
+    struct ss_error err = {0};
+    bool works = ss_store_writable(front->store, &err) == SS_OK;
+    bool worked = !atomic_exchange(&front->unwritable, !works);
+    if (works != worked)
+        ss_log(works ? SS_LOG_INFO : SS_LOG_ERROR,
+               works ? "the store can be written again" : "the store cannot be written", "reason",
+               works ? NULL : err.message, NULL);
+    return works;
+}
+
 enum ss_http_result ss_page_readyz(struct ss_http_request *request)
 {
     struct ss_front *front = request->front;
@@ -31,6 +45,8 @@ enum ss_http_result ss_page_readyz(struct ss_http_request *request)
         return say(request, 503, "stopping\n");
     if (ss_store_ping(front->store, NULL) != SS_OK)
         return say(request, 503, "no store\n");
+    if (!store_writable(front))
+        return say(request, 503, "the store cannot be written\n");
     if (front->sealer_kept && !sealer_there(front))
         return say(request, 503, "no sealer\n");
     return say(request, 200, "ready\n");

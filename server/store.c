@@ -10,7 +10,7 @@
 #include "server/store_internal.h"
 #include "vault/vault.h"
 
-enum { BUSY_MS = 5000, READERS = 8, CACHE_DEVICES = 262144, SEEN_SECONDS = 60 };
+enum { BUSY_MS = 5000, READERS = 8, CACHE_DEVICES = 262144, SEEN_SECONDS = 60, PROBE_SECONDS = 10 };
 
 const struct ss_sql_place ss_store_place = {"store", "slotseal_server", SS_AREA_SERVER};
 
@@ -165,6 +165,7 @@ static struct ss_store_options with_defaults(const struct ss_store_options *give
     o.readers = o.readers ? o.readers : READERS;
     o.cache_devices = o.cache_devices ? o.cache_devices : CACHE_DEVICES;
     o.seen_seconds = o.seen_seconds ? o.seen_seconds : SEEN_SECONDS;
+    o.probe_seconds = o.probe_seconds ? o.probe_seconds : PROBE_SECONDS;
     if (o.readers > sizeof((struct ss_store *)0)->idle / sizeof *((struct ss_store *)0)->idle)
         o.readers = sizeof((struct ss_store *)0)->idle / sizeof *((struct ss_store *)0)->idle;
     return o;
@@ -188,6 +189,7 @@ ss_status_t ss_store_open(const char *url, bool create, const struct ss_store_op
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&store->queue_filled, &monotonic);
     pthread_condattr_destroy(&monotonic);
+    ss_store_probe_init(store);
     ss_status_t status = ss_store_cache_init(store, err);
     store->url = strdup(url);
     if (status == SS_OK && !store->url)
@@ -219,6 +221,7 @@ void ss_store_close(struct ss_store *store)
     for (unsigned i = 0; i < store->idle_count; i++)
         ss_sql_close(store->idle[i]);
     ss_store_cache_free(store);
+    ss_store_probe_free(store);
     pthread_mutex_destroy(&store->readers_lock);
     pthread_cond_destroy(&store->readers_free);
     pthread_mutex_destroy(&store->queue_lock);

@@ -67,6 +67,7 @@ struct ss_store_options {
     unsigned readers;       ///< most connections for reading; 0: 8
     unsigned cache_devices; ///< most devices in the cache, about 1 KiB each; 0: 262,144
     unsigned seen_seconds;  ///< how often "last seen" is written; 0: 60
+    unsigned probe_seconds; ///< how long ss_store_writable() believes the last write; 0: 10
 };
 
 /// Opens the store at @p url (`sqlite:PATH`, `postgresql://…`); with @p create an empty database gets its tables
@@ -85,6 +86,9 @@ void ss_store_close(struct ss_store *store);
 void ss_store_set_history(struct ss_store *store, uint64_t action_bytes, uint64_t device_bytes);
 /// For /readyz: SS_OK if the database answers now.
 SS_MUST_USE ss_status_t ss_store_ping(struct ss_store *store, struct ss_error *err);
+/// For /readyz: SS_OK if the last write worked. Where that was probe_seconds ago, a small one is made and waited for, two
+/// seconds at most. Why it failed, SS_ERROR_IO and others.
+SS_MUST_USE ss_status_t ss_store_writable(struct ss_store *store, struct ss_error *err);
 
 /// Called once when a write is done, on the writer's thread. @p err names what failed.
 typedef void (*ss_store_done_fn)(void *context, ss_status_t status, const struct ss_error *err);

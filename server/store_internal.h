@@ -70,6 +70,16 @@ struct ss_store_products {
     uint64_t epoch;
 };
 
+struct ss_store_probe {
+    pthread_mutex_t lock;
+    pthread_cond_t known;
+    struct ss_store_job job;
+    bool runs;
+    int64_t until;      ///< monotonic, seconds: so long the last outcome counts
+    ss_status_t status; ///< of the last batch of writes
+    struct ss_error err;
+};
+
 #define SS_STORE_NOTE_CHAINS 1024u
 
 struct ss_store {
@@ -96,6 +106,8 @@ struct ss_store {
     bool threads;  ///< the writer runs
     bool watching; ///< the watcher runs
     struct ss_sql *writer_db;
+
+    struct ss_store_probe probe;
 
     // store_cache.c, store_watch.c
     struct ss_store_shard shards[SS_STORE_SHARDS];
@@ -173,6 +185,13 @@ void ss_store_cache_count(struct ss_store *store, struct ss_store_counts *counts
 bool ss_store_cache_is_current(struct ss_store *store);
 /// The shard of @p device, locked, and what is there of it in *@p entry; NULL: nothing.
 struct ss_store_shard *ss_store_cache_lock(struct ss_store *store, const char *device, struct ss_store_entry **entry);
+
+// store_probe.c
+
+void ss_store_probe_init(struct ss_store *store);
+void ss_store_probe_free(struct ss_store *store);
+/// On the writer's thread, after each batch: whether it could be written.
+void ss_store_probe_note(struct ss_store *store, ss_status_t status, const struct ss_error *err);
 
 // store_seen.c
 

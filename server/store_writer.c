@@ -153,6 +153,18 @@ static size_t weigh(struct ss_store_job *const *jobs, size_t count)
     return weight;
 }
 
+/// Whether writes work is what the batch has shown, or else those of its jobs that the database itself has failed.
+static void note_outcome(struct ss_store *store, struct ss_store_job *const *jobs, size_t count, ss_status_t status,
+                         const struct ss_error *err)
+{
+    for (size_t i = 0; i < count && status == SS_OK; i++)
+        if (jobs[i]->status == SS_ERROR_IO) {
+            status = SS_ERROR_IO;
+            err = &jobs[i]->err;
+        }
+    ss_store_probe_note(store, status, err);
+}
+
 static void run(struct ss_store *store, struct ss_store_job *const *jobs, size_t count,
                 struct ss_store_touched *touched)
 {
@@ -180,6 +192,7 @@ static void run(struct ss_store *store, struct ss_store_job *const *jobs, size_t
     }
     atomic_fetch_add(&store->writes, weigh(jobs, count));
     atomic_fetch_add(&store->commits, status == SS_OK);
+    note_outcome(store, jobs, count, status, &err);
 }
 
 /// With the queue locked: until there is something that is not a hint, or hints have waited long enough.

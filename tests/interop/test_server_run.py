@@ -620,6 +620,41 @@ def test_as_many_connections_as_there_can_be(make):
     server.stop()
 
 
+def server_process(server):
+    """The front: the child of the supervisor, or the only process."""
+    def children(pid):
+        return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    (pid,) = children(server.process.pid)
+    return (children(pid) or [pid])[0]
+
+
+def test_a_store_that_cannot_be_written(make):
+    """Files that may not grow stand for a full disk: 503 with a reason, and no restart when there is room again."""
+    server = make()
+    device = server.device("d1")
+    pid = server_process(server)
+    limits = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (8192, limits[1]))
+    attributes = {"mode": "merge", "data": {"a": "b"}}
+    assert device.call("PUT", "/configData", attributes).status == 503
+    for _ in range(2):
+        answer = server.call("GET", "/readyz")
+        assert (answer.status, answer.body) == (503, b"the store cannot be written\n")
+    assert server.call("GET", "/healthz").status == 200
+    assert device.get().status == 200
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+    for _ in range(150):
+        if server.call("GET", "/readyz").status == 200:
+            break
+        time.sleep(0.1)
+    assert server.call("GET", "/readyz").body == b"ready\n"
+    assert device.call("PUT", "/configData", attributes).status == 200
+    log = server.log.read_text()
+    assert log.count('level=error message="the store cannot be written" reason="sqlite: ') == 1
+    assert log.count('message="the store can be written again"') == 1
+    server.stop()
+
+
 def test_documents_have_configurations(tmp_path):
     """What is said to stand in a configuration can be read as it is written: up to the mistake at its end."""
     count = 0

@@ -401,6 +401,18 @@ static void judge_seen(struct ss_store *store, const char *name, const struct st
     assert_in_range(ss_store_now() - seen, 0, 300);
 }
 
+/// Writes nothing that anybody wants to keep.
+static void do_probe(struct act *a)
+{
+    struct ss_store *store = a->load->store;
+    struct ss_error err = {0};
+    do_devices(a);
+    pthread_mutex_lock(&store->probe.lock);
+    store->probe.until = 0;
+    pthread_mutex_unlock(&store->probe.lock);
+    must(ss_store_writable(store, &err), &err);
+}
+
 static const struct write {
     const char *name;
     void (*act)(struct act *a); ///< NULL: the load makes it
@@ -426,6 +438,7 @@ static const struct write {
     {"store-operator", do_operator, judge_operator},
     {"store-presealed", do_presealed, judge_presealed},
     {"store-presealed-release", do_presealed_release, judge_release},
+    {"store-probe", do_probe, judge_devices},
     {"store-product", do_product, judge_product},
     {"store-register", do_register, judge_devices},
     {"store-release-opaque", do_release_opaque, judge_release_opaque},
