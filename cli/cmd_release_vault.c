@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "json.h"
 #include "release_file.h"
+#include "remote/remote.h"
 #include "vault/release.h"
 #include "vault_option.h"
 
@@ -93,6 +94,7 @@ const struct cli_command command_release_add = {
 static const struct cli_option list_options[] = {
     {OPT_PRODUCT, "product", 'p', false, "NAME", "only those of this product", NULL, COMPLETE_NOTHING},
     OPTIONS_VAULT,
+    OPTIONS_SERVER,
     OPTION_JSON,
     OPTION_END,
 };
@@ -115,6 +117,8 @@ static int run_list(const struct cli_args *args)
 {
     struct ss_vault *vault;
     struct ss_error err = {0};
+    if (remote_wanted(args))
+        return remote_release_list(args);
     int result = vault_option_open(args, false, &vault);
     if (result != CLI_OK)
         return result;
@@ -131,9 +135,13 @@ static int run_list(const struct cli_args *args)
 
 const struct cli_command command_release_list = {
     .path = "release list",
-    .summary = "list the releases in the vault",
-    .description = "One line a release: product, version, length, secure version; the oldest of a product first.",
+    .summary = "list the releases in the vault, or those of a server",
+    .description = "One line a release: product, version, length, secure version; the oldest of a product first. With "
+                   "--server, or "
+                   "SLOTSEAL_SERVER and no --vault, those of the server: what can be assigned to devices is ready.",
     .options = list_options,
-    .example = "slotseal release list --product lamp --vault sqlite:fleet.vault\n",
+    .example = "slotseal release list --product lamp --vault sqlite:fleet.vault\n"
+               "slotseal release list --server https://up.example.com \\\n"
+               "    --token-file operator.token\n",
     .run = run_list,
 };

@@ -50,3 +50,8 @@ int remote_device_show(const struct cli_args *args)
 {
     return not_built(args);
 }
+
+int remote_release_list(const struct cli_args *args)
+{
+    return not_built(args);
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Releases on their way to a server: encrypted to its sealer, or as they are for opaque products.
+// Releases on their way to a server: encrypted to its sealer, or as they are for opaque products; and those that are
+// there.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +232,46 @@ const struct cli_command command_release_upload = {
                "    --token-file operator.token\n",
     .run = run_upload,
 };
+
+// What is there
+
+/// An opaque one has no length of its own: its files have.
+static void print_release(const json_t *release, bool first)
+{
+    char length[24] = "-";
+    if (remote_number(release, "length"))
+        snprintf(length, sizeof length, "%lld", (long long)remote_number(release, "length"));
+    if (first)
+        printf("%-24s %-24s %-8s %-8s %10s  %-20s %s\n", "PRODUCT", "VERSION", "KIND", "STATE", "BYTES", "CREATED",
+               "OPERATOR");
+    printf("%-24s %-24s %-8s %-8s %10s  ", remote_text(release, "product"), remote_text(release, "version"),
+           remote_text(release, "kind"), remote_text(release, "state"), length);
+    printf("%-20s %s\n", remote_time(release, "created"), remote_text(release, "operator"));
+}
+
+int remote_release_list(const struct cli_args *args)
+{
+    struct remote *r;
+    struct ss_error err = {0};
+    json_t *answer, *release;
+    size_t i;
+    const char *product = args->options[OPT_PRODUCT];
+    if (product && !remote_name_ok("product", product))
+        return CLI_USAGE;
+    int result = remote_open(args, &r);
+    if (result != CLI_OK)
+        return result;
+    if (remote_get(r, &answer, &err, "/releases%s%s", product ? "?product=" : "", product ? product : "") != SS_OK) {
+        result = remote_fail(&err);
+    } else if (args->options[OPT_JSON]) {
+        result = json_print(answer, CLI_OK);
+    } else {
+        json_array_foreach(json_object_get(answer, "releases"), i, release) print_release(release, i == 0);
+        json_decref(answer);
+    }
+    remote_close(r);
+    return result;
+}
 
 // Opaque products
 

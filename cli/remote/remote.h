@@ -69,6 +69,7 @@ const char *remote_time(const json_t *object, const char *key);
 /// For the commands that also work on a vault, once remote_wanted().
 int remote_device_list(const struct cli_args *args);
 int remote_device_show(const struct cli_args *args);
+int remote_release_list(const struct cli_args *args);
 
 // remote_window.c
 

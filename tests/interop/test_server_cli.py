@@ -43,6 +43,12 @@ def test_an_opaque_product(server):
     assert (release["product"], release["version"], release["kind"]) == ("gateway", "2.1", "opaque")
     assert server.manage("GET", f"/uploads/{begun['id']}")["state"] == "accepted"
     assert "there is a release 2.1 of gateway already" in operate(server, *upload[:3], *upload[4:], code=1)
+    (listed,) = operate(server, "release", "list", "--product", "gateway", "--json")["releases"]
+    assert {**listed, "artifacts": release["artifacts"]} == release
+    assert operate(server, "release", "list", "--product", "lamp") == ""
+    head, line = operate(server, "release", "list").splitlines()
+    assert head.split() == ["PRODUCT", "VERSION", "KIND", "STATE", "BYTES", "CREATED", "OPERATOR"]
+    assert line.split()[:5] + line.split()[6:] == ["gateway", "2.1", "opaque", "ready", "-", "tester"]
     action = operate(server, "device", "assign", "gw7", "2.1", "--soft", "--json")["id"]
     assert "as was said before" in operate(server, "device", "assign", "gw7", "2.1")
     device = Device(server, "gw7", "the-gateway-s-own-token")
