@@ -151,9 +151,27 @@ static void wait_for_children(const struct postgres_server *server)
     }
 }
 
+void postgres_server_kill(const struct postgres_server *server)
+{
+    char path[64], line[1024] = "";
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)server->process, (int)server->process);
+    FILE *f = fopen(path, "r");
+    if (f && !fgets(line, sizeof line, f))
+        line[0] = '\0';
+    if (f)
+        fclose(f);
+    kill(server->process, SIGKILL); // first: it would take the death of another one for a crash of its own
+    for (char *p = line, *end; *p; p = end) {
+        long child = strtol(p, &end, 10);
+        if (end == p)
+            break;
+        kill((pid_t)child, SIGKILL);
+    }
+}
+
 void postgres_server_crash(struct postgres_server *server)
 {
-    kill(server->process, SIGKILL);
+    postgres_server_kill(server);
     waitpid(server->process, NULL, 0);
     wait_for_children(server);
     launch(server);

@@ -16,7 +16,9 @@ struct postgres_server {
 
 /// Starts one under @p folder. False if PostgreSQL is not installed; fails the test for anything else.
 bool postgres_server_start(struct postgres_server *server, const char *folder);
-/// Kills the server with all its processes as the kernel would when memory runs out, and starts it again on its data.
+/// Kills the server and all its processes, at once; from any thread. It is to be crashed or stopped then.
+void postgres_server_kill(const struct postgres_server *server);
+/// Does that, and starts it again on its data.
 void postgres_server_crash(struct postgres_server *server);
 void postgres_server_stop(struct postgres_server *server);
 

@@ -41,6 +41,11 @@ int vault_bench_start(void **state)
     exit(SKIPPED);
 }
 
+void vault_bench_kill_server(void)
+{
+    postgres_server_kill(&server);
+}
+
 void vault_bench_crash_server(void)
 {
     postgres_server_crash(&server);

@@ -13,6 +13,8 @@ int vault_bench_start(void **state);
 int vault_bench_stop(void **state);
 
 bool vault_bench_is_sqlite(void);
+/// PostgreSQL: its server dies, here and now, on whatever thread; vault_bench_crash_server() brings it back.
+void vault_bench_kill_server(void);
 /// PostgreSQL: its server dies and comes back.
 void vault_bench_crash_server(void);
 /// The URL of a database that holds nothing yet; good until the next call.
