@@ -191,39 +191,42 @@ static const char *flash_key_done(bool known)
 }
 
 /// A device's own signing key, under the name that provisioning would give it.
-static ss_status_t keep_sign_key(struct import *m, const char *id, const ss_signing_key_t *key, const char *path,
-                                 struct ss_error *err)
+static ss_status_t keep_sign_key(struct import *m, struct ss_vault_device *device, const ss_signing_key_t *key,
+                                 const char *path, struct ss_error *err)
 {
-    struct ss_vault_device device;
-    ss_status_t status = ss_vault_device_get(m->vault, id, &device, err);
-    if (status != SS_OK || *device.sign_key)
-        return status;
-    if ((size_t)snprintf(device.sign_key, sizeof device.sign_key, "%s.sign", id) >= sizeof device.sign_key)
+    const char *id = device->id;
+    if ((size_t)snprintf(device->sign_key, sizeof device->sign_key, "%s.sign", id) >= sizeof device->sign_key)
         return ss_error_set(err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_NONE, "%s: the id is too long for a key of its own",
                             id);
-    status = ss_vault_signing_key_import(m->vault, device.sign_key, key, path, err);
+    ss_status_t status = ss_vault_signing_key_import(m->vault, device->sign_key, key, path, err);
     // An import that was cut short before it noted the name.
-    if (status == SS_OK || status == SS_ERROR_ALREADY_EXISTS)
-        status = ss_vault_device_update(m->vault, &device, err);
+    if (status == SS_ERROR_ALREADY_EXISTS)
+        status = signing_vault_is(m->vault, device->sign_key, key, path, err);
+    if (status == SS_OK)
+        status = ss_vault_device_update(m->vault, device, err);
     m->sign_keys += status == SS_OK;
     return status;
 }
 
 static ss_status_t import_sign_key(struct import *m, const struct ss_key_folder_entry *entry, struct ss_error *err)
 {
+    struct ss_vault_device device;
     struct input file = {0};
     ss_signing_key_t *key = NULL;
     if (!entry->sign_key)
         return SS_OK;
-    if (!m->signing) {
+    ss_status_t status = ss_vault_device_get(m->vault, entry->id, &device, err);
+    if (status == SS_OK && !*device.sign_key && !m->signing) {
         m->sign_keys_left++;
         return SS_OK;
     }
-    ss_status_t status = signing_key_read(entry->sign_key, &file, &key, err);
+    if (status == SS_OK)
+        status = signing_key_read(entry->sign_key, &file, &key, err);
     if (status == SS_OK && !ss_signing_key_is_private(key))
         status = ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_KEY, "%s: no private key", entry->sign_key);
     if (status == SS_OK)
-        status = keep_sign_key(m, entry->id, key, entry->sign_key, err);
+        status = *device.sign_key ? signing_vault_is(m->vault, device.sign_key, key, entry->sign_key, err)
+                                  : keep_sign_key(m, &device, key, entry->sign_key, err);
     ss_signing_key_free(key);
     file_free(&file);
     return status;
@@ -245,7 +248,7 @@ static ss_status_t import_sign_key_alone(struct import *m, const struct ss_key_f
     if (strcmp(device.product, product) != 0)
         return ss_error_set(err, SS_ERROR_ALREADY_EXISTS, SS_AREA_VAULT, "%s is in the vault, with another product",
                             entry->id);
-    if (!m->signing)
+    if (!m->signing && !*device.sign_key)
         return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_KEY,
                             "%s: its signing key is all there is to import, which needs --signing-key SOURCE",
                             entry->id);
@@ -374,7 +377,8 @@ const struct cli_command command_device_import = {
         "compared with BLOCK1 where that can still be read. A device whose key was made on the chip cannot be "
         "imported: "
         "nobody knows its key.\n\n"
-        "An import may be repeated: what is there with the same key is left alone.",
+        "An import may be repeated: what is there with the same key is left alone. A device that has another flash or "
+        "signing key in the vault keeps it, and the import of that device fails.",
     .options = options,
     .example = "slotseal device import --product meter --from keys/ --macs devices.csv\n"
                "slotseal device import --product meter --device 240ac412345e \\\n"

@@ -40,6 +40,8 @@ SS_MUST_USE ss_status_t signing_key_can_sign(const ss_signing_key_t *key, const 
 
 // signing_vault.c
 
+struct ss_vault;
+
 /// NAME of "vault:NAME"; NULL for what does not start so.
 const char *signing_vault_name(const char *path);
 /// The public half of a key of the vault.
@@ -48,6 +50,10 @@ SS_MUST_USE ss_status_t signing_vault_public(const struct cli_args *args, const 
 /// A key of the vault to sign with, as for signing_key_to_sign().
 SS_MUST_USE ss_status_t signing_vault_open(const struct cli_args *args, const char *name, const char *what,
                                            ss_signing_key_t **key, struct ss_error *err);
+/// SS_OK if @p key, which was read from @p path, is what the vault has as @p name. SS_ERROR_ALREADY_EXISTS, with both
+/// fingerprints, if it is another one.
+SS_MUST_USE ss_status_t signing_vault_is(struct ss_vault *vault, const char *name, const ss_signing_key_t *key,
+                                         const char *path, struct ss_error *err);
 /// The key of the vault that signs for the device of --device or the product of --product.
 SS_MUST_USE ss_status_t signing_vault_for(const struct cli_args *args, const char *what, ss_signing_key_t **key,
                                           struct ss_error *err);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ask.h"
+#include "core/hex.h"
 #include "signing.h"
 #include "vault/signing.h"
 #include "vault_option.h"
@@ -13,19 +14,56 @@ const char *signing_vault_name(const char *path)
     return strncmp(path, scheme, sizeof scheme - 1) == 0 ? path + sizeof scheme - 1 : NULL;
 }
 
+static ss_status_t get_public(struct ss_vault *vault, const char *name, ss_signing_key_t **key, struct ss_error *err)
+{
+    struct ss_vault_signing_key record;
+    *key = NULL;
+    ss_status_t status = ss_vault_signing_key_get(vault, name, &record, err);
+    return status == SS_OK
+               ? ss_signing_key_load((const uint8_t *)record.public_key, strlen(record.public_key), key, err)
+               : status;
+}
+
 ss_status_t signing_vault_public(const struct cli_args *args, const char *name, ss_signing_key_t **key,
                                  struct ss_error *err)
 {
-    struct ss_vault_signing_key record;
     struct ss_vault *vault;
     *key = NULL;
     ss_status_t status = vault_option_connect(args, false, &vault, err);
     if (status == SS_OK)
-        status = ss_vault_signing_key_get(vault, name, &record, err);
+        status = get_public(vault, name, key, err);
     ss_vault_close(vault);
-    return status == SS_OK
-               ? ss_signing_key_load((const uint8_t *)record.public_key, strlen(record.public_key), key, err)
-               : status;
+    return status;
+}
+
+/// Half of the digest is enough to tell keys apart, and leaves room for names.
+enum { FINGERPRINT = 16 };
+
+static ss_status_t fingerprint(const ss_signing_key_t *key, char text[2 * FINGERPRINT + 1], struct ss_error *err)
+{
+    uint8_t digest[32];
+    ss_status_t status = ss_signing_key_fingerprint(key, digest, err);
+    ss_put_hex(digest, FINGERPRINT, text);
+    return status;
+}
+
+ss_status_t signing_vault_is(struct ss_vault *vault, const char *name, const ss_signing_key_t *key, const char *path,
+                             struct ss_error *err)
+{
+    ss_signing_key_t *kept;
+    char ours[2 * FINGERPRINT + 1], theirs[2 * FINGERPRINT + 1];
+    ss_status_t status = get_public(vault, name, &kept, err);
+    if (status == SS_OK && !ss_signing_key_same_public(kept, key)) {
+        status = fingerprint(kept, ours, err);
+        if (status == SS_OK)
+            status = fingerprint(key, theirs, err);
+        if (status == SS_OK)
+            status =
+                ss_error_set(err, SS_ERROR_ALREADY_EXISTS, SS_AREA_KEY,
+                             "signing key %s of the vault has fingerprint %s, not %s as %s", name, ours, theirs, path);
+    }
+    ss_signing_key_free(kept);
+    return status;
 }
 
 /// Only a key that is in the vault needs what wraps signing keys.

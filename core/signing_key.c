@@ -240,3 +240,15 @@ ss_status_t ss_signing_key_write_public(const ss_signing_key_t *key, uint8_t *ou
 {
     return write_pem(key, false, out, size, len, err);
 }
+
+ss_status_t ss_signing_key_fingerprint(const ss_signing_key_t *key, uint8_t digest[32], struct ss_error *err)
+{
+    uint8_t *der = NULL;
+    int len = i2d_PUBKEY(key->pkey, &der);
+    memset(digest, 0, 32);
+    if (len <= 0)
+        return fail(err, SS_ERROR_GENERIC, "cannot write the public key");
+    ss_status_t status = ss_hash_once(SS_HASH_SHA256, der, (size_t)len, digest);
+    OPENSSL_free(der);
+    return status == SS_OK ? SS_OK : ss_error_set(err, status, SS_AREA_KEY, "SHA-256 failed");
+}

@@ -90,6 +90,11 @@ bool ss_signing_key_is_private(const ss_signing_key_t *key);
 bool ss_signing_key_can_sign(const ss_signing_key_t *key);
 /// True if both have the same type and public key.
 bool ss_signing_key_same_public(const ss_signing_key_t *a, const ss_signing_key_t *b);
+/// SHA-256 of the public key as a SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7), which names the key without telling
+/// anything of the private one; `openssl pkey -pubout -outform DER` writes what is hashed.
+/// SS_ERROR_INSUFFICIENT_MEMORY, SS_ERROR_GENERIC.
+SS_MUST_USE ss_status_t ss_signing_key_fingerprint(const ss_signing_key_t *key, uint8_t digest[32],
+                                                   struct ss_error *err);
 
 /// The private key as unencrypted PEM text in the traditional format, as `espsecure generate_signing_key` writes it:
 /// "EC PRIVATE KEY" with named curve and public key, or "RSA PRIVATE KEY". No terminator is written.

@@ -305,6 +305,38 @@ static void generated_keys_load_again(void **state)
     }
 }
 
+/// Of the private key and the public one alone; `openssl pkey -pubin -outform DER | sha256sum` says the same.
+static void fingerprints(void **state)
+{
+    (void)state;
+    static const uint8_t pem[] = "-----BEGIN PUBLIC KEY-----\n"
+                                 "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEZ1buuDRTMbUHBnAbrdHhR+2/wRlv\n"
+                                 "k2VNGq8bmhkqO+IK+XlxhV6Aguu9Bj01ZQ5y3z6F2OXo9fQaUKcCvsV2dQ==\n"
+                                 "-----END PUBLIC KEY-----\n";
+    static const uint8_t expected[32] = {0x93, 0x50, 0x08, 0xab, 0xbd, 0xe5, 0xf0, 0x49, 0x40, 0x00, 0xd3,
+                                         0x47, 0x6b, 0x77, 0x6d, 0xd8, 0x41, 0x1b, 0xcb, 0xf8, 0x09, 0x27,
+                                         0x48, 0x29, 0x82, 0x96, 0xa2, 0xc9, 0x64, 0x9f, 0x28, 0x37};
+    struct ss_error err = {0};
+    uint8_t text[SS_SIGNING_KEY_PEM_MAX], digests[2][32];
+    size_t len;
+    ss_signing_key_t *key, *public_key;
+    assert_ok(ss_signing_key_load(pem, sizeof pem - 1, &key, &err), err);
+    assert_ok(ss_signing_key_fingerprint(key, digests[0], &err), err);
+    assert_memory_equal(digests[0], expected, sizeof expected);
+    ss_signing_key_free(key);
+    for (enum ss_key_type type = SS_KEY_P256; type <= SS_KEY_P384; type++) {
+        assert_ok(ss_signing_key_generate(type, &key, &err), err);
+        assert_ok(ss_signing_key_write_public(key, text, sizeof text, &len, &err), err);
+        assert_ok(ss_signing_key_load(text, len, &public_key, &err), err);
+        assert_ok(ss_signing_key_fingerprint(key, digests[0], &err), err);
+        assert_ok(ss_signing_key_fingerprint(public_key, digests[1], &err), err);
+        assert_memory_equal(digests[0], digests[1], 32);
+        assert_memory_not_equal(digests[0], expected, 32);
+        ss_signing_key_free(key);
+        ss_signing_key_free(public_key);
+    }
+}
+
 static void type_names(void **state)
 {
     (void)state;
@@ -422,6 +454,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(raw_public_key_of_espsecure),
         cmocka_unit_test(writing_refuses),
         cmocka_unit_test(generated_keys_load_again),
+        cmocka_unit_test(fingerprints),
         cmocka_unit_test(type_names),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(secrets_are_wiped_before_memory_is_freed),
