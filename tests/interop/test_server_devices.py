@@ -115,8 +115,13 @@ def postgres(tmp_path_factory):
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def server(request, fleet):
-    store = request.getfixturevalue("postgres").new_database() if request.param == "postgres" else None
+def store(request):
+    """None: SQLite."""
+    return request.getfixturevalue("postgres").new_database() if request.param == "postgres" else None
+
+
+@pytest.fixture
+def server(request, fleet, store):
     server = fleet.serve(f"front-{request.node.name.replace('[', '-').rstrip(']')}", store)
     fleet.release(server)
     yield server
@@ -209,11 +214,12 @@ class CertificateFleet(Fleet):
         super().provision()
 
 
-def test_client_certificates(tmp_path):
+def test_client_certificates(tmp_path, postgres):
+    """On PostgreSQL; test_server_run.py has who is let in by what on SQLite."""
     folder = tmp_path / "fleet"
     folder.mkdir()
     fleet = CertificateFleet(folder)
-    server = fleet.serve("front", more=f"client_ca = {fleet.authority.pem}\nclient_certificates = accepted")
+    server = fleet.serve("front", postgres.new_database(), more=f"client_ca = {fleet.authority.pem}\nclient_certificates = accepted")
     fleet.release(server)
     chip = start(fleet, tmp_path)
     for version in RELEASES:
@@ -221,7 +227,7 @@ def test_client_certificates(tmp_path):
     end(server)
 
 
-def test_updates_that_were_sealed_ahead(fleet, tmp_path):
+def test_updates_that_were_sealed_ahead(fleet, tmp_path, store):
     """The server has no sealer; what it hands out was made where the vault is, one release after the other."""
     def preseal(version):
         # Other tests may have put the release into the vault already.
@@ -234,7 +240,8 @@ def test_updates_that_were_sealed_ahead(fleet, tmp_path):
         return version in [r["version"] for r in server.manage("GET", "/releases", context=context)["releases"]]
 
     preseal("2.0.0")
-    server = fleet.serve("front-presealed", extra=f"[presealed]\nfolder = {tmp_path}/presealed\nkey_set = {fleet.folder}/first.keys")
+    server = fleet.serve("front-postgres" if store else "front-sqlite", store,
+                         extra=f"[presealed]\nfolder = {tmp_path}/presealed\nkey_set = {fleet.folder}/first.keys")
     context = ssl.create_default_context(cafile=fleet.authority.pem)
     context.check_hostname = False  # the tests call it by its address
     chip = start(fleet, tmp_path)

@@ -3,14 +3,17 @@
 answered is lost, and no action is done twice."""
 import http.client
 import json
+import random
 import signal
 import threading
 import time
 
 import pytest
 
-from conftest import BUILD, ONCE
-from update_server import Postgres, Server
+from conftest import BUILD, ONCE, call_slotseal
+from pull_bench import app
+from test_server_sealed import VERSION, Fleet, chunk_of, tell, token_of, wait_for
+from update_server import Device, Postgres, Server
 
 pytestmark = ONCE
 
@@ -166,4 +169,44 @@ def test_a_database_that_dies(store, tmp_path):
     time.sleep(0.3)
     store[1].crash()
     finish(works)
+    server.stop()
+
+
+NAME = "240ac4000051"
+
+
+class Mortal(Server):
+    """Its processes die; the supervisor starts them again."""
+
+    program = BUILD / "tests" / "slotseal-faults"
+
+
+def upload(server, fleet, name):
+    call_slotseal("release", "upload", fleet.folder / f"{name}.bin", "--release", fleet.folder / f"{name}.release",
+                  "--upload-key", fleet.keys / "upload.pem", "--server", f"http://127.0.0.1:{server.port}", "--token-file",
+                  server.folder / "tester.token")
+
+
+@pytest.mark.parametrize("point", ["release-add:commit=2", "store-upload-accept:commit=2"])
+def test_a_release_is_taken_once(tmp_path, point):
+    """Sealer and front die while they take a release from whoever uploaded it, who waits for that."""
+    fleet = Fleet(tmp_path, random.Random("once"), [NAME])
+    (tmp_path / "next.bin").write_bytes(app("2.0", 100000))
+    call_slotseal("release", "sign", tmp_path / "next.bin", "--key", fleet.keys / "release.key", "--product", "lamp",
+                  *fleet.release, "-o", tmp_path / "next.release")
+    server = Mortal(tmp_path / "front", f"sqlite:{tmp_path}/front/server.db", extra=fleet.config())
+    server.start(SLOTSEAL_FAULT=point)
+    wait_for(lambda: server.manage("GET", "/devices")["devices"])
+    for name in ("app", "next", "next"):  # who is not sure does it again
+        upload(server, fleet, name)
+    wait_for(lambda: server.call("GET", "/readyz").status == 200)
+    assert "was killed by signal 9" in server.log.read_text()
+    releases = server.manage("GET", "/releases")["releases"]
+    assert sorted(release["version"] for release in releases) == [VERSION, "2.0"]
+    kept = json.loads(call_slotseal("release", "list", "--json", env=fleet.env).stdout)["releases"]
+    assert sorted(release["version"] for release in kept) == [VERSION, "2.0"]
+    device = Device(server, NAME, token_of(NAME))
+    tell(device, "ota_0")
+    (newer,) = [release["id"] for release in releases if release["version"] == "2.0"]
+    chunk_of(device, server.assign(NAME, newer))
     server.stop()
