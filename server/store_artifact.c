@@ -22,7 +22,8 @@ static bool file_name_ok(const char *name)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-";
     size_t len = strspn(name, allowed);
-    return len >= 1 && len < SS_STORE_FILE_SIZE && !name[len] && name[0] != '.';
+    // What a path calls FILE.MD5SUM is the digest of FILE.
+    return len >= 1 && len < SS_STORE_FILE_SIZE && !name[len] && name[0] != '.' && !strstr(name, ".MD5SUM");
 }
 
 static bool version_ok(const char *version)
@@ -138,8 +139,8 @@ static ss_status_t check(const struct add *a, struct ss_error *err)
         if (!file_name_ok(a->files[i].file))
             return ss_error_set(
                 err, SS_ERROR_INVALID_ARGUMENT, SS_AREA_SERVER,
-                "the name of file %zu has to be 1 to %d characters of A-Z a-z 0-9 . _ + - and not begin "
-                "with a dot",
+                "the name of file %zu has to be 1 to %d characters of A-Z a-z 0-9 . _ + -, not begin with a dot "
+                "and not contain .MD5SUM",
                 i + 1, SS_STORE_FILE_SIZE - 1);
         for (size_t j = 0; j < i; j++)
             if (!strcmp(a->files[i].file, a->files[j].file))

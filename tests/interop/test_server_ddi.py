@@ -550,6 +550,7 @@ def test_confirmation(server, device):
     assert "deploymentBase" not in device.links()
     error_of(device.get(f"/deploymentBase/{action}"), 404)
     error_of(device.get(f"/softwaremodules/{server.release}/artifacts/app.bin"), 404)
+    assert device.get("/confirmationBase").json()["_links"]["confirmationBase"]["href"].endswith(link)
     assert device.get(link).json()["confirmation"]["chunks"][0]["version"] == "1.0"
 
     def confirm(value, **more):
@@ -798,6 +799,32 @@ def test_management_refuses_what_is_wrong(server, device):
     server.manage("GET", "/actions?limit=0", code=400)
     server.manage("GET", "/actions/x", code=404)
     server.manage("GET", "/devices?limit=1001", code=400)
+
+
+def test_names_of_files(server, device):
+    """Whatever is taken can be fetched by the links that there are then."""
+    upload = server.upload(b"file")
+
+    def release(version, *names, code=400):
+        files = [{"file": name, "upload": upload} for name in names]
+        return server.manage("POST", "/releases", {"product": "lamp", "version": version, "files": files}, code)
+
+    for name in ("", ".", "..", ".a", "a b", "a/b", "a?b", "a#b", "a%41", 'a"b', "\u00e4", "x" * 129, "a.MD5SUM", "a.MD5SUM.bin"):
+        assert "the name of file 1 has to be" in release("names", name)["error"]["message"]
+    assert "two files are called a" in release("names", "a", "a")["error"]["message"]
+    release("names")
+    release("names", *(f"f{i}" for i in range(51)))
+    for version in ("", "v" * 300, "a\nb"):
+        release(version, "a")
+    files = {"x" * 128: b"one", "A-z_0.+MD5SUM": b"other"}
+    action = server.assign(device.name, server.opaque_release("lamp", f"names {device.name}", files))
+    artifacts = device.get(f"/deploymentBase/{action}").json()["deployment"]["chunks"][0]["artifacts"]
+    for artifact in artifacts:
+        file, md5 = (artifact["_links"][rel]["href"].split(device.base, 1)[1] for rel in ("download-http", "md5sum-http"))
+        name = artifact["filename"]
+        assert device.get(file).body == files[name]
+        assert device.get(md5).body == f"{hashlib.md5(files.pop(name)).hexdigest()}  {name}".encode()
+    assert not files
 
 
 def test_assigning_again_is_the_same_action(server, device):
