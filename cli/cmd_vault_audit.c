@@ -4,10 +4,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "audit_file.h"
 #include "commands.h"
 #include "file.h"
 #include "json.h"
-#include "vault/audit.h"
 #include "vault_option.h"
 #include "vault_report.h"
 
@@ -70,32 +70,12 @@ static json_t *json_head(const struct ss_vault_audit_head *head)
                      json_hex(head->signature, sizeof head->signature));
 }
 
-static bool from_hex(const json_t *object, const char *name, uint8_t *out, size_t len)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    if (!text || strlen(text) != 2 * len || strspn(text, "0123456789abcdef") != 2 * len)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        unsigned byte;
-        sscanf(text + 2 * i, "%2x", &byte);
-        out[i] = (uint8_t)byte;
-    }
-    return true;
-}
-
 static ss_status_t read_head(const char *path, struct ss_vault_audit_head *head, struct ss_error *err)
 {
     struct input file = {0};
     ss_status_t status = file_read(path, SMALL_FILE_LIMIT, &file, err);
-    if (status != SS_OK)
-        return status;
-    json_t *object = json_loadb((const char *)file.data, file.len, JSON_REJECT_DUPLICATES, NULL);
-    head->number = (int64_t)json_integer_value(json_object_get(object, "number"));
-    if (head->number < 1 || !from_hex(object, "vault", head->vault_id, sizeof head->vault_id) ||
-        !from_hex(object, "hash", head->hash, sizeof head->hash) ||
-        !from_hex(object, "signature", head->signature, sizeof head->signature))
-        status = ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_FILE, "%s: no head of an audit log", path);
-    json_decref(object);
+    if (status == SS_OK)
+        status = audit_file_head(&file, head, err);
     file_free(&file);
     return status;
 }
@@ -120,46 +100,12 @@ static int verify(const struct cli_args *args, struct ss_vault *vault)
 
 // A copy of the log, without the vault
 
-static bool get_text(const json_t *object, const char *name, char *out, size_t size)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text && (size_t)snprintf(out, size, "%s", text) < size;
-}
-
-static bool get_time(const json_t *object, int64_t *out)
-{
-    struct tm tm = {0};
-    const char *text = json_string_value(json_object_get(object, "time"));
-    const char *end = text ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) : NULL;
-    *out = end && !*end ? timegm(&tm) : -1;
-    return end && !*end;
-}
-
-static ss_status_t follow(struct ss_vault_audit_chain *chain, const json_t *object, struct ss_error *err)
-{
-    struct ss_vault_audit_record r = {.number = json_integer_value(json_object_get(object, "number"))};
-    if (!get_time(object, &r.time) || !get_text(object, "actor", r.actor, sizeof r.actor) ||
-        !get_text(object, "action", r.action, sizeof r.action) ||
-        !get_text(object, "subject", r.subject, sizeof r.subject) ||
-        !get_text(object, "detail", r.detail, sizeof r.detail) || !from_hex(object, "hash", r.hash, sizeof r.hash))
-        return ss_error_set(err, SS_ERROR_DATA_CORRUPT, SS_AREA_FILE,
-                            "what follows record %lld of the log is no record", (long long)chain->number);
-    return ss_vault_audit_follow(chain, &r, err);
-}
-
 static ss_status_t follow_log(const char *path, struct ss_vault_audit_chain *chain, struct ss_error *err)
 {
     struct input file = {0};
     ss_status_t status = file_read(path, LOG_FILE_LIMIT, &file, err);
-    if (status != SS_OK)
-        return status;
-    json_t *log = json_loadb((const char *)file.data, file.len, JSON_REJECT_DUPLICATES, NULL);
-    const json_t *records = json_object_get(log, "records");
-    if (!json_is_array(records))
-        status = ss_error_set(err, SS_ERROR_DATA_INVALID, SS_AREA_FILE, "%s: no audit log in JSON", path);
-    for (size_t i = 0; status == SS_OK && i < json_array_size(records); i++)
-        status = follow(chain, json_array_get(records, i), err);
-    json_decref(log);
+    if (status == SS_OK)
+        status = audit_file_follow(&file, chain, err);
     file_free(&file);
     if (status == SS_OK && chain->number < chain->head->number)
         status = ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_VAULT,
