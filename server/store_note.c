@@ -123,13 +123,17 @@ static ss_status_t insert(struct ss_store_tx *tx, const struct ss_store_note *co
     return ss_sql_execute(tx->db, s.text, s.values, s.count, err);
 }
 
-/// The actions of those that have got their entry.
+/// The actions of those that have got their entry. What another node has written meanwhile stays the last: it came after
+/// the download began.
 static ss_status_t count_in(struct ss_store_tx *tx, const struct ss_store_note *const *notes, size_t count,
                             struct ss_error *err)
 {
     struct statement s = {
         .values = {ss_sql_int(SS_STORE_DOWNLOAD), ss_sql_int(tx->now), ss_sql_int(SS_STORE_STATUS_BYTES)}, .count = 3};
-    add_text(&s, "UPDATE actions SET statuses = statuses + 1, last = $1, changed = $2, bytes = bytes + $3 + "
+    add_text(&s, "UPDATE actions SET statuses = statuses + 1, last = CASE WHEN "
+                 "(SELECT time FROM statuses WHERE action = id AND number = actions.statuses) > "
+                 "(SELECT time FROM statuses WHERE action = id AND number = actions.statuses + 1) "
+                 "THEN last ELSE $1 END, changed = $2, bytes = bytes + $3 + "
                  "(SELECT length(messages) FROM statuses WHERE action = id AND number = actions.statuses + 1) "
                  "WHERE id IN (");
     for (size_t i = 0; i < count; i++) {

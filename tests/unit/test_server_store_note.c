@@ -273,6 +273,34 @@ static void test_too_many_are_forgotten(void **state)
     ss_store_close(store);
 }
 
+/// A download that another node's report has overtaken stands behind it in the history, with its own time; what the
+/// action was told last is the report.
+static void test_another_node_is_quicker(void **state)
+{
+    (void)state;
+    const char *url;
+    struct ss_store *here = store_bench_create(&url), *there = store_bench_open(url);
+    int64_t action;
+    struct ss_error err = {0};
+    assign_all(here, &action, 1);
+    ss_store_action_downloading(here, "d1", action, IMAGE);
+    int64_t began = ss_store_now();
+    while (ss_store_now() == began)
+        pause_ms(20);
+    assert_ok(store_bench_report(there, "d1", action, SS_STORE_TO_DEPLOYMENT, SS_STORE_EXECUTION_DOWNLOADED,
+                                 SS_STORE_FINISHED_NONE, &err),
+              err);
+    store_bench_devices(here, 1);
+    assert_string_equal(store_bench_history(here, action), "running downloaded download");
+    assert_in_range(told_of(here, action).time, began - 1, began);
+    assert_int_equal(store_bench_action(here, action).last, SS_STORE_DOWNLOADED);
+    ss_store_action_downloading(here, "d1", action, IMAGE);
+    store_bench_devices(here, 1);
+    assert_int_equal(store_bench_action(here, action).last, SS_STORE_DOWNLOAD);
+    ss_store_close(there);
+    ss_store_close(here);
+}
+
 /// What cannot be noted takes nothing else with it.
 static void test_reports_do_not_depend_on_them(void **state)
 {
@@ -305,7 +333,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_downloads_ride_along),          cmocka_unit_test(test_repeated_downloads_are_one),
         cmocka_unit_test(test_limits_hold_for_each),          cmocka_unit_test(test_too_many_are_forgotten),
-        cmocka_unit_test(test_reports_do_not_depend_on_them),
+        cmocka_unit_test(test_reports_do_not_depend_on_them), cmocka_unit_test(test_another_node_is_quicker),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
