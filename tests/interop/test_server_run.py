@@ -207,8 +207,11 @@ def test_answers_of_full_records(make, pki):
     image = os.urandom(20 * 16384)
     release = server.opaque_release("lamp", "1", {"a.bin": image})
     device = server.device("dev")
-    server.assign("dev", release)
+    action = server.assign("dev", release)
     path = f"/softwaremodules/{release}/artifacts/a.bin"
+    (artifact,) = device.get(f"/deploymentBase/{action}").json()["deployment"]["chunks"][0]["artifacts"]
+    assert artifact["_links"] == {  # over TLS without -http
+        rel: {"href": f"https://updates.test{device.base}{path}{more}"} for rel, more in (("download", ""), ("md5sum", ".MD5SUM"))}
     with context.wrap_socket(server.connect(), server_hostname="127.0.0.1") as tls:
         stream, started = tls.makefile("rb"), time.monotonic()
         for i in range(20):
