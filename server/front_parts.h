@@ -107,8 +107,6 @@ enum ss_http_result ss_http_head(struct ss_http_connection *connection, const ch
 enum ss_http_result ss_http_identify(struct ss_http_connection *connection, bool wait);
 /// Runs the handler that the head led to.
 enum ss_http_result ss_http_dispatch(struct ss_http_request *request);
-/// Frees what belongs to the last request.
-void ss_http_reset(struct ss_http_request *request);
 /// As the library's, and counted. False, and nothing is suspended, where the front ends; on the connection's thread.
 bool ss_http_suspend(struct ss_front *front, struct MHD_Connection *connection);
 void ss_http_resume(struct ss_front *front, struct MHD_Connection *connection);

@@ -48,7 +48,8 @@ static void allow(struct ss_http_connection *connection, unsigned seconds, uint6
     atomic_store_explicit(&connection->deadline, deadline, memory_order_relaxed);
 }
 
-void ss_http_reset(struct ss_http_request *request)
+/// Frees what belongs to the last request.
+static void reset(struct ss_http_request *request)
 {
     if (request->response)
         MHD_destroy_response(request->response);
@@ -151,7 +152,7 @@ static void close_connection(struct ss_front *front, struct ss_http_connection *
         ss_metrics_sub(&front->metrics, SS_COUNT_CONNECTIONS, 1);
     }
     ss_tls_end(front->tls, connection->tls);
-    ss_http_reset(&connection->request);
+    reset(&connection->request);
     free(connection);
 }
 
@@ -189,7 +190,7 @@ static void *take_uri(void *context, const char *uri, struct MHD_Connection *mhd
     if (!connection)
         return NULL;
     struct ss_http_request *request = &connection->request;
-    ss_http_reset(request);
+    reset(request);
     request->started = read_clock(CLOCK_MONOTONIC);
     size_t len = strlen(uri);
     bool fits = len <= SS_HTTP_URI_MAX;
@@ -355,7 +356,7 @@ static void completed(void *context, struct MHD_Connection *mhd, void **state, e
         return;
     // A connection that sends request after request stays; one that drips bytes does not.
     allow(ss_http_owner(request), atomic_load(&front->limits.timeout) + atomic_load(&front->limits.request_timeout), 0);
-    ss_http_reset(request);
+    reset(request);
     *state = NULL;
 }
 

@@ -257,7 +257,7 @@ static bool any_failed(struct ss_sealer *s)
     return failed;
 }
 
-void *ss_sealer_thread(void *context)
+static void *client_thread(void *context)
 {
     struct ss_sealer *s = context;
     struct polled p;
@@ -345,7 +345,7 @@ static void hand_on(struct ss_sealer *s, struct ss_sealer_peer *p)
         acknowledge(s, p);
 }
 
-void *ss_sealer_registry_thread(void *context)
+static void *registry_thread(void *context)
 {
     struct ss_sealer *s = context;
     pthread_mutex_lock(&s->lock);
@@ -404,8 +404,8 @@ static bool start_threads(struct ss_sealer *s)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_mutex_lock(&s->lock);
-    bool first = pthread_create(&s->thread, NULL, ss_sealer_thread, s) == 0;
-    bool second = first && pthread_create(&s->registry, NULL, ss_sealer_registry_thread, s) == 0;
+    bool first = pthread_create(&s->thread, NULL, client_thread, s) == 0;
+    bool second = first && pthread_create(&s->registry, NULL, registry_thread, s) == 0;
     s->stop = !second;
     pthread_mutex_unlock(&s->lock);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -164,8 +164,4 @@ bool ss_sealer_lane_wanted(struct ss_sealer *s);
 void ss_sealer_lane_add(struct ss_sealer *s, struct ss_channel *channel);
 void ss_sealer_lanes_free(struct ss_sealer *s);
 
-/// The client's thread, and the registry's.
-void *ss_sealer_thread(void *context);
-void *ss_sealer_registry_thread(void *context);
-
 #endif

@@ -128,9 +128,6 @@ void ss_sealer_session_release(struct ss_sealer_session *session);
 /// Seals the range into @p out. @p scratch has SS_SEALER_SCRATCH bytes of locked memory.
 SS_MUST_USE ss_status_t ss_sealer_seal_range(const struct ss_sealer_ready *ready, const struct ss_message_window *w,
                                              uint8_t *scratch, uint8_t *out, struct ss_error *err);
-/// Gets a delivery of the vault ready in the cache.
-SS_MUST_USE ss_status_t ss_sealer_get_ready(struct ss_sealer_service *service, const struct ss_sealer_key *key,
-                                            struct ss_error *err);
 /// Answers a WINDOW whose delivery was not ready.
 void ss_sealer_do_window(struct ss_sealer_service *service, struct ss_sealer_job *job);
 

@@ -124,8 +124,8 @@ static ss_status_t open_delivery(struct ss_sealer_service *service, const struct
     return status == SS_OK ? ss_sealer_cipher_init(&o->cipher, &o->device, &o->key, err) : status;
 }
 
-ss_status_t ss_sealer_get_ready(struct ss_sealer_service *service, const struct ss_sealer_key *key,
-                                struct ss_error *err)
+/// Gets a delivery of the vault ready in the cache.
+static ss_status_t get_ready(struct ss_sealer_service *service, const struct ss_sealer_key *key, struct ss_error *err)
 {
     void *image = NULL;
     struct opening *o = ss_locked_new(sizeof *o);
@@ -165,7 +165,7 @@ void ss_sealer_do_window(struct ss_sealer_service *service, struct ss_sealer_job
     bool there = ss_sealer_cache_get(service->cache, &key, &ready);
     ss_status_t status = payload ? SS_OK : SS_ERROR_INSUFFICIENT_MEMORY;
     if (status == SS_OK && !there) {
-        status = ss_sealer_get_ready(service, &key, &err);
+        status = get_ready(service, &key, &err);
         there = status == SS_OK && ss_sealer_cache_get(service->cache, &key, &ready);
         if (status == SS_OK && !there)
             status = ss_error_set(&err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "the caches are too small");
