@@ -2,6 +2,7 @@
 // What the front keeps of the file system: its store, and what it reads again on SIGHUP.
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "server/confine.h"
 #include "server/confine_paths.h"
@@ -102,6 +103,8 @@ ss_status_t ss_front_confine(const struct ss_front *front, const char *config_pa
     if (status == SS_OK)
         ss_log(SS_LOG_INFO, "confined", "user", done.user ? config->server.user : "unchanged", "landlock",
                done.landlock ? "yes" : "no", "seccomp", done.seccomp ? "yes" : "no", NULL);
+    if (status == SS_OK && geteuid() == 0)
+        ss_log(SS_LOG_WARNING, "the front is root", "reason", "user = in [server] names who it is to become", NULL);
     ss_paths_free(&readable);
     ss_paths_free(&writable);
     return status;

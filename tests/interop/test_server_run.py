@@ -565,7 +565,9 @@ def test_what_confines_the_front(tmp_path):
     assert p.returncode == 1 and "neither another user nor Landlock confines this process" in p.stderr
     server.start("--insecure-no-sandbox", preexec=without_landlock)
     assert server.call("GET", "/healthz").status == 200
-    assert "message=confined user=unchanged landlock=no seccomp=yes" in server.log.read_text()
+    log = server.log.read_text()
+    assert "message=confined user=unchanged landlock=no seccomp=yes" in log
+    assert ('level=warning message="the front is root"' in log) == (os.getuid() == 0)
     server.stop()
 
 
@@ -579,7 +581,8 @@ def test_the_front_becomes_another_user(tmp_path):
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
     server.start(preexec=without_landlock)
     server.device("dev")
-    assert "message=confined user=nobody landlock=no seccomp=yes" in server.log.read_text()
+    log = server.log.read_text()
+    assert "message=confined user=nobody landlock=no seccomp=yes" in log and "is root" not in log
     (front,) = pathlib.Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     status = pathlib.Path(f"/proc/{front}/status").read_text()
     assert re.search(rf"^Uid:(\t{nobody.pw_uid}){{4}}$", status, re.M) and "CapEff:\t0000000000000000" in status
