@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -42,16 +43,21 @@ static bool lock_memory(void)
 
 static ss_status_t become(const char *name, bool *done, struct ss_error *err)
 {
-    errno = 0;
+    int with_parent = 0;
+    pid_t parent = getppid();
     const struct passwd *user = getpwnam(name);
     if (!user)
         return ss_error_set(err, SS_ERROR_DOES_NOT_EXIST, SS_AREA_SERVER, "there is no user %s", name);
     if (geteuid() != 0 && geteuid() == user->pw_uid)
         return SS_OK; // started as that user: nothing is given up
+    prctl(PR_GET_PDEATHSIG, &with_parent, 0, 0, 0);
     if (user->pw_uid == 0 || initgroups(name, user->pw_gid) != 0 ||
         setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
         setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0 || setuid(0) == 0)
         return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_SERVER, "cannot become user %s", name);
+    // With another uid that is forgotten: a front would outlive its supervisor, and keep the port.
+    if (with_parent && (prctl(PR_SET_PDEATHSIG, with_parent, 0, 0, 0) != 0 || getppid() != parent))
+        raise(with_parent);
     *done = true;
     return SS_OK;
 }

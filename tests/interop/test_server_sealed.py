@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pathlib
+import pwd
 import random
 import resource
 import signal
@@ -467,6 +468,36 @@ def test_either_process_may_die(server):
     os.kill(front, signal.SIGKILL)
     wait_for(lambda: reachable(server))
     assert server.manage("GET", f"/actions/{action}")["state"] == "finished"
+
+
+@pytest.mark.parametrize("user", ["", "user = nobody"])
+def test_both_end_with_their_supervisor(fleet, user):
+    """kill -9 of the process that starts them: whoever starts the server again finds its port free."""
+    if user and os.getuid() != 0:
+        pytest.skip("only root can become somebody else")
+    folder = fleet.folder / f"killed-{user[-6:]}"
+    folder.mkdir()
+    server = Server(folder, f"sqlite:{folder}/server.db", extra=f"{user}\n{fleet.config()}")
+    if user:
+        for path in (*folder.parents, folder):
+            path.chmod(path.stat().st_mode | 0o011)
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, pwd.getpwnam("nobody").pw_uid, -1)
+    server.start()
+    both = processes(server)
+    (supervisor,) = pathlib.Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    os.kill(int(supervisor), signal.SIGKILL)
+    wait_for(lambda: all(ended(process) for process in both))
+    server.start()
+    wait_for(lambda: server.call("GET", "/readyz").status == 200)
+    server.stop()
+
+
+def ended(process):
+    try:
+        return pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def private_number(path):
