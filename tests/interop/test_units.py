@@ -24,6 +24,14 @@ def test_units_are_valid(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_server_without_a_vault_has_no_key():
+    """What LoadCredential= does not find ends a service, unless SetCredential= has something in its place."""
+    lines = (UNITS / "slotseal.service").read_text().splitlines()
+    loaded = {line[len("LoadCredential="):].split(":")[0] for line in lines if line.startswith("LoadCredential=")}
+    there = {line[len("SetCredential="):].split(":")[0] for line in lines if line.startswith("SetCredential=")}
+    assert loaded == there == {"vault.key"}
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_service_is_hardened(service):
     done = subprocess.run(
