@@ -23,7 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from conftest import BUILD, ONCE, ROOT
-from update_server import CONFINED, Server, certificate, read_all, read_answer, tls_context
+from update_server import CONFINED, Server, certificate, let_others_in, read_all, read_answer, tls_context
 
 pytestmark = ONCE
 
@@ -573,8 +573,7 @@ def test_what_confines_the_front(tmp_path):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
 def test_the_front_becomes_another_user(tmp_path):
-    for path in (tmp_path, *tmp_path.parents):
-        path.chmod(path.stat().st_mode | 0o011)
+    let_others_in(tmp_path)
     server = Server(tmp_path, f"sqlite:{tmp_path}/server.db", extra="user = nobody")
     nobody = pwd.getpwnam("nobody")
     for path in (tmp_path, tmp_path / "server.db"):

@@ -24,6 +24,11 @@ def test_units_are_valid(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_stop_is_the_supervisors_matter():
+    """Otherwise systemd ends front and sealer at once, and downloads under way are cut."""
+    assert "KillMode=mixed" in (UNITS / "slotseal.service").read_text().splitlines()
+
+
 def test_a_server_without_a_vault_has_no_key():
     """What LoadCredential= does not find ends a service, unless SetCredential= has something in its place."""
     lines = (UNITS / "slotseal.service").read_text().splitlines()

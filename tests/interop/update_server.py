@@ -24,6 +24,13 @@ TENANT = "DEFAULT"
 CONFINED = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
 
 
+def let_others_in(folder):
+    """As root: other users may pass through @folder, and what it lies in, to what is theirs."""
+    for path in (folder, *folder.parents):
+        if path.stat().st_uid == 0 and not path.stat().st_mode & 0o001:
+            path.chmod(path.stat().st_mode | 0o011)
+
+
 class Postgres:
     """A server of our own on a Unix socket; as root it runs as another user, as it insists to."""
 
@@ -35,9 +42,7 @@ class Postgres:
         self.folder.mkdir()
         self.count = 0
         if os.getuid() == 0:
-            for path in (folder, *folder.parents):
-                if path.stat().st_uid == 0 and not path.stat().st_mode & 0o001:
-                    path.chmod(path.stat().st_mode | 0o011)
+            let_others_in(folder)
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
         data = self.folder / "data"
         subprocess.run([self.programs / "initdb", "-D", data, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
