@@ -189,13 +189,15 @@ static void make_store(struct fleet *fleet, const struct ss_vault_release *relea
     ss_store_close(store);
 }
 
+/// Where nginx looks for it, and apart from the sealer's keys.
 static void make_certificate(const struct fleet *fleet)
 {
-    char command[512];
+    char command[640];
     snprintf(command, sizeof command,
              "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost "
-             "-addext subjectAltName=IP:127.0.0.1 -keyout %s/tls.key -out %s/tls.pem 2>/dev/null",
-             fleet->folder, fleet->folder);
+             "-addext subjectAltName=IP:127.0.0.1 -keyout %s/tls.key -out %s/tls.pem 2>/dev/null && "
+             "cp %s/tls.key %s/tls.pem %s/front",
+             fleet->folder, fleet->folder, fleet->folder, fleet->folder, fleet->folder);
     if (system(command) != 0) {
         fprintf(stderr, "bench_server: error: openssl req makes no certificate\n");
         exit(1);
@@ -245,7 +247,7 @@ void fleet_make(struct fleet *fleet, unsigned count)
     ss_signing_key_free(release_key);
     make_store(fleet, &release);
     make_certificate(fleet);
-    snprintf(tls, sizeof tls, "certificate = %s/tls.pem\nkey = %s/tls.key\n", fleet->folder, fleet->folder);
+    snprintf(tls, sizeof tls, "certificate = %s/front/tls.pem\nkey = %s/front/tls.key\n", fleet->folder, fleet->folder);
     write_config(fleet, fleet->config_plain, "plain.conf", FLEET_PLAIN_PORT, "");
     write_config(fleet, fleet->config_tls, "tls.conf", FLEET_TLS_PORT, tls);
 }

@@ -46,21 +46,53 @@ static bool holds_secrets(const struct ss_server_config *config, const char *fol
 }
 
 /// A file that may be replaced by another one of the same name, for which its folder is needed: unless that holds secrets
-/// of the sealer.
-static void add_file(struct ss_paths *paths, const struct ss_server_config *config, const char *path)
+/// of the sealer. False then: only the file that is there now can be read.
+static bool add_file(struct ss_paths *paths, const struct ss_server_config *config, const char *path)
 {
     char folder[PATH_MAX], real[PATH_MAX];
+    bool apart = true;
     if (!path)
-        return;
+        return true;
     ss_paths_add(paths, path);
     const char *both[] = {path, realpath(path, real) ? real : NULL};
     for (int i = 0; i < 2; i++) {
         if (!both[i])
             continue;
         ss_paths_folder(both[i], folder);
-        if (!holds_secrets(config, folder))
+        if (holds_secrets(config, folder))
+            apart = false;
+        else
             ss_paths_add(paths, folder);
     }
+    return apart;
+}
+
+/// What systemd keeps for the service is not replaced while that runs.
+static bool is_credential(const char *path)
+{
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    size_t len = folder ? strlen(folder) : 0;
+    return len && !strncmp(path, folder, len) && path[len] == '/';
+}
+
+/// Certificates end, and their successors must not be what shows that they cannot be read. The configuration is read again
+/// only where somebody has changed it, who is told then.
+static ss_status_t add_files(struct ss_paths *paths, const struct ss_server_config *config, const char *config_path,
+                             struct ss_error *err)
+{
+    const char *const renewed[] = {config->server.certificate, config->server.key, config->server.client_ca,
+                                   config->sealer.certificate, config->sealer.key, config->sealer.ca};
+    for (size_t i = 0; i < sizeof renewed / sizeof *renewed; i++)
+        if (!add_file(paths, config, renewed[i]) && !is_credential(renewed[i]))
+            return ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_SERVER,
+                                "%s lies beside secrets of the sealer, where its successor could not be read: keep "
+                                "them apart",
+                                renewed[i]);
+    if (!add_file(paths, config, config_path))
+        ss_log(SS_LOG_WARNING,
+               "the configuration lies beside secrets of the sealer: a file that replaces it is not read", "path",
+               config_path, NULL);
+    return SS_OK;
 }
 
 ss_status_t ss_front_confine(const struct ss_front *front, const char *config_path, bool required, struct ss_error *err)
@@ -70,13 +102,7 @@ ss_status_t ss_front_confine(const struct ss_front *front, const char *config_pa
     char folder[PATH_MAX];
     struct ss_paths readable = {.count = 0}, writable = {.count = 0};
     struct ss_confined done = {0};
-    add_file(&readable, config, config_path);
-    add_file(&readable, config, config->server.certificate);
-    add_file(&readable, config, config->server.key);
-    add_file(&readable, config, config->server.client_ca);
-    add_file(&readable, config, config->sealer.certificate);
-    add_file(&readable, config, config->sealer.key);
-    add_file(&readable, config, config->sealer.ca);
+    ss_status_t status = add_files(&readable, config, config_path, err);
     ss_paths_add(&readable, config->presealed.folder);
     if (file) {
         ss_paths_folder(config->server.store + 7, folder);
@@ -84,10 +110,9 @@ ss_status_t ss_front_confine(const struct ss_front *front, const char *config_pa
     } else {
         ss_paths_add_client(&readable, config->server.store);
     }
-    ss_status_t status = SS_OK;
-    if (readable.failed || writable.failed)
+    if (status == SS_OK && (readable.failed || writable.failed))
         status = ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "no memory");
-    else if (file && holds_secrets(config, folder))
+    else if (status == SS_OK && file && holds_secrets(config, folder))
         status = ss_error_set(err, SS_ERROR_NOT_PERMITTED, SS_AREA_SERVER,
                               "%s holds the store and secrets of the sealer, keep them apart", folder);
     const struct ss_confine_options options = {.user = config->server.user,

@@ -144,7 +144,8 @@ bool ss_workers_push(struct ss_workers *workers, struct ss_job *job, bool always
 // front_confine.c
 
 /// Gives up everything but the store, what SIGHUP reads again and the network. With @p required, SS_ERROR_NOT_PERMITTED
-/// where neither another user nor Landlock is to be had; also where the store's folder holds secrets of the sealer.
+/// where neither another user nor Landlock is to be had; also where a folder holds secrets of the sealer and the store, or a
+/// certificate or its key.
 SS_MUST_USE ss_status_t ss_front_confine(const struct ss_front *front, const char *config_path, bool required,
                                          struct ss_error *err);
 

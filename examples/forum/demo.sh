@@ -112,8 +112,9 @@ for update in "${updates[@]}"; do
     run keyset embed "demo-${update%:*}.bin" --key-set fleet.keys -o "pinned-${update%:*}.bin"
 done
 server_port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+mkdir tls
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
-    -keyout server.key -out server.pem 2>/dev/null
+    -keyout tls/server.key -out tls/server.pem 2>/dev/null
 for device in "${devices[@]}"; do
     run chip new "chip-$device" --flash 4MB --mac "$(sed 's/../&:/g;s/:$//' <<<"$device")"
     mkfifo port
@@ -123,7 +124,7 @@ for device in "${devices[@]}"; do
     rm port
     provision=(provision --product forum --port "$address" --reset-command "$here/press.sh $slotseal chip-$device" --profile "$here/provision.profile"
         --bootloader bootloader.bin --app pinned-1.0.0.bin --replace-verification-key "$template"
-        --update-server "https://127.0.0.1:$server_port" --ca server.pem --confirm "$device")
+        --update-server "https://127.0.0.1:$server_port" --ca tls/server.pem --confirm "$device")
     printf '$ slotseal'; printf ' %s' "${provision[@]}"; printf '\n'
     "$slotseal" "${provision[@]}" >provision.txt || fail "$device: not provisioned: $(tail -1 provision.txt)"
     sed -n '/^rehearsal/,$p' provision.txt
@@ -151,8 +152,8 @@ cat >server.conf <<END
 [server]
 listen = 127.0.0.1:$server_port
 url = https://127.0.0.1:$server_port
-certificate = server.pem
-key = server.key
+certificate = tls/server.pem
+key = tls/server.key
 store = sqlite:front/store.db
 polling = 00:00:05
 [sealer]
@@ -174,18 +175,18 @@ printf '%s\n' "$line"
 export SLOTSEAL_SERVER="https://127.0.0.1:$server_port" SLOTSEAL_TOKEN_FILE=operator.token
 for update in "${updates[@]}"; do
     version=${update%:*}
-    run release upload "pinned-$version.bin" --release "$version.release" --upload-key upload.pem --server-ca server.pem
+    run release upload "pinned-$version.bin" --release "$version.release" --upload-key upload.pem --server-ca tls/server.pem
     run release personalize forum "$version"
 done
 
 title "both devices update themselves to ota_1, and back to ota_0, while the server seals for them"
 for version in 2.0.0 1.0.0; do
-    for device in "${devices[@]}"; do run device assign "$device" "$version" --server-ca server.pem; done
+    for device in "${devices[@]}"; do run device assign "$device" "$version" --server-ca tls/server.pem; done
     run sim run "${devices[@]/#/chip-}" --profile "$here/provision.profile" --interval 1 --until installed --timeout 60 >sim.txt ||
         fail "not installed: $(tail -1 sim.txt)"
     grep -E 'runs|confirmed|ended' sim.txt || tail -4 sim.txt
 done
-run device history "${devices[0]}" --server-ca server.pem
+run device history "${devices[0]}" --server-ca tls/server.pem
 kill "$serving"
 wait "$serving" || fail "the server did not end well"
 serving=

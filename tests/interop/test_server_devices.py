@@ -75,7 +75,7 @@ class Fleet(Bench):
     def serve(self, name, store=None, more="", extra=None):
         front = self.folder / name
         front.mkdir()
-        key, pem = self.certificate
+        key, pem = (shutil.copy(path, front) for path in self.certificate)  # not beside the sealer's secrets
         server = Server(front, store or f"sqlite:{front}/server.db", tls=f"certificate = {pem}\nkey = {key}\n{more}",
                         extra=self.sealer() if extra is None else extra)
         server.url = f"https://localhost:{self.address}"
@@ -219,7 +219,10 @@ def test_client_certificates(tmp_path, postgres):
     folder = tmp_path / "fleet"
     folder.mkdir()
     fleet = CertificateFleet(folder)
-    server = fleet.serve("front", postgres.new_database(), more=f"client_ca = {fleet.authority.pem}\nclient_certificates = accepted")
+    client_ca = tmp_path / "ca" / "client.pem"
+    client_ca.parent.mkdir()
+    shutil.copy(fleet.authority.pem, client_ca)
+    server = fleet.serve("front", postgres.new_database(), more=f"client_ca = {client_ca}\nclient_certificates = accepted")
     fleet.release(server)
     chip = start(fleet, tmp_path)
     for version in RELEASES:

@@ -692,3 +692,30 @@ def test_store_and_secrets_need_folders_of_their_own(fleet):
     server = Server(fleet.vault, f"sqlite:{fleet.vault}/server.db", extra=fleet.config())
     p = subprocess.run([SLOTSEAL, "serve", "--config", server.write_config()], capture_output=True, timeout=20)
     assert p.returncode == 1 and b"holds the store and secrets of the sealer, keep them apart" in p.stderr
+
+
+def test_certificates_and_secrets_need_folders_of_their_own(tmp_path, fleet):
+    """The front reads no folder that holds secrets, not even for the certificate that comes next."""
+    certificate(fleet.keys, "front")
+    tls = f"certificate = {fleet.keys}/front.pem\nkey = {fleet.keys}/front.key"
+    server = Server(tmp_path, f"sqlite:{tmp_path}/server.db", tls=tls, extra=fleet.config())
+    p = subprocess.run([SLOTSEAL, "serve", "--config", server.write_config()], capture_output=True, timeout=20)
+    assert p.returncode == 1 and b"front.pem lies beside secrets of the sealer" in p.stderr
+    # systemd's credentials lie in one folder, and nobody replaces them.
+    server.start(CREDENTIALS_DIRECTORY=str(fleet.keys)).stop()
+    certificate(tmp_path, "front")
+    server.tls = tls.replace(str(fleet.keys), str(tmp_path))
+    server.start().stop()
+    assert "lies beside secrets" not in server.log.read_text()
+
+
+def test_a_configuration_beside_secrets(tmp_path):
+    fleet = Fleet(tmp_path, random.Random("beside"), ["240ac4000051"])
+    folder = tmp_path / "front"
+    server = Server(folder, f"sqlite:{folder}/server.db", extra=fleet.config())
+    config = fleet.keys / "server.conf"
+    server.write_config = lambda: config
+    config.write_text(Server.write_config(server).read_text())
+    server.start().stop()
+    assert (f'level=warning message="the configuration lies beside secrets of the sealer: a file that replaces it is not '
+            f'read" path={config}') in server.log.read_text()
