@@ -25,7 +25,7 @@ chown() { :; }
 curl() { command curl -fsS --cacert ca.pem "$@"; }
 slotseal() {
     case "$1 $2" in
-    "release upload" | "device assign" | "device history" | "device register" | "product opaque") set -- "$@" --server-ca ca.pem ;;
+    "release upload" | "release list" | "device assign" | "device history" | "device register" | "product opaque") set -- "$@" --server-ca ca.pem ;;
     esac
     command slotseal "$@"
 }

@@ -597,7 +597,7 @@ def test_few_files(make, monkeypatch):
     """There are no more connections than files can be open for, the log says so, and they do not take the store's."""
     launch = subprocess.Popen
     limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 128))
-    monkeypatch.setattr(subprocess, "Popen", lambda *args, **more: launch(*args, preexec_fn=limit, **more))
+    monkeypatch.setattr(subprocess, "Popen", lambda *args, **more: launch(*args, **{**more, "preexec_fn": limit}))
     server = make(limits="request_timeout = 1")
     monkeypatch.undo()
     assert 'message="fewer connections than configured" most=64 ' in server.log.read_text()
