@@ -408,6 +408,9 @@ int ss_sealer_process(const struct ss_sealer_process_options *options, int contr
     sigaddset(&mask, SIGTERM);
     sigaddset(&mask, SIGINT);
     sigprocmask(SIG_BLOCK, &mask, NULL);
+    if (control >= 0)
+        sigdelset(&mask,
+                  SIGINT); // a terminal sends it to all, and it is the supervisor who says that the front is done
     p.stop = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     ss_status_t status =
         p.stop < 0 ? ss_error_set(&err, SS_ERROR_IO, SS_AREA_SERVER, "signalfd: %s", strerror(errno)) : run(&p, &err);

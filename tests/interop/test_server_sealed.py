@@ -473,7 +473,7 @@ def test_either_process_may_die(server):
 
 
 def test_a_stop_lets_sealed_downloads_finish(fleet):
-    """The front ends first; the sealer seals for it until then."""
+    """The front ends first; the sealer seals for it until then, also when a terminal sends its Ctrl-C to all of them."""
     folder = fleet.folder / "stopped"
     folder.mkdir()
     server = Server(folder, f"sqlite:{folder}/server.db", extra=fleet.config()).start()
@@ -491,7 +491,9 @@ def test_a_stop_lets_sealed_downloads_finish(fleet):
         sock.sendall(device.head(f"/softwaremodules/{release}/artifacts/ota_1.bin"))
         data = sock.recv(1000)
         assert "slotseal_downloads 1\n" in server.call("GET", "/metrics").body.decode()
-        server.signal(signal.SIGTERM)
+        for process in processes(server):
+            os.kill(process, signal.SIGINT)
+        server.signal(signal.SIGINT)
         time.sleep(0.5)
         data += read_all(sock)
     assert data.endswith(fleet.sealed(device.name, "ota_1"))
