@@ -5,7 +5,7 @@
 
 #include "server/store_internal.h"
 
-enum { SEEN_BATCH = 500 };
+enum { SEEN_BATCH = 500, DAY = 86400 };
 
 void ss_store_cache_note_seen(struct ss_store_entry *e, int64_t seen)
 {
@@ -47,8 +47,8 @@ struct seen_batch {
     size_t count;
 };
 
-/// Nodes write the same device: the later time counts. Of freshness records it is what was fetched last, which may be
-/// the older one: the other was dated ahead.
+/// Nodes write the same device: the later time counts, unless it was noted while a clock was ahead. Of freshness records
+/// it is what was fetched last, which may be the older one: the other was dated ahead.
 static ss_status_t write_seen(struct ss_store_tx *tx, void *context, struct ss_error *err)
 {
     const struct seen_batch *batch = context;
@@ -57,9 +57,10 @@ static ss_status_t write_seen(struct ss_store_tx *tx, void *context, struct ss_e
         status = ss_sql_run(
             tx->db, err,
             "INSERT INTO seen (device, time, freshness) VALUES ($1, $2, $3) ON CONFLICT (device) DO UPDATE "
-            "SET time = CASE WHEN excluded.time > seen.time THEN excluded.time ELSE seen.time END, "
+            "SET time = CASE WHEN excluded.time > seen.time OR seen.time > $4 THEN excluded.time ELSE seen.time END, "
             "freshness = CASE WHEN excluded.freshness > 0 THEN excluded.freshness ELSE seen.freshness END",
-            ss_sql_text(batch->rows[i].device), ss_sql_int(batch->rows[i].seen), ss_sql_int(batch->rows[i].freshness));
+            ss_sql_text(batch->rows[i].device), ss_sql_int(batch->rows[i].seen), ss_sql_int(batch->rows[i].freshness),
+            ss_sql_int(tx->now + DAY));
     return status;
 }
 

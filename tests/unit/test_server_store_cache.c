@@ -347,6 +347,33 @@ static void test_seen_survives_a_failed_write(void **state)
     ss_store_close(first);
 }
 
+/// What was noted while a clock was ahead does not stay the last until its day comes.
+static void test_seen_by_a_clock_that_was_ahead(void **state)
+{
+    (void)state;
+    const char *url;
+    struct ss_store *store = store_bench_create(&url);
+    struct ss_store_device d;
+    struct ss_error err = {0};
+    const int ahead[] = {0, 30, 4000000};
+    store_bench_devices(store, 1);
+    for (int i = 0; i < 3; i++) {
+        int64_t seen, now = ss_store_now();
+        char text[96];
+        assert_ok(ss_store_device_touch(store, "d1", &d, &err), err);
+        assert_ok(write_all_seen(store, &err), err);
+        snprintf(text, sizeof text, "UPDATE seen SET time = %lld", (long long)(now + ahead[i]));
+        run_sql(url, text);
+        ss_store_close(store);
+        store = store_bench_open(url);
+        assert_ok(ss_store_device_touch(store, "d1", &d, &err), err);
+        assert_ok(write_all_seen(store, &err), err);
+        assert_ok(ss_store_device_seen(store, "d1", &seen, &err), err);
+        assert_in_range(seen, now + (i == 1 ? 30 : 0), now + (i == 1 ? 30 : 20));
+    }
+    ss_store_close(store);
+}
+
 /// The slot behind the one that runs, among those that something was sealed for.
 static void test_the_next_slot(void **state)
 {
@@ -383,6 +410,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_late_readers_keep_nothing),
         cmocka_unit_test(test_peeking),
         cmocka_unit_test(test_seen_survives_a_failed_write),
+        cmocka_unit_test(test_seen_by_a_clock_that_was_ahead),
         cmocka_unit_test(test_the_next_slot),
     };
     if (argc > 1)
