@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// An artifact on its way: pieces of at most 64 KiB, two at a time, from the sealer or the store. While the next piece
-// is not there the connection is suspended. Memory does not depend on the artifact's size.
+// An artifact on its way. A sealer on this host seals straight into what is sent next; from one elsewhere and from the
+// store come pieces of at most 64 KiB, from the former two at a time. While what comes next is not there the connection
+// is suspended. Memory does not depend on the artifact's size.
 #ifndef SS_SERVER_DOWNLOAD_H
 #define SS_SERVER_DOWNLOAD_H
 

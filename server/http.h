@@ -82,7 +82,6 @@ struct ss_http_route {
     enum ss_http_audience audience;
     bool admits;                             ///< an unknown device may register itself here
     ss_http_handler at_once;                 ///< tried first, on libmicrohttpd's thread: DONE or LATER; NULL: none
-    bool bytes;                              ///< the body is no JSON; the handler looks at its type
     uint32_t body_max;                       ///< 0: SS_HTTP_BODY_MAX
     ss_http_handler handlers[SS_HTTP_OTHER]; ///< by method; HEAD is GET's if NULL
 };

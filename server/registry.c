@@ -9,7 +9,7 @@
 #include "server/log.h"
 #include "server/store_content.h"
 
-/// How often the store is asked for uploads that other nodes have taken in, seconds.
+/// How often the store is asked for uploads, seconds: this node or another has taken them in.
 #define LOOK_SECONDS 2
 /// How often devices are looked for whose freshness record is old, seconds.
 #define FRESH_EVERY 300

@@ -471,6 +471,32 @@ def test_downloads_at_once(make):
     assert devices[2].get(path, Range="bytes=0-0").status == 206
 
 
+def test_connections_of_an_address(make):
+    """Those above are closed, however many they are; when others are gone there is room again."""
+    server = make(limits="connections_per_address = 4")
+
+    def answer(sock):
+        try:
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n")
+            return sock.recv(15)
+        except ConnectionError:
+            return b""
+
+    held = [server.connect() for _ in range(4)]
+    assert [answer(sock) for sock in held] == [b"HTTP/1.1 200 OK"] * 4
+    for _ in range(200):
+        with server.connect() as sock:
+            assert answer(sock) == b""
+    for sock in held:
+        sock.close()
+    for _ in range(100):
+        with server.connect() as sock:
+            if answer(sock):
+                break
+        time.sleep(0.05)
+    assert server.call("GET", "/healthz").status == 200
+
+
 def test_metrics_are_for_listed_addresses(make):
     server = make(extra="metrics = 192.0.2.0/24")
     assert server.call("GET", "/metrics").status == 404
