@@ -167,6 +167,8 @@ const char *const *ss_route_names(void);
 
 /// Says in the log what became of a pinned key set (server/store_content.h).
 void ss_front_log_trusted(ss_status_t status, const struct ss_store_trusted *done, const struct ss_error *err);
+/// Whether a sealer is connected.
+bool ss_front_sealer_there(struct ss_front *front);
 /// Fills the callbacks of @p options.
 void ss_registry_options(struct ss_front *front, struct ss_sealer_options *options);
 /// Thread that offers uploads to the sealer and asks it for freshness records.

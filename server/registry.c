@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between store and sealer: the sealer's devices are written to the store, uploads are brought to the sealer, and
-// freshness records are fetched from it.
+// Between store and sealer: the sealer's devices are written to the store, and uploads are brought to the sealer.
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "server/front_parts.h"
 #include "server/log.h"
-#include "server/store_content.h"
+#include "server/registry_parts.h"
 
 /// How often the store is asked for uploads, seconds: this node or another has taken them in.
 #define LOOK_SECONDS 2
@@ -15,23 +13,6 @@
 #define FRESH_EVERY 300
 /// Devices that are written at once.
 #define BATCH 1000u
-
-struct ss_registry {
-    struct ss_front *front;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool stop, answered;
-    // The sealer's answer, by `answered`.
-    ss_status_t status;
-    struct ss_sealer_upload upload;
-    char text[SS_SEALER_TEXT_SIZE];
-    // Freshness records of one request.
-    struct ss_store_freshness records[SS_SEALER_FRESHNESS_MAX];
-    uint8_t bytes[SS_SEALER_FRESHNESS_MAX][SS_FRESHNESS_MAX];
-    char ids[SS_SEALER_FRESHNESS_MAX][SS_SEALER_NAME_SIZE];
-    size_t count;
-};
 
 // Devices
 
@@ -117,7 +98,7 @@ void ss_registry_options(struct ss_front *front, struct ss_sealer_options *optio
 
 // Waiting for the sealer
 
-static void answer(struct ss_registry *registry, ss_status_t status, const char *text)
+void ss_registry_answer(struct ss_registry *registry, ss_status_t status, const char *text)
 {
     pthread_mutex_lock(&registry->lock);
     registry->status = status;
@@ -127,8 +108,7 @@ static void answer(struct ss_registry *registry, ss_status_t status, const char 
     pthread_mutex_unlock(&registry->lock);
 }
 
-/// Waits for what was asked; the sealer's client always answers.
-static ss_status_t wait_answer(struct ss_registry *registry)
+ss_status_t ss_registry_wait(struct ss_registry *registry)
 {
     pthread_mutex_lock(&registry->lock);
     while (!registry->answered)
@@ -138,7 +118,7 @@ static ss_status_t wait_answer(struct ss_registry *registry)
     return registry->status;
 }
 
-static bool sealer_there(struct ss_front *front)
+bool ss_front_sealer_there(struct ss_front *front)
 {
     pthread_rwlock_rdlock(&front->sealer_lock);
     bool there = front->sealer && ss_sealer_connected(front->sealer);
@@ -153,7 +133,7 @@ static void opened(void *context, ss_status_t status, const struct ss_sealer_upl
     struct ss_registry *registry = context;
     if (status == SS_OK)
         registry->upload = *upload;
-    answer(registry, status, text);
+    ss_registry_answer(registry, status, text);
 }
 
 static ss_status_t read_blob(struct ss_front *front, const struct ss_store_upload *upload, uint8_t **out,
@@ -191,7 +171,7 @@ static ss_status_t have_opened(struct ss_registry *registry, const struct ss_sto
         free(blob);
         return SS_ERROR_IO;
     }
-    return wait_answer(registry);
+    return ss_registry_wait(registry);
 }
 
 static void accept_upload(struct ss_registry *registry, const struct ss_store_upload *upload)
@@ -243,168 +223,9 @@ static void do_upload(struct ss_registry *registry, const struct ss_store_upload
 static void do_uploads(struct ss_registry *registry)
 {
     struct ss_store_upload upload = {0};
-    while (sealer_there(registry->front) &&
+    while (ss_front_sealer_there(registry->front) &&
            ss_store_upload_next(registry->front->store, upload.id, &upload, NULL) == SS_OK)
         do_upload(registry, &upload);
-}
-
-// Freshness
-
-static void fresh(void *context, ss_status_t status, const char *device, const uint8_t *record, size_t len,
-                  const char *text)
-{
-    struct ss_registry *registry = context;
-    if (!device) {
-        answer(registry, status, text);
-        return;
-    }
-    if (registry->count == SS_SEALER_FRESHNESS_MAX || len > SS_FRESHNESS_MAX)
-        return;
-    size_t n = registry->count++;
-    memcpy(registry->bytes[n], record, len);
-    snprintf(registry->ids[n], sizeof registry->ids[n], "%s", device);
-    registry->records[n] = (struct ss_store_freshness){registry->ids[n], 0, registry->bytes[n], len};
-}
-
-/// Devices, and the first of them.
-struct noted {
-    size_t count;
-    char first[SS_STORE_NAME_SIZE];
-};
-
-static void note(struct noted *noted, const char *device)
-{
-    if (!noted->count++)
-        snprintf(noted->first, sizeof noted->first, "%s", device);
-}
-
-static void log_noted(const struct noted *noted, const char *message)
-{
-    char count[24];
-    snprintf(count, sizeof count, "%zu", noted->count);
-    if (noted->count)
-        ss_log(SS_LOG_WARNING, message, "count", count, "first", noted->first, NULL);
-}
-
-struct due {
-    struct ss_sealer_fresh_device devices[SS_SEALER_FRESHNESS_MAX];
-    size_t count;
-    int64_t now;
-    struct noted bad, apart, ahead; // of all products
-};
-
-/// Time of each record, as it says itself; the sealer signs it. One that does not read is left out: the store would take
-/// none with it. So is one of a clock that is not this one's: it would be due again at once. False: there was such a one.
-static bool date_records(struct ss_registry *registry, struct due *due)
-{
-    struct ss_statement statement;
-    struct ss_freshness fields;
-    size_t good = 0, apart = due->apart.count;
-    for (size_t i = 0; i < registry->count; i++) {
-        struct ss_store_freshness *r = &registry->records[i];
-        bool reads = ss_statement_parse(r->record, r->len, &statement, NULL) == SS_OK &&
-                     ss_freshness_parse(&statement, &fields, NULL) == SS_OK;
-        if (!reads) {
-            note(&due->bad, r->device);
-        } else if (fields.time + SS_STORE_FRESHNESS_AGE < (uint64_t)due->now ||
-                   fields.time > (uint64_t)due->now + SS_STORE_FRESHNESS_AGE) {
-            note(&due->apart, r->device);
-        } else {
-            r->time = (int64_t)fields.time;
-            registry->records[good++] = *r;
-        }
-    }
-    registry->count = good;
-    return due->apart.count == apart;
-}
-
-static ss_status_t add_due(void *context, const char *device, int64_t time, struct ss_error *err)
-{
-    (void)err;
-    struct due *due = context;
-    if (time > due->now)
-        note(&due->ahead, device);
-    snprintf(due->devices[due->count++].id, SS_SEALER_NAME_SIZE, "%s", device);
-    return SS_OK;
-}
-
-/// The release that each device is to run: what is open, else what was installed.
-static void add_versions(struct ss_front *front, struct due *due)
-{
-    struct ss_store_device device;
-    struct ss_store_release release;
-    for (size_t i = 0; i < due->count; i++) {
-        if (ss_store_device_get(front->store, due->devices[i].id, &device, NULL) != SS_OK)
-            continue;
-        int64_t id = device.open.action && device.open.state == SS_STORE_RUNNING ? device.open.release
-                                                                                 : device.installed.release;
-        if (id && ss_store_release_get(front->store, id, &release, NULL) == SS_OK)
-            snprintf(due->devices[i].version, sizeof due->devices[i].version, "%s", release.version);
-    }
-}
-
-static bool refresh_some(struct ss_registry *registry, const char *product, const char *after, struct due *due)
-{
-    struct ss_front *front = registry->front;
-    due->count = 0;
-    due->now = (int64_t)time(NULL);
-    memset(due->devices, 0, sizeof due->devices);
-    if (ss_store_freshness_due(front->store, product, due->now, after, SS_SEALER_FRESHNESS_MAX, add_due, due, NULL) !=
-            SS_OK ||
-        !due->count)
-        return false;
-    add_versions(front, due);
-    registry->count = 0;
-    pthread_rwlock_rdlock(&front->sealer_lock);
-    ss_status_t status = front->sealer
-                             ? ss_sealer_freshness(front->sealer, product, due->devices, due->count, fresh, registry)
-                             : SS_ERROR_IO;
-    pthread_rwlock_unlock(&front->sealer_lock);
-    if (status != SS_OK || wait_answer(registry) != SS_OK)
-        return false;
-    bool more = date_records(registry, due) && due->count == SS_SEALER_FRESHNESS_MAX;
-    struct ss_error err = {0};
-    if (registry->count && ss_store_freshness_put(front->store, registry->records, registry->count, &err) != SS_OK)
-        ss_log(SS_LOG_WARNING, "freshness records were not stored", "reason", err.message, NULL);
-    return more;
-}
-
-struct products {
-    char (*names)[SS_STORE_NAME_SIZE];
-    size_t count;
-};
-
-static ss_status_t add_sealed(void *context, const struct ss_store_product *product, struct ss_error *err)
-{
-    struct products *products = context;
-    if (product->kind != SS_STORE_SEALED)
-        return SS_OK;
-    void *names = realloc(products->names, (products->count + 1) * sizeof *products->names);
-    if (!names)
-        return ss_error_set(err, SS_ERROR_INSUFFICIENT_MEMORY, SS_AREA_SERVER, "out of memory");
-    products->names = names;
-    memcpy(products->names[products->count++], product->name, SS_STORE_NAME_SIZE);
-    return SS_OK;
-}
-
-static void refresh(struct ss_registry *registry)
-{
-    struct products products = {0};
-    struct due *due = calloc(1, sizeof *due);
-    if (due && ss_store_product_list(registry->front->store, add_sealed, &products, NULL) == SS_OK)
-        for (size_t i = 0; i < products.count; i++) {
-            char after[SS_STORE_NAME_SIZE] = "";
-            while (sealer_there(registry->front) &&
-                   refresh_some(registry, products.names[i], after[0] ? after : NULL, due))
-                snprintf(after, sizeof after, "%s", due->devices[due->count - 1].id);
-        }
-    if (due) {
-        log_noted(&due->bad, "the sealer sends freshness records that are none");
-        log_noted(&due->apart, "the clocks of server and sealer are more than a day apart: no freshness records");
-        log_noted(&due->ahead, "a clock was ahead: freshness records are made again");
-    }
-    free(products.names);
-    free(due);
 }
 
 // The thread
@@ -429,12 +250,12 @@ static void *run(void *context)
     struct ss_registry *registry = context;
     uint64_t next = 0;
     while (!pause_for(registry, LOOK_SECONDS)) {
-        if (!sealer_there(registry->front))
+        if (!ss_front_sealer_there(registry->front))
             continue;
         do_uploads(registry);
         if (ss_front_now() < next)
             continue;
-        refresh(registry);
+        ss_registry_refresh(registry);
         next = ss_front_now() + FRESH_EVERY * UINT64_C(1000000000);
     }
     return NULL;

@@ -17,14 +17,6 @@ enum ss_http_result ss_page_healthz(struct ss_http_request *request)
     return say(request, 200, "ok\n");
 }
 
-static bool sealer_there(struct ss_front *front)
-{
-    pthread_rwlock_rdlock(&front->sealer_lock);
-    bool there = front->sealer && ss_sealer_connected(front->sealer);
-    pthread_rwlock_unlock(&front->sealer_lock);
-    return there;
-}
-
 /// Why it is not is for the log alone: it may name files. Once, until it can be written again.
 static bool store_writable(struct ss_front *front)
 {
@@ -47,7 +39,7 @@ enum ss_http_result ss_page_readyz(struct ss_http_request *request)
         return say(request, 503, "no store\n");
     if (!store_writable(front))
         return say(request, 503, "the store cannot be written\n");
-    if (front->sealer_kept && !sealer_there(front))
+    if (front->sealer_kept && !ss_front_sealer_there(front))
         return say(request, 503, "no sealer\n");
     return say(request, 200, "ready\n");
 }
@@ -62,7 +54,7 @@ enum ss_http_result ss_page_metrics(struct ss_http_request *request)
     if (!out)
         return ss_http_answer_failure(request, SS_ERROR_INSUFFICIENT_MEMORY, NULL);
     bool counted = ss_store_count(front->store, &counts, NULL) == SS_OK;
-    ss_metrics_print(&front->metrics, ss_route_names(), counted ? &counts : NULL, sealer_there(front), out);
+    ss_metrics_print(&front->metrics, ss_route_names(), counted ? &counts : NULL, ss_front_sealer_there(front), out);
     fclose(out);
     ss_http_answer_bytes(request, 200, "text/plain; version=0.0.4", text, len);
     free(text);
