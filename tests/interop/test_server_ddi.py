@@ -83,6 +83,27 @@ def test_a_poll_has_links_etag_and_time(server, device):
     assert changed.status == 200 and changed.headers["ETag"] != etag
 
 
+def test_polls_are_seen_and_not_written(server, device):
+    def commits():
+        (line,) = [line for line in server.call("GET", "/metrics").body.decode().splitlines()
+                   if line.startswith("slotseal_store_commits_total ")]
+        return int(line.split()[1])
+
+    def seen():
+        return server.manage("GET", f"/devices/{device.name}")["seen"]
+
+    assert not seen()
+    begun = int(time.time())
+    device.get()
+    first = seen()
+    assert begun <= first <= time.time()
+    before = commits()
+    while time.time() < first + 1.1:
+        assert device.get().status == 200
+    assert first < seen() <= time.time()
+    assert commits() - before <= 1  # what many polls of all devices have left, once a minute
+
+
 def test_polls_spread(server):
     names = {server.device(f"spread-{i}").get().json()["config"]["polling"]["sleep"] for i in range(8)}
     assert len(names) > 3
