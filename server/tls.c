@@ -195,11 +195,20 @@ static ssize_t push(gnutls_transport_ptr_t transport, const giovec_t *pieces, in
     return sendmsg((int)(intptr_t)transport, &message, MSG_NOSIGNAL | more);
 }
 
+/// The other end's last message of the handshake is here: nothing more of it is waited for.
+static int finished(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+                    const gnutls_datum_t *message)
+{
+    (void)type, (void)when, (void)message;
+    struct ss_tls_transport *transport = gnutls_transport_get_ptr(session);
+    transport->done |= incoming;
+    return 0;
+}
+
 static ssize_t pull(gnutls_transport_ptr_t context, void *out, size_t size)
 {
     struct ss_tls_transport *transport = context;
     ssize_t n = recv(transport->fd, out, size, 0);
-    transport->done |= gnutls_handshake_get_last_in(transport->session) == GNUTLS_HANDSHAKE_FINISHED;
     if (n < 0 && errno == EAGAIN && !transport->done) {
         transport->waits(transport);
         errno = EAGAIN;
@@ -227,6 +236,7 @@ struct ss_tls_use *ss_tls_begin(struct ss_tls *tls, struct ss_tls_transport *tra
     gnutls_session_set_verify_function(session, verify);
     gnutls_transport_set_ptr2(session, transport, (gnutls_transport_ptr_t)(intptr_t)transport->fd);
     gnutls_transport_set_pull_function(session, pull);
+    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST, finished);
     gnutls_transport_set_vec_push_function(session, push);
     return use;
 }
