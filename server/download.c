@@ -10,12 +10,14 @@
 
 #include "server/log.h"
 
-/// A download takes 240 KiB at most: what libmicrohttpd takes from us at once and holds, the pieces that are ready or on
-/// their way, and the connection's own 16 KiB. A local sealer seals straight into the block, which may be larger then.
-#define BLOCK      65536u
-#define BLOCK_NOW  163840u
-#define PIECE      SS_SEALER_WINDOW_MAX
-#define PIECES_MAX 2u
+/// A download takes 256 KiB at most: what libmicrohttpd takes from us at once and keeps, the pieces that are ready or on
+/// their way, the connection's own 16 KiB; over TLS also records that are held and GnuTLS's session, 60 KiB. A local
+/// sealer seals straight into the block, which may be larger then.
+#define BLOCK         65536u
+#define BLOCK_NOW     163840u
+#define BLOCK_NOW_TLS (5 * SS_TLS_RECORD_MAX)
+#define PIECE         SS_SEALER_WINDOW_MAX
+#define PIECES_MAX    2u
 
 struct piece {
     enum { FREE, ASKED, READY } state;
@@ -30,6 +32,7 @@ struct ss_download {
     struct ss_front *front;
     struct ss_sealer *sealer; ///< whose windows these are
     struct MHD_Connection *connection;
+    struct ss_tls_transport *transport; ///< the connection's; of no effect without TLS
     struct ss_download *next, **link;
     struct ss_download_source source;
     pthread_mutex_t lock;
@@ -194,15 +197,6 @@ static struct piece *ready_at(struct ss_download *d, uint64_t offset)
     return NULL;
 }
 
-/// How many bytes are to be given at once from @p offset on: not such a number that they end with a full TLS record.
-static size_t most(const struct ss_download *d, uint64_t offset, size_t max)
-{
-    uint64_t left = d->source.first + d->source.len - offset;
-    if (left > max)
-        return max;
-    return left > 1 && left % SS_TLS_RECORD_MAX == 0 && d->front->tls ? (size_t)left - 1 : (size_t)left;
-}
-
 /// Has a local sealer seal @p len bytes straight to @p out, if nothing was asked for that comes first.
 static bool seal_now(struct ss_download *d, uint64_t offset, char *out, size_t len)
 {
@@ -239,8 +233,8 @@ static ssize_t read_some(void *context, uint64_t at, char *out, size_t max)
     struct ss_download *d = context;
     ssize_t result = MHD_CONTENT_READER_END_WITH_ERROR;
     pthread_mutex_lock(&d->lock);
-    uint64_t offset = d->source.first + at;
-    max = most(d, offset, max);
+    uint64_t offset = d->source.first + at, left = d->source.len - at;
+    max = left < max ? (size_t)left : max;
     if (may_go_on(d) && seal_now(d, offset, out, max)) {
         result = (ssize_t)max;
     } else {
@@ -253,7 +247,10 @@ static ssize_t read_some(void *context, uint64_t at, char *out, size_t max)
             result = d->waits ? 0 : MHD_CONTENT_READER_END_WITH_ERROR;
         }
     }
-    d->sent += result > 0 ? (uint64_t)result : 0;
+    if (result > 0) {
+        d->sent += (uint64_t)result;
+        d->transport->more = (uint64_t)result < left;
+    }
     pthread_mutex_unlock(&d->lock);
     return result;
 }
@@ -321,6 +318,7 @@ bool ss_download_start(struct ss_http_request *request, unsigned status, const s
     d->front = request->front;
     d->sealer = request->front->sealer_kept;
     d->connection = request->connection;
+    d->transport = &ss_http_owner(request)->transport;
     d->source = *source;
     d->ask_from = source->first;
     d->job.run = read_blob;
@@ -333,8 +331,8 @@ bool ss_download_start(struct ss_http_request *request, unsigned status, const s
         ss_http_add_header(request, "Retry-After", "30");
         return false;
     }
-    struct MHD_Response *response =
-        MHD_create_response_from_callback(source->len, d->now ? BLOCK_NOW : BLOCK, read_some, d, end);
+    size_t block = !d->now ? BLOCK : d->front->tls ? BLOCK_NOW_TLS : BLOCK_NOW;
+    struct MHD_Response *response = MHD_create_response_from_callback(source->len, block, read_some, d, end);
     if (!response) {
         end(d);
         ss_http_answer_failure(request, SS_ERROR_INSUFFICIENT_MEMORY, NULL);

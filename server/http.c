@@ -151,7 +151,7 @@ static void close_connection(struct ss_front *front, struct ss_http_connection *
         pthread_mutex_unlock(&front->connections_lock);
         ss_metrics_sub(&front->metrics, SS_COUNT_CONNECTIONS, 1);
     }
-    ss_tls_end(front->tls, connection->tls);
+    ss_tls_end(front->tls, connection->tls, &connection->transport);
     reset(&connection->request);
     free(connection);
 }

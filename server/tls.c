@@ -180,22 +180,70 @@ static int verify(gnutls_session_t session)
     return 0;
 }
 
-/// Sends what GnuTLS hands over. Behind a record of full size comes another one: TCP may wait for it.
-static ssize_t push(gnutls_transport_ptr_t transport, const giovec_t *pieces, int count)
+/// Sends what is held. What follows comes at once, for which TCP may wait.
+static bool send_held(struct ss_tls_transport *transport)
 {
+    while (transport->held_from < transport->held_to) {
+        ssize_t n = send(transport->fd, transport->held + transport->held_from,
+                         transport->held_to - transport->held_from, MSG_NOSIGNAL | MSG_MORE);
+        if (n < 0)
+            return false;
+        transport->held_from += (size_t)n;
+    }
+    transport->held_from = transport->held_to = 0;
+    return true;
+}
+
+static void drop_held(struct ss_tls_transport *transport)
+{
+    free(transport->held);
+    transport->held = NULL;
+    transport->held_from = transport->held_to = 0;
+}
+
+/// Keeps a record with those before it, and sends them together once there is
+/// no room for another.
+static bool hold(struct ss_tls_transport *transport, const giovec_t *pieces, int count, size_t len)
+{
+    if (!transport->held)
+        transport->held = malloc(SS_TLS_HELD_MAX);
+    if (!transport->held || len > SS_TLS_HELD_MAX - transport->held_to)
+        return false;
+    for (int i = 0; i < count; i++) {
+        memcpy(transport->held + transport->held_to, pieces[i].iov_base, pieces[i].iov_len);
+        transport->held_to += pieces[i].iov_len;
+    }
+    if (SS_TLS_HELD_MAX - transport->held_to < SS_TLS_HELD_MAX / SS_TLS_HELD_RECORDS)
+        (void)send_held(transport); // if the socket takes no more, the next record waits for it
+    return true;
+}
+
+/// Sends what GnuTLS hands over, of an answer that goes on only when there is
+/// enough of it: each call, and each time the client is woken, costs more than
+/// the copy.
+static ssize_t push(gnutls_transport_ptr_t context, const giovec_t *pieces, int count)
+{
+    struct ss_tls_transport *transport = context;
     struct iovec io[4];
     struct msghdr message = {.msg_iov = io};
     size_t len = 0;
-    for (; message.msg_iovlen < sizeof io / sizeof *io && (int)message.msg_iovlen < count; message.msg_iovlen++) {
+    for (int i = 0; i < count; i++)
+        len += pieces[i].iov_len;
+    if (transport->more && !transport->held_from && hold(transport, pieces, count, len))
+        return (ssize_t)len;
+    if (!send_held(transport))
+        return -1;
+    if (transport->more && hold(transport, pieces, count, len))
+        return (ssize_t)len;
+    drop_held(transport);
+    for (; message.msg_iovlen < sizeof io / sizeof *io && (int)message.msg_iovlen < count; message.msg_iovlen++)
         io[message.msg_iovlen] =
             (struct iovec){pieces[message.msg_iovlen].iov_base, pieces[message.msg_iovlen].iov_len};
-        len += io[message.msg_iovlen].iov_len;
-    }
-    int more = len > SS_TLS_RECORD_MAX ? MSG_MORE : 0;
-    return sendmsg((int)(intptr_t)transport, &message, MSG_NOSIGNAL | more);
+    return sendmsg(transport->fd, &message, MSG_NOSIGNAL);
 }
 
-/// The other end's last message of the handshake is here: nothing more of it is waited for.
+/// The other end's last message of the handshake is here: it waits for nothing
+/// more.
 static int finished(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
                     const gnutls_datum_t *message)
 {
@@ -227,22 +275,23 @@ struct ss_tls_use *ss_tls_begin(struct ss_tls *tls, struct ss_tls_transport *tra
     if (code == GNUTLS_E_SUCCESS)
         code = gnutls_session_ticket_enable_server(session, &use->tickets);
     if (code != GNUTLS_E_SUCCESS) {
-        ss_tls_end(tls, use);
+        ss_tls_end(tls, use, transport);
         return NULL;
     }
     gnutls_certificate_server_set_request(session, use->ask == SS_CLIENT_CERTIFICATES_NO         ? GNUTLS_CERT_IGNORE
                                                    : use->ask == SS_CLIENT_CERTIFICATES_REQUIRED ? GNUTLS_CERT_REQUIRE
                                                                                                  : GNUTLS_CERT_REQUEST);
     gnutls_session_set_verify_function(session, verify);
-    gnutls_transport_set_ptr2(session, transport, (gnutls_transport_ptr_t)(intptr_t)transport->fd);
+    gnutls_transport_set_ptr(session, transport);
     gnutls_transport_set_pull_function(session, pull);
     gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST, finished);
     gnutls_transport_set_vec_push_function(session, push);
     return use;
 }
 
-void ss_tls_end(struct ss_tls *tls, struct ss_tls_use *use)
+void ss_tls_end(struct ss_tls *tls, struct ss_tls_use *use, struct ss_tls_transport *transport)
 {
+    drop_held(transport);
     if (!use)
         return;
     // What it used is freed with the next reload: GnuTLS still holds the session.

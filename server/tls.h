@@ -10,8 +10,11 @@
 
 #include "server/config.h"
 
-/// Bytes of a full record. An answer must not end with one: it would be sent a fifth of a second late.
+/// Most bytes that one record carries.
 #define SS_TLS_RECORD_MAX 16384u
+/// Records that are sent together at most, and the memory that they take until then: TLS adds less than 64 bytes.
+#define SS_TLS_HELD_RECORDS 4u
+#define SS_TLS_HELD_MAX     (SS_TLS_HELD_RECORDS * (SS_TLS_RECORD_MAX + 64u))
 
 struct ss_tls;
 struct ss_tls_use;
@@ -45,6 +48,11 @@ struct ss_tls_transport {
     int fd;
     gnutls_session_t session;
     bool done; ///< the handshake is over
+    /// There will be more of this answer than has been given to GnuTLS: records may be held until they are worth a call.
+    /// Whoever sets it clears it before the answer's last bytes.
+    bool more;
+    uint8_t *held; ///< NULL, or SS_TLS_HELD_MAX bytes, of which those from held_from to held_to are to be sent
+    size_t held_from, held_to;
     /// The handshake waits for bytes of the other end; on the thread that does the handshake.
     void (*waits)(struct ss_tls_transport *transport);
 };
@@ -52,8 +60,8 @@ struct ss_tls_transport {
 /// Before the handshake: our certificate, what is asked of the client, tickets. NULL without memory: end the
 /// connection.
 struct ss_tls_use *ss_tls_begin(struct ss_tls *tls, struct ss_tls_transport *transport);
-/// The connection is over. NULL is allowed.
-void ss_tls_end(struct ss_tls *tls, struct ss_tls_use *use);
+/// The connection is over; what is held of it is dropped. @p use may be NULL.
+void ss_tls_end(struct ss_tls *tls, struct ss_tls_use *use, struct ss_tls_transport *transport);
 /// After the handshake: who it is.
 void ss_tls_peer(gnutls_session_t session, struct ss_tls_peer *peer);
 
