@@ -72,12 +72,17 @@ static int sealer_process(void *context, int control)
     return ss_sealer_process(&sealer, control);
 }
 
+static void supervisor_line(void *context, bool trouble, const char *text)
+{
+    ss_log(trouble ? SS_LOG_WARNING : SS_LOG_INFO, context, "detail", text, NULL);
+}
+
 static ss_status_t supervise(struct serving *serving, struct ss_error *err)
 {
     static char name[] = "supervisor";
     const struct ss_supervise_options supervised = {.front = {"front", front_process, serving},
                                                     .sealer = {"sealer", sealer_process, serving},
-                                                    .log = log_line,
+                                                    .log = supervisor_line,
                                                     .context = name};
     return ss_supervise(&supervised, err);
 }

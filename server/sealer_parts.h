@@ -102,6 +102,7 @@ struct ss_sealer_service {
     int64_t polled_ms;      ///< when the registry was looked at
     int64_t complained_ms;  ///< when the log was told of the wrong delivery key; 0: never
     bool unlocked;          ///< the log was told that not all memory is locked
+    bool missed;            ///< and that the vault cannot be opened
     uint8_t *scratch;
 };
 

@@ -121,9 +121,15 @@ static bool vault_there(struct ss_sealer_service *service, struct ss_sealer_job 
         return true;
     struct ss_vault_options options = service->options.vault_options;
     options.signing_key = NULL; // never open in what serves
-    if (ss_vault_open(service->options.vault, &options, &service->vault, &err) == SS_OK)
+    if (ss_vault_open(service->options.vault, &options, &service->vault, &err) == SS_OK) {
+        if (service->missed)
+            ss_log(SS_LOG_INFO, "the vault is there again", NULL);
+        service->missed = false;
         return true;
-    ss_sealer_log(service, "the vault cannot be opened: %s", err.message);
+    }
+    if (!service->missed) // it is tried twice a second
+        ss_log(SS_LOG_ERROR, "the vault cannot be opened", "reason", err.message, NULL);
+    service->missed = true;
     for (size_t i = 0; i < count; i++)
         ss_sealer_refuse(jobs[i], SS_ERROR_IO, "the vault cannot be reached");
     return false;

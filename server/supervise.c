@@ -48,8 +48,9 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void say(const struct supervisor *s, const char *format, ...) SS_PRINTF(2, 3);
-static void say(const struct supervisor *s, const char *format, ...)
+/// @p trouble: somebody should hear of it.
+static void say(const struct supervisor *s, bool trouble, const char *format, ...) SS_PRINTF(3, 4);
+static void say(const struct supervisor *s, bool trouble, const char *format, ...)
 {
     char text[256];
     va_list args;
@@ -58,7 +59,7 @@ static void say(const struct supervisor *s, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    s->options->log(s->options->context, text);
+    s->options->log(s->options->context, trouble, text);
 }
 
 // Starting
@@ -100,7 +101,7 @@ static void start(struct supervisor *s, struct child *c)
     c->pid = pid;
     c->control = control[0];
     c->started_ms = now_ms();
-    say(s, "%s started, process %d", c->what->name, (int)pid);
+    say(s, false, "%s started, process %d", c->what->name, (int)pid);
 }
 
 /// A channel for both. What was between them before is theirs to close.
@@ -121,7 +122,7 @@ static void connect_both(struct supervisor *s, enum ss_supervised_use use)
         close(memory);
     }
     if (status != SS_OK)
-        say(s, "no channel between front and sealer: %s", err.message);
+        say(s, true, "no channel between front and sealer: %s", err.message);
 }
 
 static void start_what_is_due(struct supervisor *s)
@@ -144,9 +145,9 @@ static void end_of(struct supervisor *s, struct child *c, int status)
 {
     int64_t lived = now_ms() - c->started_ms;
     if (WIFSIGNALED(status))
-        say(s, "%s was killed by signal %d", c->what->name, WTERMSIG(status));
+        say(s, true, "%s was killed by signal %d", c->what->name, WTERMSIG(status));
     else
-        say(s, "%s ended with status %d", c->what->name, WEXITSTATUS(status));
+        say(s, WEXITSTATUS(status) != 0, "%s ended with status %d", c->what->name, WEXITSTATUS(status));
     if (WIFEXITED(status) && WEXITSTATUS(status) == SS_SUPERVISE_GIVE_UP)
         s->stopping = s->gave_up = true;
     close(c->control);

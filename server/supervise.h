@@ -10,6 +10,8 @@
 #ifndef SS_SERVER_SUPERVISE_H
 #define SS_SERVER_SUPERVISE_H
 
+#include <stdbool.h>
+
 #include "server/channel.h"
 #include "slotseal/error.h"
 
@@ -25,8 +27,8 @@ struct ss_supervise_options {
     struct ss_supervised front, sealer;
     unsigned slots;            ///< of the channel's shared memory; 0: 256 (16 MiB). A lane's holds one run
     unsigned longest_pause_ms; ///< before one that keeps dying is started again; 0: 10,000
-    /// One line for the log. NULL: not wanted.
-    void (*log)(void *context, const char *text);
+    /// One line for the log; @p trouble: a process died, or the two have no channel. NULL: not wanted.
+    void (*log)(void *context, bool trouble, const char *text);
     void *context;
 };
 

@@ -5,6 +5,7 @@ import random
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -138,5 +139,15 @@ def test_roles_of_a_database(tmp_path):
                 assert done.returncode and f"permission denied for schema {schema}" in done.stderr, (role, table, done)
     connections = fleet.say("SELECT count(*) FROM pg_stat_activity WHERE usename = 'slotseal_sealer'", "slotseal", "slotseal_sealer")
     assert connections.stdout == "2\n"  # the sealer's, and that which asks
+    # The database is away for a while: said once, as an error, by the sealer.
+    postgres.process.kill()
+    postgres.process.wait()
+    wait_for(lambda: "the vault cannot be opened" in server.log.read_text())
+    time.sleep(1.5)
+    postgres.launch()
+    wait_for(lambda: 'level=info message="the vault is there again"' in server.log.read_text())
+    wait_for(lambda: server.call("GET", "/readyz").status == 200)
+    assert server.log.read_text().count('level=error message="the vault cannot be opened" reason=') == 1
+    assert device.get(f"/softwaremodules/{release}/artifacts/ota_1.bin").body == fleet.sealed(DEVICE, "ota_1")
     server.stop()
     postgres.stop()

@@ -164,6 +164,12 @@ static void log_line(void *context, const char *text)
         fprintf(stderr, "%s\n", text);
 }
 
+static void supervisor_line(void *context, bool trouble, const char *text)
+{
+    (void)trouble;
+    log_line(context, text);
+}
+
 static int run_sealer(void *context, int control)
 {
     const struct ss_sealer_process_options options = {.config = &config, .log = log_line};
@@ -183,7 +189,7 @@ static pid_t start_supervisor(void)
                                                      .sealer = {"sealer", run_sealer, NULL},
                                                      .slots = 8,
                                                      .longest_pause_ms = 100,
-                                                     .log = log_line};
+                                                     .log = supervisor_line};
         struct ss_error err = {0};
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         _exit(ss_supervise(&options, &err) == SS_OK ? 0 : 1);
@@ -340,7 +346,7 @@ static void test_memory(void **state)
                                                      .sealer = {"sealer", run_sealer, NULL},
                                                      .slots = 8,
                                                      .longest_pause_ms = 100,
-                                                     .log = log_line};
+                                                     .log = supervisor_line};
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         _exit(ss_supervise(&options, NULL) == SS_OK ? 0 : 1);
     }
