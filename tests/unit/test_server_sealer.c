@@ -7,6 +7,8 @@
 #include "support/vault_bench.h"
 #include "support/vectors.h"
 
+#include <openssl/cms.h>
+#include <openssl/pem.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/bytes.h"
 #include "core/crypto.h"
 #include "provision/personalize.h"
 #include "server/sealer_parts.h"
@@ -616,6 +619,69 @@ static void test_upload(void **state)
     world_free(&w);
 }
 
+/// What anybody can make who has the upload key's certificate: @p content, in CMS.
+static uint8_t *wrap(const EVP_CIPHER *cipher, const uint8_t *content, size_t content_len, size_t *len)
+{
+    size_t size;
+    uint8_t *pem = sealer_upload_certificate(&size), *out = NULL;
+    BIO *text = BIO_new_mem_buf(pem, (int)size);
+    X509 *certificate = PEM_read_bio_X509(text, NULL, NULL, NULL);
+    STACK_OF(X509) *to = sk_X509_new_null();
+    BIO *in = BIO_new_mem_buf(content, (int)content_len);
+    assert_true(certificate && in && sk_X509_push(to, certificate) == 1);
+    CMS_ContentInfo *cms = CMS_encrypt(to, in, cipher, CMS_BINARY);
+    assert_non_null(cms);
+    int n = i2d_CMS_ContentInfo(cms, &out);
+    assert_true(n > 0);
+    *len = (size_t)n;
+    CMS_ContentInfo_free(cms);
+    BIO_free(in);
+    sk_X509_pop_free(to, X509_free);
+    BIO_free(text);
+    free(pem);
+    return out;
+}
+
+static void expect_wrapped(struct world *w, const EVP_CIPHER *cipher, const uint8_t *content, size_t content_len,
+                           ss_status_t status, const char *part)
+{
+    size_t len;
+    uint8_t *blob = wrap(cipher, content, content_len, &len);
+    struct upload_result r = open_upload(w->front.client, blob, len);
+    if (r.status != status || !strstr(r.text, part))
+        fail_msg("%s: \"%s\", expected %s: … %s …", ss_status_name(r.status), r.text, ss_status_name(status), part);
+    OPENSSL_free(blob);
+}
+
+/// The upload key's certificate is no secret: what comes encrypted to it need not come from a release host.
+static void test_uploads_of_strangers(void **state)
+{
+    (void)state;
+    enum { IMAGE = 1000 };
+    const EVP_CIPHER *gcm = EVP_aes_256_gcm();
+    struct world w;
+    uint8_t content[SS_UPLOAD_HEADER_SIZE + 16 + IMAGE] = SS_UPLOAD_MAGIC;
+    static const uint32_t lengths[][2] = {{0, 16 + IMAGE},          {16 + IMAGE, 0}, {16, IMAGE - 1},
+                                          {16, IMAGE + 1},          {15, IMAGE},     {UINT32_MAX, 17 + IMAGE},
+                                          {17 + IMAGE, UINT32_MAX}, {0, 0},          {SS_RELEASE_MAX + 1, IMAGE}};
+    world_make(&w, 1, 0);
+    expect_wrapped(&w, gcm, content, SS_UPLOAD_HEADER_SIZE - 1, SS_ERROR_DATA_INVALID, "holds no release");
+    expect_wrapped(&w, gcm, (const uint8_t *)"slotsea1 and a release of a kind", 32, SS_ERROR_DATA_INVALID,
+                   "holds no release");
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        ss_put_le32(content + 8, lengths[i][0]);
+        ss_put_le32(content + 12, lengths[i][1]);
+        expect_wrapped(&w, gcm, content, sizeof content, SS_ERROR_DATA_INVALID, "contradict each other");
+    }
+    ss_put_le32(content + 8, 16);
+    ss_put_le32(content + 12, IMAGE);
+    expect_wrapped(&w, gcm, content, sizeof content, SS_ERROR_DATA_INVALID, "statement");
+    // Enveloped, but not authenticated.
+    expect_wrapped(&w, EVP_aes_256_cbc(), content, sizeof content, SS_ERROR_DATA_INVALID, "no CMS AuthEnvelopedData");
+    assert_int_equal(vault_bench_number(w.fleet.url, "SELECT count(*) FROM releases"), 1);
+    world_free(&w);
+}
+
 // The registry
 
 struct seen {
@@ -888,6 +954,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_database_restarts),
         cmocka_unit_test(test_personal),
         cmocka_unit_test(test_upload),
+        cmocka_unit_test(test_uploads_of_strangers),
         cmocka_unit_test(test_registry),
         cmocka_unit_test(test_freshness),
         cmocka_unit_test(test_a_front_that_does_not_read),
