@@ -15,7 +15,7 @@
 /// sealer seals straight into the block, which may be larger then.
 #define BLOCK         65536u
 #define BLOCK_NOW     163840u
-#define BLOCK_NOW_TLS (5 * SS_TLS_RECORD_MAX)
+#define BLOCK_NOW_TLS (SS_TLS_HELD_RECORDS * SS_TLS_RECORD_MAX)
 #define PIECE         SS_SEALER_WINDOW_MAX
 #define PIECES_MAX    2u
 

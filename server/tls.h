@@ -13,7 +13,7 @@
 /// Most bytes that one record carries.
 #define SS_TLS_RECORD_MAX 16384u
 /// Records that are sent together at most, and the memory that they take until then: TLS adds less than 64 bytes.
-#define SS_TLS_HELD_RECORDS 4u
+#define SS_TLS_HELD_RECORDS 5u
 #define SS_TLS_HELD_MAX     (SS_TLS_HELD_RECORDS * (SS_TLS_RECORD_MAX + 64u))
 
 struct ss_tls;
