@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, ONCE, ROOT, call_slotseal
+from conftest import BUILD, ONCE, ROOT
 from pull_bench import app
 from test_server_sealed import Fleet, chunk_of, tell, token_of, wait_for
 from test_swupdate import free_port
@@ -121,10 +121,7 @@ def test_roles_of_a_database(tmp_path):
     fleet = FleetOfRoles(tmp_path, postgres)
     server = Server(tmp_path / "front", fleet.url("slotseal_front"), extra=fleet.config()).start()
     wait_for(lambda: server.manage("GET", "/devices")["devices"])
-    call_slotseal("release", "upload", tmp_path / "app.bin", "--release", tmp_path / "app.release", "--upload-key",
-                  fleet.keys / "upload.pem", "--server", f"http://127.0.0.1:{server.port}", "--token-file",
-                  tmp_path / "front/tester.token")
-    (release,) = [r["id"] for r in server.manage("GET", "/releases")["releases"]]
+    release = fleet.upload(server)
     device = Device(server, DEVICE, token_of(DEVICE))
     tell(device, "ota_0")
     chunk_of(device, server.assign(DEVICE, release))

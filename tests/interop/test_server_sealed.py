@@ -79,6 +79,14 @@ class Fleet:
     def init_vault(self):
         call_slotseal("vault", "init", env=self.env)
 
+    def upload(self, server):
+        """The release's number there."""
+        call_slotseal("release", "upload", self.folder / "app.bin", "--release", self.folder / "app.release",
+                      "--upload-key", self.keys / "upload.pem", "--server", f"http://127.0.0.1:{server.port}",
+                      "--token-file", server.folder / "tester.token")
+        (release,) = [r["id"] for r in server.manage("GET", "/releases")["releases"]]
+        return release
+
     def config(self):
         return "\n".join(["[sealer]", f"vault = {self.env['SLOTSEAL_VAULT']}",
                           f"vault_key = {self.env['SLOTSEAL_VAULT_KEY']}", f"delivery_key = {self.delivery_key}",
@@ -108,10 +116,7 @@ def server(fleet):
     server.fleet = fleet
     wait_for(lambda: server.call("GET", "/readyz").status == 200)
     wait_for(lambda: len(server.manage("GET", "/devices")["devices"]) == len(DEVICES))
-    call_slotseal("release", "upload", fleet.folder / "app.bin", "--release", fleet.folder / "app.release",
-                  "--upload-key", fleet.keys / "upload.pem", "--server", f"http://127.0.0.1:{server.port}",
-                  "--token-file", server.folder / "tester.token")
-    (server.release,) = [r["id"] for r in server.manage("GET", "/releases")["releases"]]
+    server.release = fleet.upload(server)
     yield server
     server.stop()
 
@@ -524,10 +529,7 @@ def test_a_stop_lets_sealed_downloads_finish(fleet):
     folder.mkdir()
     server = Server(folder, f"sqlite:{folder}/server.db", extra=fleet.config()).start()
     wait_for(lambda: len(server.manage("GET", "/devices")["devices"]) == len(DEVICES))
-    call_slotseal("release", "upload", fleet.folder / "app.bin", "--release", fleet.folder / "app.release",
-                  "--upload-key", fleet.keys / "upload.pem", "--server", f"http://127.0.0.1:{server.port}",
-                  "--token-file", folder / "tester.token")
-    (release,) = [r["id"] for r in server.manage("GET", "/releases")["releases"]]
+    release = fleet.upload(server)
     device = device_of(server, 0)
     tell(device, "ota_0")
     chunk_of(device, server.assign(device.name, release))
@@ -655,10 +657,7 @@ def test_secure_boot_v2_with_a_key_for_each_device(tmp_path):
     folder = tmp_path / "front"
     server = Server(folder, f"sqlite:{folder}/server.db", extra=fleet.config()).start()
     wait_for(lambda: server.manage("GET", "/devices")["devices"])
-    call_slotseal("release", "upload", tmp_path / "app.bin", "--release", tmp_path / "app.release", "--upload-key",
-                  fleet.keys / "upload.pem", "--server", f"http://127.0.0.1:{server.port}", "--token-file",
-                  folder / "tester.token")
-    (release,) = [r["id"] for r in server.manage("GET", "/releases")["releases"]]
+    release = fleet.upload(server)
     device = Device(server, name, token_of(name))
     tell(device, "ota_0")
     action = server.assign(name, release)
@@ -703,10 +702,7 @@ def test_a_sealer_elsewhere(fleet):
     sealer = start_sealer(folder / "sealer.conf")
     wait_for(lambda: server.call("GET", "/readyz").status == 200)
     wait_for(lambda: len(server.manage("GET", "/devices")["devices"]) == len(DEVICES))
-    call_slotseal("release", "upload", fleet.folder / "app.bin", "--release", fleet.folder / "app.release",
-                  "--upload-key", fleet.keys / "upload.pem", "--server", f"http://127.0.0.1:{server.port}",
-                  "--token-file", folder / "tester.token")
-    (release,) = [r["id"] for r in server.manage("GET", "/releases")["releases"]]
+    release = fleet.upload(server)
     device = device_of(server, 7)
     tell(device, "ota_0")
     chunk_of(device, server.assign(device.name, release))

@@ -68,10 +68,7 @@ def test_sealed_by_a_token_behind_landlock(fleet):
         wait_for(lambda: is_ready(server))
         wait_for(lambda: len(server.manage("GET", "/devices")["devices"]) == len(DEVICES))
         assert "confined: Landlock yes" in server.log.read_text()
-        call_slotseal("release", "upload", fleet.folder / "app.bin", "--release", fleet.folder / "app.release",
-                      "--upload-key", fleet.keys / "upload.pem", "--server", f"http://127.0.0.1:{server.port}",
-                      "--token-file", server.folder / "tester.token")
-        (release,) = [r["id"] for r in server.manage("GET", "/releases")["releases"]]
+        release = fleet.upload(server)
         for number, name in enumerate(DEVICES):
             device = Device(server, name, token_of(name))
             tell(device, "ota_0")
