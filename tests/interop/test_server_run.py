@@ -200,7 +200,7 @@ def test_unfinished_handshakes_cost_nothing(make, pki):
 
 
 def test_answers_of_full_records(make, pki):
-    """TCP waits for more behind a full TLS record: no answer may end with one."""
+    """Records are held while there is more of an answer: nothing waits where its last bytes fill one."""
     server = make(tls=tls_config(pki, "accepted"), limits="address_rate = 0\ndevice_rate = 0")
     call, context = server.call, tls_context(pki, "server-ca")
     server.call = lambda method, path, body=None, headers=None, _=None: call(method, path, body, headers, context)
