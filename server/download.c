@@ -163,11 +163,12 @@ static void ask(struct ss_download *d)
     uint64_t end = d->source.first + d->source.len;
     // Another host's sealer, and the store, take their time: they are asked for the next piece while one is sent.
     unsigned ahead = d->now ? 1 : PIECES_MAX;
+    uint64_t size = d->now ? PIECE / 2 : PIECE; // beside the larger block
     for (unsigned i = 0; i < ahead && d->ask_from < end && !d->failed; i++) {
         struct piece *piece = &d->pieces[i];
         if (piece->state != FREE || (d->source.blob && d->asked))
             continue;
-        uint64_t left = end - d->ask_from, aligned = PIECE - d->ask_from % PIECE;
+        uint64_t left = end - d->ask_from, aligned = size - d->ask_from % size;
         *piece =
             (struct piece){.state = ASKED, .offset = d->ask_from, .len = (size_t)(left < aligned ? left : aligned)};
         d->asked++;
